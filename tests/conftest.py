@@ -1,0 +1,62 @@
+"""What every test gets: one event loop, seeds that are printed, and none of the user's settings.
+
+In the flow: loaded by pytest before any test module.
+Guarantee: a test sees the same surroundings on every machine; a program it needs that is missing
+is a failure under ``CI=true`` and a skip with its name elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# Machines that run several things at once make honest examples slow: no deadline per example.
+hypothesis.settings.register_profile("here", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("long", deadline=None, print_blob=True, max_examples=2_000)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "here")
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run asynchronous tests on asyncio, as the server does."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the user's ``LIVETALLY_…`` variables and ``.env``: a test names what it sets."""
+    for name in tuple(os.environ):
+        if name.startswith("LIVETALLY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., str]:
+    """Return the path of the first of the named programs that is installed.
+
+    ``program("chromium", "chromium-browser")``. When none is there the test fails under
+    ``CI=true``, and is skipped elsewhere.
+    """
+
+    def find(*names: str) -> str:
+        for name in names:
+            if path := shutil.which(name):
+                return path
+        message = f"none of these programs is installed: {', '.join(names)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return find
