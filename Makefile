@@ -41,6 +41,7 @@ check: lint test ## Everything that CI runs.
 
 lock: setup ## Compile the lock files again from pyproject.toml.
 	$(COMPILE) requirements-uv.in -o requirements-uv.txt
+	$(COMPILE) requirements-build.in -o requirements-build.txt
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.txt
 
