@@ -15,7 +15,12 @@ from packaging.utils import canonicalize_name
 
 from tests.tidy.source_tree import ROOT
 
-LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-uv.txt", "requirements-build.txt"]
+LOCKS = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-uv.txt",
+    "requirements-build.txt",
+]
 # What `.ci/setup` can run on; the lock must have an answer for each.
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
