@@ -16,7 +16,7 @@ __all__ = ["ROOT", "Module", "files", "modules", "text_of"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_MADE_HERE = {".git", ".venv", "dist", "build", "__pycache__", "livetally-data"}
+_MADE_HERE = {".git", ".venv", "dist", "build", "node_modules", "__pycache__", "livetally-data"}
 
 
 class Module(NamedTuple):
@@ -48,7 +48,17 @@ class Module(NamedTuple):
 def files() -> tuple[Path, ...]:
     """Every file that git tracks or would add, relative to the checkout, sorted."""
     if (ROOT / ".git").exists():
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        # A container may run as another user than the owner of the checkout.
+        command = [
+            "git",
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]
         listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
         found = {Path(name) for name in listed.decode().split("\0") if name}
     else:

@@ -17,16 +17,18 @@ import pytest
 from tests.tidy.source_tree import ROOT, files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """Build a wheel of this checkout."""
     folder: Path = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     subprocess.run([*command, "--directory", str(folder)], cwd=ROOT, check=True, timeout=60)
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as built:
+        yield built
 
 
 def test_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
