@@ -43,7 +43,7 @@ lock: setup ## Compile the lock files again from pyproject.toml.
 	$(COMPILE) requirements-uv.in -o requirements-uv.txt
 	$(COMPILE) requirements-build.in -o requirements-build.txt
 	$(COMPILE) pyproject.toml -o requirements.txt
-	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements.txt -o requirements-dev.txt
 
 bench: setup ## Run every benchmark; each prints its figure beside a baseline.
 	@set -e; for benchmark in benchmarks/bench_*.py; do $(BIN)/python "$$benchmark"; done

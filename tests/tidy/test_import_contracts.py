@@ -38,7 +38,7 @@ def program(tmp_path: Path) -> Path:
         place = tmp_path / module.path.relative_to("src")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(module.text, encoding="utf-8")
-    for name in ("", "api", "calendar", "definitions", "event", "query", "server", "tenancy"):
+    for name in ("", "api", "calendar", "event", "query", "server"):
         (package / name).mkdir(parents=True, exist_ok=True)
         (package / name / "__init__.py").touch()
     (package / "settings.py").touch()

@@ -72,3 +72,9 @@ def test_every_dependency_is_locked(python: str, platform: str) -> None:
             if requirement.marker is None or requirement.marker.evaluate(surroundings):
                 version = pins[canonicalize_name(requirement.name)]
                 assert requirement.specifier.contains(version), f"{name}: {requirement}"
+
+
+def test_what_is_tested_is_what_is_shipped() -> None:
+    """The tests run on the very versions, and the very files, of the runtime lock."""
+    tested = {str(pin) for pin in locked("requirements-dev.txt")}
+    assert [str(pin) for pin in locked("requirements.txt") if str(pin) not in tested] == []
