@@ -26,12 +26,14 @@ demo: setup ## Load the departures of 2013, serve them live, print the address; 
 test: setup system-packages ## Run every test; JOBS=0 for one process.
 	@$(BIN)/pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 
-lint: setup ## Check form, types, import rules and house rules.
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/tidy
+lint: setup ## Check form, types, import rules and house rules; all of them, also after a failure.
+	@failed=; \
+	$(BIN)/ruff format --check . || failed="$$failed format"; \
+	$(BIN)/ruff check . || failed="$$failed ruff"; \
+	$(BIN)/mypy || failed="$$failed mypy"; \
+	$(BIN)/lint-imports || failed="$$failed imports"; \
+	$(BIN)/pytest -q tests/tidy || failed="$$failed tidy"; \
+	[ -z "$$failed" ] || { echo "lint: these failed:$$failed"; exit 1; }
 
 format: setup ## Put the code into form, and mend what can be mended safely.
 	$(BIN)/ruff format .
