@@ -1,0 +1,96 @@
+"""What a user declares, the reading of it, and the plan of a change.
+
+In the flow: receives a text from ``cli``, ``server`` or ``api``, hands an ``Application`` to every
+room that answers questions, and a ``Materialised`` to ``store``.
+
+Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
+text, what is raised is one ``InvalidDefinition`` that lists every mistake.
+
+    fields.py, metric.py, entity.py, dashboard.py, application.py   what can be declared
+    paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
+    reading.py                             a text -> an application or its problems
+      plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
+      scope.py, read_*.py                                           what it checks
+    canonical.py, planning.py              an application -> JSON; two applications -> a plan
+    team.py, materialise.py                several applications -> conflicts; what to store
+"""
+
+from livetally.definitions.application import Application, UnknownTypes
+from livetally.definitions.canonical import to_json
+from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
+from livetally.definitions.entity import Action, Entity, EntityField, EntityFieldKind
+from livetally.definitions.fields import NUMERIC, EventType, Field, FieldType
+from livetally.definitions.filters import (
+    Filter,
+    Op,
+    format_filter,
+    parse_filter,
+    parse_filters,
+)
+from livetally.definitions.literals import Value, read_literal
+from livetally.definitions.materialise import (
+    Materialised,
+    ProjectionSpec,
+    materialised,
+    projection_dimensions,
+)
+from livetally.definitions.metric import Aggregate, Metric, Ratio, Term
+from livetally.definitions.nearest import nearest
+from livetally.definitions.paths import (
+    ATTRIBUTES,
+    data_path,
+    parse_reference,
+    reference_to,
+    segments,
+)
+from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
+from livetally.definitions.read_actions import placeholders
+from livetally.definitions.reading import read_json, read_toml
+from livetally.definitions.team import check_team
+
+__all__ = [
+    "ATTRIBUTES",
+    "NUMERIC",
+    "Action",
+    "Aggregate",
+    "Application",
+    "Change",
+    "ChangeKind",
+    "Dashboard",
+    "Entity",
+    "EntityField",
+    "EntityFieldKind",
+    "EventType",
+    "Field",
+    "FieldType",
+    "Filter",
+    "Materialised",
+    "Metric",
+    "Op",
+    "Panel",
+    "PanelKind",
+    "Plan",
+    "ProjectionSpec",
+    "Ratio",
+    "Term",
+    "UnknownTypes",
+    "Value",
+    "check_team",
+    "data_path",
+    "format_filter",
+    "materialised",
+    "nearest",
+    "parse_filter",
+    "parse_filters",
+    "parse_reference",
+    "placeholders",
+    "plan",
+    "plan_text",
+    "projection_dimensions",
+    "read_json",
+    "read_literal",
+    "read_toml",
+    "reference_to",
+    "segments",
+    "to_json",
+]

@@ -1,0 +1,53 @@
+"""What one definition file declares, as a whole.
+
+In the flow: built by ``reading``, carried to every room that answers questions about events.
+
+Guarantee: immutable; it was built from a text without a single mistake.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from livetally.definitions.dashboard import Dashboard
+from livetally.definitions.entity import Entity
+from livetally.definitions.fields import EventType
+from livetally.definitions.metric import Metric, Ratio
+
+__all__ = ["Application", "UnknownTypes"]
+
+
+class UnknownTypes(StrEnum):
+    """What happens to events of a type that no application of the team declares."""
+
+    STORE = "store"
+    REJECT = "reject"
+
+
+class Application(msgspec.Struct, frozen=True):
+    """One definition file.
+
+    Attributes:
+        name: unique in a team.
+        title, description: for people.
+        unknown_types: what happens to events of a type that no application of the team declares.
+        events, metrics, ratios, entities, dashboards: what it declares, by name.
+        extra: the tables of other rooms, as plain values: ``source inlet answer sink alert
+            simulation retention``.
+        text: the definition as it was written.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    unknown_types: UnknownTypes = UnknownTypes.STORE
+    events: dict[str, EventType] = {}
+    metrics: dict[str, Metric] = {}
+    ratios: dict[str, Ratio] = {}
+    entities: dict[str, Entity] = {}
+    dashboards: dict[str, Dashboard] = {}
+    extra: dict[str, Any] = {}
+    text: str = ""

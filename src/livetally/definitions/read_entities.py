@@ -1,0 +1,178 @@
+"""Reads ``[entity.NAME]``: the fields that follow from events, and the actions.
+
+In the flow: receives the definition's root ``Table``, the ``Scope`` and the metrics from
+``reading``, hands back entities.
+
+Guarantee: every event type, field, metric and action that an entity mentions exists and fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from livetally.definitions.entity import Entity, EntityField, EntityFieldKind
+from livetally.definitions.fields import NUMERIC, FieldType
+from livetally.definitions.metric import Statistics
+from livetally.definitions.paths import ATTRIBUTES
+from livetally.definitions.read_actions import read_actions
+from livetally.definitions.read_where import read_where
+from livetally.definitions.scope import Scope
+from livetally.definitions.table import Table
+
+__all__ = ["read_entities"]
+
+_EVENTS_MAX: Final = 50
+_FIELDS_MAX: Final = 100
+_KEY_TYPES: Final = frozenset({FieldType.STRING, FieldType.INTEGER, FieldType.UUID})
+_OF_ANYTHING: Final = frozenset({EntityFieldKind.LATEST, EntityFieldKind.FIRST})
+
+
+def read_entities(
+    root: Table, application: str, scope: Scope, statistics: Statistics
+) -> dict[str, Entity]:
+    """Read the entities by name.
+
+    Args:
+        root: the whole definition.
+        application: its name.
+        scope: the event types.
+        statistics: the metrics and ratios; None for one that has mistakes of its own.
+    """
+    entities: dict[str, Entity] = {}
+    for name, table in root.named("entity"):
+        entities[name] = _entity(name, application, table, scope, statistics)
+        table.finish()
+    return entities
+
+
+def _entity(
+    name: str, application: str, table: Table, scope: Scope, statistics: Statistics
+) -> Entity:
+    """Read one entity."""
+    events = table.texts("events", _EVENTS_MAX)
+    if not events and not table.raw("events"):
+        table.problem("'events' is missing: which event types concern it?")
+    for index, event in enumerate(events):
+        scope.event((*table.path, "events", index), event)
+    key = _key(table, events, scope)
+    fields: dict[str, EntityField] = {}
+    for field_name, entry in table.named("fields"):
+        field = _field(entry, key, events, scope, statistics)
+        entry.finish()
+        fields[field_name] = field or EntityField(EntityFieldKind.COUNT)
+    if len(fields) > _FIELDS_MAX:
+        table.problem(f"takes at most {_FIELDS_MAX} fields, not {len(fields)}", "fields")
+    return Entity(
+        name,
+        application,
+        key,
+        events,
+        fields,
+        read_actions(table, key, fields, scope),
+        table.text("title"),
+        table.text("description"),
+        _field_name(table, "title_field", fields),
+        _field_name(table, "sort", fields),
+    )
+
+
+def _key(table: Table, events: tuple[str, ...], scope: Scope) -> str:
+    """Read what tells one entity from another; it must be in every one of its events."""
+    text = table.text("key")
+    path = (*table.path, "key")
+    if not text:
+        if not table.raw("key"):
+            table.problem("'key' is missing: subject, or a data field")
+        return "subject"
+    key = scope.reference(path, text)
+    if key is None or key == "subject":
+        return "subject"
+    found = scope.declared(path, events, key, ("subject",))
+    for event in events:
+        if found and event not in found:
+            scope.problems.add(path, f"event type '{event}' does not declare '{text[:80]}'")
+    types = {field.type for event, field in found.items() if not scope.is_doubtful(event, key)}
+    if len(types) > 1:
+        scope.problems.add(path, f"is declared as {', '.join(sorted(types))}: it needs one type")
+    for type_ in sorted(types - _KEY_TYPES):
+        scope.problems.add(path, f"a {type_} can't be a key; use a string, an integer or a uuid")
+    return key
+
+
+def _field(
+    table: Table, key: str, events: tuple[str, ...], scope: Scope, statistics: Statistics
+) -> EntityField | None:
+    """Read one field; None when what it is can't be told."""
+    title, unit = table.text("title"), table.text("unit")
+    where = read_where(table)
+    scope.filters(where, events)
+    filters = tuple(condition for _, condition in where)
+    given = [kind for kind in EntityFieldKind if kind in table]
+    if len(given) != 1:
+        table.problem(f"needs exactly one of: {', '.join(EntityFieldKind)}")
+        return None
+    kind = given[0]
+    path = (*table.path, kind.value)
+    if kind is EntityFieldKind.COUNT:
+        return EntityField(kind, _counted(table, events, scope), title, unit, filters)
+    of = table.text(kind)
+    if not of:
+        if table.raw(kind) == "":
+            table.problem("must be a name", kind)
+        return None
+    if kind is EntityFieldKind.METRIC:
+        if filters:
+            table.problem("a metric has its own conditions", "where")
+        _check_metric(table, of, key, scope, statistics)
+        return EntityField(kind, of, title, unit)
+    reference = scope.reference(path, of)
+    if reference is None:
+        return None
+    anything = kind in _OF_ANYTHING
+    found = scope.declared(path, events, reference, ATTRIBUTES if anything else ())
+    certain = {
+        name: field for name, field in found.items() if not scope.is_doubtful(name, reference)
+    }
+    types = {field.type for field in certain.values()}
+    if anything and len(types) > 1:
+        scope.problems.add(path, f"is declared as {', '.join(sorted(types))}: it needs one type")
+    for type_ in sorted(() if anything else types - NUMERIC):
+        scope.problems.add(path, f"'{of}' is a {type_}; {kind} needs an integer, number or decimal")
+    return EntityField(kind, reference, title, unit, filters, found)
+
+
+def _counted(table: Table, events: tuple[str, ...], scope: Scope) -> str | None:
+    """Read which events a count counts: one type, or all of them."""
+    value = table.raw("count")
+    if value is True:
+        return None
+    if isinstance(value, str) and value in events:
+        return value
+    if isinstance(value, str):
+        path = (*table.path, "count")
+        scope.problems.unknown(path, "event type of this entity", value, events)
+    else:
+        table.problem("must be true, or the name of one event type", "count")
+    return None
+
+
+def _check_metric(table: Table, name: str, key: str, scope: Scope, statistics: Statistics) -> None:
+    """Check that a metric has a value for each entity."""
+    path = (*table.path, "metric")
+    statistic = statistics.get(name)
+    if name not in statistics:
+        scope.problems.unknown(path, "metric", name, statistics)
+    elif statistic and key not in statistic.by:
+        scope.problems.add(
+            path, f"metric '{name}' needs the entity's key in its dimensions: '{key}'"
+        )
+
+
+def _field_name(table: Table, option: str, fields: Mapping[str, EntityField]) -> str:
+    """Read the name of one of the entity's fields; for ``sort`` with an optional ``-``."""
+    text = table.text(option)
+    name = text.removeprefix("-") if option == "sort" else text
+    if name and name != "key" and name not in fields:
+        table.problems.unknown((*table.path, option), "field of this entity", name, fields)
+    return text
