@@ -1,0 +1,26 @@
+"""What an event is: its members, its identity, and how bytes become events or rejections."""
+
+from __future__ import annotations
+
+from livetally.event.cloudevents import decode_binary, decode_structured
+from livetally.event.decode import Decoded, decode_json, decode_lines
+from livetally.event.identity import content_sums, identity_keys, new_id
+from livetally.event.limits import EventLimits, check_limits
+from livetally.event.model import EMPTY_DATA, Incoming, Position, Rejection
+
+__all__ = [
+    "EMPTY_DATA",
+    "Decoded",
+    "EventLimits",
+    "Incoming",
+    "Position",
+    "Rejection",
+    "check_limits",
+    "content_sums",
+    "decode_binary",
+    "decode_json",
+    "decode_lines",
+    "decode_structured",
+    "identity_keys",
+    "new_id",
+]

@@ -1,0 +1,118 @@
+"""Bytes of JSON or NDJSON become events, item by item.
+
+In the flow: receives a body or a chunk of whole lines from ``ingest``, hands ``Incoming`` items and
+``Rejection`` items back.
+Guarantee: one bad item never costs a good one; every item is either decoded or rejected with its
+index, the field and the reason. The whole body fails only when it is not JSON at all.
+
+A chunk is decoded in one call, which is several times faster than item by item; only when that call
+fails is the chunk walked line by line to find the culprits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from livetally.errors import UnreadableBody
+from livetally.event.cloudevents import incoming_from_attributes
+from livetally.event.model import Incoming, Rejection
+from livetally.event.refusal import NOT_JSON, refusal, why_unreadable
+
+__all__ = ["Decoded", "decode_json", "decode_lines"]
+
+_one = msgspec.json.Decoder(Incoming)
+_many = msgspec.json.Decoder(list[Incoming])
+_raw_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Decoded(NamedTuple):
+    """``events[i]`` was item ``indexes[i]`` of the request; ``rejected`` are the others."""
+
+    events: list[Incoming]
+    indexes: list[int]
+    rejected: list[Rejection]
+
+    @property
+    def items(self) -> int:
+        """How many items the bytes held."""
+        return len(self.events) + len(self.rejected)
+
+
+def decode_json(body: bytes) -> Decoded:
+    """Decode a body that is one event object or an array of them.
+
+    Raises:
+        UnreadableBody: the body is not JSON, or neither an object nor an array.
+    """
+    _require_utf8(body)
+    first = body.lstrip(b" \t\r\n")[:1]
+    if first == b"[":
+        try:
+            events = _many.decode(body)
+        except msgspec.ValidationError:
+            return _each(list(map(bytes, _raw_items.decode(body))), 0)
+        except NOT_JSON as error:
+            raise UnreadableBody(f"The body is not JSON: {why_unreadable(error)}.") from None
+        return Decoded(events, list(range(len(events))), [])
+    if first != b"{":
+        raise UnreadableBody("The body must be a JSON object (one event) or an array of them.")
+    decoded = _each([body], 0)
+    if decoded.rejected and decoded.rejected[0].field == "":
+        raise UnreadableBody(f"The body is not JSON: {decoded.rejected[0].error}.")
+    return decoded
+
+
+def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:
+    """Decode whole lines of NDJSON; blank lines are no items.
+
+    Args:
+        chunk: lines separated by LF or CRLF; the last may lack its end.
+        first_index: index of the chunk's first item in the request.
+    """
+    try:
+        chunk.decode()
+        events = msgspec.json.Decoder(Incoming).decode_lines(chunk)
+    except (*NOT_JSON, msgspec.ValidationError):
+        return _each([line for line in chunk.split(b"\n") if line.strip()], first_index)
+    return Decoded(events, list(range(first_index, first_index + len(events))), [])
+
+
+def _each(items: list[bytes], first_index: int) -> Decoded:
+    decoded = Decoded([], [], [])
+    for index, item in enumerate(items, first_index):
+        event = _decode_item(item, index)
+        if isinstance(event, Rejection):
+            decoded.rejected.append(event)
+        else:
+            decoded.events.append(event)
+            decoded.indexes.append(index)
+    return decoded
+
+
+def _decode_item(item: bytes, index: int) -> Incoming | Rejection:
+    try:
+        item.decode()
+        return _one.decode(item)
+    except msgspec.ValidationError as error:
+        return _as_cloudevent(item, index) or refusal(index, str(error))
+    except NOT_JSON as error:
+        return Rejection(index, "", why_unreadable(error))
+
+
+def _as_cloudevent(item: bytes, index: int) -> Incoming | Rejection | None:
+    """Read an item that names its ``specversion`` as a CloudEvent, extension attributes and all."""
+    if b'"specversion"' not in item or item.lstrip()[:1] != b"{":
+        return None
+    attributes = msgspec.json.decode(item, type=dict[str, msgspec.Raw])
+    if "specversion" not in attributes:
+        return None
+    return incoming_from_attributes(attributes, index)
+
+
+def _require_utf8(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableBody(f"The body is not JSON: {why_unreadable(error)}.") from None

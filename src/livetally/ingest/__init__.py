@@ -1,0 +1,9 @@
+"""From a decoded request to an acknowledged commit: preparing, admitting, writing."""
+
+from __future__ import annotations
+
+from livetally.ingest.accept import Accepted, Intake, IntakeLimits, deliver_to
+from livetally.ingest.batch import Batch, Schema
+from livetally.ingest.writer import Notice, Writer, WriterLimits
+
+__all__ = ["Accepted", "Batch", "Intake", "IntakeLimits", "Notice", "Schema", "Writer", "WriterLimits", "deliver_to"]

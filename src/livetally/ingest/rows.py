@@ -1,0 +1,96 @@
+"""The batches of one commit become the columns of one insert.
+
+In the flow: receives batches and the places of their new rows from the writer, hands ``EventRows`` to
+``store.events`` and the touched time slots to the commit's notice.
+Guarantee: rows keep the order of arrival; every column has one value for each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from livetally.definitions import Field
+from livetally.ingest.batch import Batch
+from livetally.store.events import SLOT_US, EventRows
+
+__all__ = ["joined_rows", "touched_slots"]
+
+Places = Sequence[list[int] | None]
+"""For each batch the rows to take, None for all of them."""
+
+
+def joined_rows(batches: Sequence[Batch], places: Places) -> EventRows:
+    """Join the chosen rows of each batch, column by column."""
+    counts = [
+        len(batch) if chosen is None else len(chosen)
+        for batch, chosen in zip(batches, places, strict=True)
+    ]
+
+    def joined(name: str) -> list[Any]:
+        return _joined([getattr(batch, name) for batch in batches], places)
+
+    def texts(name: str) -> list[bytes]:
+        return [value.encode() for value in joined(name)]
+
+    return EventRows(
+        team=_repeated([batch.team for batch in batches], counts),
+        type=texts("types"),
+        occurred_us=joined("occurred_us"),
+        subject=texts("subjects"),
+        source=texts("sources"),
+        id=texts("ids"),
+        timed=joined("timed"),
+        received_us=_repeated([batch.received_us for batch in batches], counts),
+        data=joined("data"),
+        attributes=texts("attributes"),
+        fields=_fields(batches, places),
+    )
+
+
+def touched_slots(
+    batches: Sequence[Batch], places: Places
+) -> dict[tuple[int, str], frozenset[int]]:
+    """Return the quarter-hour slots in which each (team, type) gained events."""
+    touched: dict[tuple[int, str], set[int]] = {}
+    for batch, chosen in zip(batches, places, strict=True):
+        types = _joined([batch.types], [chosen])
+        times = _joined([batch.occurred_us], [chosen])
+        kinds = set(types)
+        if len(kinds) == 1:
+            slots = {at // SLOT_US for at in times}
+            touched.setdefault((batch.team, kinds.pop()), set()).update(slots)
+            continue
+        for kind, at in zip(types, times, strict=True):
+            touched.setdefault((batch.team, kind), set()).add(at // SLOT_US)
+    return {key: frozenset(slots) for key, slots in touched.items()}
+
+
+def _fields(
+    batches: Sequence[Batch], places: Places
+) -> dict[str, tuple[Field, list[Any]]]:
+    """Join the declared fields; a batch without a field has it as missing in every row."""
+    declared = {name: batch.columns[name] for batch in batches for name in batch.fields}
+    return {
+        name: (
+            field,
+            _joined([batch.fields.get(name) or [None] * len(batch) for batch in batches], places),
+        )
+        for name, field in declared.items()
+    }
+
+
+def _joined(columns: Sequence[list[Any]], places: Places) -> list[Any]:
+    if len(columns) == 1 and places[0] is None:
+        return columns[0]
+    values: list[Any] = []
+    for column, chosen in zip(columns, places, strict=True):
+        values += column if chosen is None else [column[i] for i in chosen]
+    return values
+
+
+def _repeated(values: Sequence[int], counts: Sequence[int]) -> list[int]:
+    repeated: list[int] = []
+    for value, count in zip(values, counts, strict=True):
+        repeated += [value] * count
+    return repeated

@@ -1,0 +1,207 @@
+"""The one writer: groups what has arrived into one commit, and only then answers.
+
+In the flow: receives batches from ``accept``, hands rows to ``store.events``, identities to
+``store.identities``, receipts back to the waiting requests and a ``Notice`` to whoever listens.
+Guarantee: an event is acknowledged after it is on disk and never before; the same identity is stored
+once, whatever the batch or the age; positions grow by one with each commit.
+
+The life of the thread, in order, for each round: take everything that waits; part new from known;
+insert (fsync); tell the listeners; answer; remember the identities. It adapts by itself: alone, an
+event is committed at once; under load, what arrives during one commit is the next.
+
+When an insert fails it is unknown what is on disk. So the writer stops for good: it answers nothing
+as stored any more, and the process is to exit. The next start reads back what is really there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from livetally.clock import Clock
+from livetally.errors import NotDurable, Overloaded
+from livetally.ingest.batch import Batch
+from livetally.ingest.dedupe import Sorted, sort_out
+from livetally.ingest.recovery import recover
+from livetally.ingest.rows import joined_rows, touched_slots
+from livetally.store.events import Engine, insert_rows
+from livetally.store.identities import IdentityIndex
+
+__all__ = ["Deliver", "Notice", "Outcome", "Receipt", "Writer", "WriterLimits"]
+
+
+class WriterLimits(NamedTuple):
+    """Bounds of the writer: events in one commit, and events and bytes that may wait for one."""
+
+    commit_events_max: int = 50_000
+    waiting_events_max: int = 200_000
+    waiting_bytes_max: int = 256 * 1024 * 1024
+
+
+class Receipt(NamedTuple):
+    """What became of a batch: all counts are of this batch; ``conflicts`` are request indexes."""
+
+    position: int
+    stored: int
+    duplicates: int
+    conflicts: tuple[int, ...]
+
+
+Outcome = Receipt | NotDurable
+
+Deliver = Callable[[list[tuple[Any, Outcome]]], None]
+"""Takes ``(token, outcome)`` of every batch of a commit, from the writer's thread; must not block.
+One call for a commit, because waking the event loop costs as much as an event."""
+
+
+class Notice(NamedTuple):
+    """A commit as listeners see it: which quarter-hour slots of which (team, type) it touched."""
+
+    position: int
+    committed_us: int
+    events: int
+    touched: dict[tuple[int, str], frozenset[int]]
+
+
+class _Work(NamedTuple):
+    batch: Batch
+    size_bytes: int
+    token: Any
+
+
+class Writer:
+    """Commits batches from one thread of its own. ``submit`` may be called from any thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        index: IdentityIndex,
+        clock: Clock,
+        limits: WriterLimits,
+        deliver: Deliver,
+    ) -> None:
+        """Recover the position and the identities, so that the first commit continues the last."""
+        self._deliver = deliver
+        self._engine = engine
+        self._index = index
+        self._clock = clock
+        self._limits = limits
+        self._position = recover(engine, index)
+        self._listeners: list[Callable[[Notice], None]] = []
+        # Guards everything below; notified when a batch arrives or the writer is to stop.
+        self._arrived = threading.Condition()
+        self._waiting: deque[_Work] = deque()
+        self._waiting_events = 0
+        self._waiting_bytes = 0
+        self._closing = False
+        self.failure: BaseException | None = None
+        self.on_failure: Callable[[BaseException], None] = lambda _error: None
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    @property
+    def position(self) -> int:
+        """The last durable commit; every answer computed after reading it includes it."""
+        return self._position
+
+    @property
+    def waiting_events(self) -> int:
+        """How many events wait for a commit."""
+        return self._waiting_events
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Call ``listener`` from the writer's thread after every commit, before it is acknowledged.
+
+        It must not block.
+        """
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Start committing."""
+        self._thread.start()
+
+    def submit(self, batch: Batch, size_bytes: int, token: Any) -> None:
+        """Queue a batch; ``deliver`` gets ``token`` with the outcome when its fate is on disk.
+
+        Raises:
+            Overloaded: too much waits already; nothing of the batch was taken.
+            NotDurable: the writer has stopped.
+        """
+        with self._arrived:
+            if self.failure is not None or self._closing:
+                raise NotDurable(None)
+            if self._waiting and (
+                self._waiting_events + len(batch) > self._limits.waiting_events_max
+                or self._waiting_bytes + size_bytes > self._limits.waiting_bytes_max
+            ):
+                raise Overloaded(None)
+            self._waiting.append(_Work(batch, size_bytes, token))
+            self._waiting_events += len(batch)
+            self._waiting_bytes += size_bytes
+            self._arrived.notify()
+
+    def close(self) -> None:
+        """Commit what waits, then stop. Blocks until it has."""
+        with self._arrived:
+            self._closing = True
+            self._arrived.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while work := self._take():
+            try:
+                self._commit(work)
+            except BaseException as error:  # noqa: BLE001 - whatever it was: nothing is acknowledged
+                self._fail(error, work)
+                return
+
+    def _take(self) -> list[_Work]:
+        """Wait for work; an empty list means that the writer is closed and nothing waits."""
+        with self._arrived:
+            while not self._waiting and not self._closing:
+                self._arrived.wait()
+            taken: list[_Work] = []
+            events = 0
+            while self._waiting and (
+                not taken or events + len(self._waiting[0].batch) <= self._limits.commit_events_max
+            ):
+                work = self._waiting.popleft()
+                taken.append(work)
+                events += len(work.batch)
+                self._waiting_bytes -= work.size_bytes
+            self._waiting_events -= events
+            return taken
+
+    def _commit(self, work: list[_Work]) -> None:
+        batches = [item.batch for item in work]
+        parted = sort_out(batches, self._index)
+        if parted.new:
+            self._store(batches, parted)
+        outcomes: list[tuple[Any, Outcome]] = []
+        for item, known in zip(work, parted.known, strict=True):
+            stored = len(item.batch) - known.duplicates - len(known.conflicts)
+            receipt = Receipt(self._position, stored, known.duplicates, known.conflicts)
+            outcomes.append((item.token, receipt))
+        self._deliver(outcomes)
+        if parted.new:
+            self._index.record(parted.keys, parted.sums, self._position)
+
+    def _store(self, batches: list[Batch], parted: Sorted) -> None:
+        """Insert what is new and tell the listeners; after it, every question includes it."""
+        position = self._position + 1
+        insert_rows(self._engine, joined_rows(batches, parted.places), position)
+        self._position = position
+        touched = touched_slots(batches, parted.places)
+        notice = Notice(position, self._clock.now_us(), parted.new, touched)
+        for listener in self._listeners:
+            listener(notice)
+
+    def _fail(self, error: BaseException, work: list[_Work]) -> None:
+        with self._arrived:
+            self.failure = error
+            abandoned = [*work, *self._waiting]
+            self._waiting.clear()
+        self._deliver([(item.token, NotDurable(None)) for item in abandoned])
+        self.on_failure(error)

@@ -1,0 +1,26 @@
+"""A question about a metric: read, planned, asked, answered."""
+
+from __future__ import annotations
+
+from livetally.query.answer import ROWS_MAX, Answer, AnswerRow, empty_value
+from livetally.query.declared import Declared
+from livetally.query.extents import Extents
+from livetally.query.plan import Window
+from livetally.query.projections import declared_fields, projections
+from livetally.query.run import Runner
+from livetally.query.spec import MetricQuery, parse_query
+
+__all__ = [
+    "ROWS_MAX",
+    "Answer",
+    "AnswerRow",
+    "Declared",
+    "Extents",
+    "MetricQuery",
+    "Runner",
+    "Window",
+    "declared_fields",
+    "empty_value",
+    "parse_query",
+    "projections",
+]

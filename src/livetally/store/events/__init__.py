@@ -1,0 +1,34 @@
+"""The event store: rows, the columns and projections of what is declared, and the SQL for both."""
+
+from __future__ import annotations
+
+from livetally.store.events.aggregate import Measure, MeasureTerm, Question, Row, ask, measure_sql
+from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.expressions import BUILTINS, Condition, Reference
+from livetally.store.events.insert import EventRows, insert_rows
+from livetally.store.events.keep import keep
+from livetally.store.events.reading import extent, last_position, read_identities
+from livetally.store.events.schema import SLOT_US, Projection, create
+
+__all__ = [
+    "BUILTINS",
+    "SLOT_US",
+    "Condition",
+    "Engine",
+    "EngineError",
+    "EventRows",
+    "Measure",
+    "MeasureTerm",
+    "Projection",
+    "Question",
+    "Reference",
+    "Row",
+    "ask",
+    "create",
+    "extent",
+    "insert_rows",
+    "keep",
+    "last_position",
+    "measure_sql",
+    "read_identities",
+]

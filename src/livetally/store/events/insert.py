@@ -1,0 +1,75 @@
+"""One commit: rows become one block, one part, on disk before the call returns.
+
+In the flow: receives ``Batch`` columns from the writer, hands a block to the engine.
+Guarantee: when ``insert_rows`` returns, every row is durable and every later query counts it; when
+it raises, nothing may be acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from livetally.definitions import Field
+from livetally.store.events import native
+from livetally.store.events.columns import encode, engine_type
+from livetally.store.events.engine import Engine
+from livetally.store.events.schema import COLUMNS, TABLE
+
+__all__ = ["EventRows", "insert_rows"]
+
+# One block, one part: the engine must not cut the block, nor wait for more.
+_SETTINGS = (
+    "max_insert_block_size = 4000000, min_insert_block_size_rows = 0,"
+    " min_insert_block_size_bytes = 0, async_insert = 0, optimize_on_insert = 0,"
+    " max_insert_threads = 1, max_threads = 1, input_format_parallel_parsing = 0, log_queries = 0"
+)
+
+
+class EventRows(NamedTuple):
+    """Columns of events, all of the same length; times in microseconds since 1970 UTC.
+
+    ``fields`` maps a column to its declared field and values, None where the event lacks it.
+    """
+
+    team: Sequence[int]
+    type: Sequence[bytes]
+    occurred_us: Sequence[int]
+    subject: Sequence[bytes]
+    source: Sequence[bytes]
+    id: Sequence[bytes]
+    timed: Sequence[bool]
+    received_us: Sequence[int]
+    data: Sequence[bytes]
+    attributes: Sequence[bytes]
+    fields: Mapping[str, tuple[Field, Sequence[Any]]]
+
+
+def insert_rows(engine: Engine, rows: EventRows, position: int) -> None:
+    """Make ``rows`` durable as commit ``position``. Blocks until they are on disk.
+
+    Raises:
+        EngineError: it is not certain that the rows are on disk.
+    """
+    count = len(rows.id)
+    encoded = (
+        native.uint32s(rows.team),
+        native.strings(rows.type),
+        native.int64s(rows.occurred_us),
+        native.strings(rows.subject),
+        native.strings(rows.source),
+        native.strings(rows.id),
+        native.uint8s(rows.timed),
+        native.int64s(rows.received_us),
+        native.uint64s([position] * count),
+        native.strings(rows.data),
+        native.strings(rows.attributes),
+    )
+    columns = [(name, kind, data) for (name, kind), data in zip(COLUMNS, encoded, strict=True)]
+    columns += [_field_column(field, values) for field, values in rows.fields.values()]
+    block = native.block(columns, count)
+    engine.insert(TABLE, [name for name, _, _ in columns], block, _SETTINGS)
+
+
+def _field_column(field: Field, values: Sequence[Any]) -> tuple[str, str, bytes]:
+    return field.column, engine_type(field), encode(field, values)

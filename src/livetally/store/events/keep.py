@@ -1,0 +1,35 @@
+"""Brings the events table to what the definitions need: columns and projections.
+
+In the flow: run by the server at start and after a definition was applied.
+Guarantee: idempotent and resumable; an answer is the same before, during and after. What history
+lacks is computed by the engine in the background, part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from livetally.definitions import Field
+from livetally.store.events import schema
+from livetally.store.events.engine import Engine
+
+__all__ = ["keep"]
+
+
+def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[schema.Projection]) -> None:
+    """Add the columns of ``fields``, and keep exactly ``projections``. Blocks while DDL runs.
+
+    Columns are never dropped: the raw data they were read from stays, and another definition may
+    want them again.
+    """
+    wanted = {projection.name: projection for projection in projections}
+    columns = schema.existing_columns(engine)
+    for name, field in fields.items():
+        if name not in columns:
+            schema.add_column(engine, field)
+            schema.materialise_column(engine, name)
+    present = schema.existing_projections(engine)
+    schema.drop_projections(engine, present - wanted.keys())
+    for name in sorted(wanted.keys() - present):
+        schema.add_projection(engine, wanted[name])
+        schema.materialise_projection(engine, name)

@@ -1,0 +1,135 @@
+"""The events table, the columns that declared fields add to it, and the projections of metrics.
+
+In the flow: run by the server at start and when a definition is applied; no other room writes DDL.
+Guarantee: every step is idempotent, so a crash in the middle is mended by the next start; adding a
+column or a projection neither stops ingest nor changes an answer.
+
+One part for each commit: the table has no partitions, because an insert that spans partitions makes
+one part in each, and those would not appear together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import NamedTuple
+
+from livetally.definitions import Field
+from livetally.store.events.columns import default_expression, engine_type
+from livetally.store.events.engine import Engine
+
+__all__ = ["COLUMNS", "SLOT_US", "TABLE", "Projection", "add_column", "add_projection", "create"]
+
+TABLE = "livetally.events"
+SLOT_US = 900_000_000
+"""Width of a projection's time slot, microseconds: every zone's offset since 1972 is a multiple."""
+
+SCHEMA_VERSION = 1
+
+COLUMNS: tuple[tuple[str, str], ...] = (
+    ("team", "UInt32"),
+    ("type", "String"),
+    ("occurred_at", "DateTime64(6, 'UTC')"),
+    ("subject", "String"),
+    ("source", "String"),
+    ("id", "String"),
+    ("timed", "UInt8"),
+    ("received_at", "DateTime64(6, 'UTC')"),
+    ("position", "UInt64"),
+    ("data", "String"),
+    ("attributes", "String"),
+)
+"""The columns that every insert names, with the types that its block states."""
+
+_CREATE = f"""
+CREATE TABLE IF NOT EXISTS {TABLE}
+(
+    team         UInt32                      COMMENT 'whose event it is',
+    type         LowCardinality(String)      COMMENT 'kind of event',
+    occurred_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it happened',
+    slot         Int32 MATERIALIZED toInt32(floor(toUnixTimestamp64Micro(occurred_at) / {SLOT_US}))
+                                             CODEC(Delta, ZSTD(1)) COMMENT 'quarter of an hour',
+    subject      String                      CODEC(ZSTD(1)) COMMENT 'whom or what it is about',
+    source       LowCardinality(String)      COMMENT 'who sent it',
+    id           String                      CODEC(ZSTD(1)) COMMENT 'unique for team and source',
+    timed        UInt8                       COMMENT '1 if the sender gave the time',
+    received_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it arrived',
+    position     UInt64                      CODEC(DoubleDelta, ZSTD(1)) COMMENT 'its commit',
+    data         String                      CODEC(ZSTD(3)) COMMENT 'what the sender said, verbatim',
+    attributes   String                      CODEC(ZSTD(1)) COMMENT 'CloudEvents extensions, JSON',
+    INDEX by_position position TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+ORDER BY (team, type, occurred_at, id)
+SETTINGS fsync_after_insert = 1,
+         fsync_part_directory = 1,
+         min_rows_to_fsync_after_merge = 1,
+         deduplicate_merge_projection_mode = 'rebuild',
+         lightweight_mutation_projection_mode = 'rebuild'
+"""
+
+
+class Projection(NamedTuple):
+    """Aggregates kept for each (team, type, slot, keys): column names and aggregate SQL."""
+
+    keys: tuple[str, ...]
+    aggregates: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """A name that changes whenever the content does."""
+        text = "|".join((*self.keys, "", *self.aggregates))
+        return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def create(engine: Engine) -> None:
+    """Create the database and the events table unless they exist."""
+    engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
+    engine.execute(_CREATE)
+
+
+def existing_columns(engine: Engine) -> set[str]:
+    """Return the names of the table's columns."""
+    sql = "SELECT name FROM system.columns WHERE database = 'livetally' AND table = 'events'"
+    return {row[0] for row in engine.read(sql)}
+
+
+def existing_projections(engine: Engine) -> set[str]:
+    """Return the names of the table's projections."""
+    sql = "SELECT name FROM system.projections WHERE database = 'livetally' AND table = 'events'"
+    return {row[0] for row in engine.read(sql)}
+
+
+def add_column(engine: Engine, field: Field) -> None:
+    """Give a declared field its column; old rows answer through the DEFAULT until rewritten."""
+    codec = "CODEC(ZSTD(1))"
+    engine.execute(
+        f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS `{field.column}` {engine_type(field)}"
+        f" DEFAULT {default_expression(field)} {codec}"
+    )
+
+
+def materialise_column(engine: Engine, column: str) -> None:
+    """Write a column's values into the parts that lack it, in the background."""
+    engine.execute(f"ALTER TABLE {TABLE} MATERIALIZE COLUMN `{column}`")
+
+
+def add_projection(engine: Engine, projection: Projection) -> None:
+    """Keep a projection from now on; parts without it are read row by row until rewritten."""
+    keys = ", ".join(("team", "type", "slot", *projection.keys))
+    chosen = ", ".join((keys, *projection.aggregates))
+    engine.execute(
+        f"ALTER TABLE {TABLE} ADD PROJECTION IF NOT EXISTS {projection.name}"
+        f" (SELECT {chosen} GROUP BY {keys})"
+    )
+
+
+def materialise_projection(engine: Engine, name: str) -> None:
+    """Compute a projection for the parts that lack it, in the background."""
+    engine.execute(f"ALTER TABLE {TABLE} MATERIALIZE PROJECTION {name}")
+
+
+def drop_projections(engine: Engine, names: Iterable[str]) -> None:
+    """Stop keeping projections that no metric needs any more."""
+    for name in names:
+        engine.execute(f"ALTER TABLE {TABLE} DROP PROJECTION IF EXISTS {name}")
