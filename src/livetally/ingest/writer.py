@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from livetally.clock import Clock
-from livetally.errors import NotDurable, Overloaded
+from livetally.errors import BadInput, NotDurable, Overloaded
 from livetally.ingest.batch import Batch
 from livetally.ingest.dedupe import Sorted, sort_out
 from livetally.ingest.recovery import recover
@@ -109,6 +109,15 @@ class Writer:
     def waiting_events(self) -> int:
         """How many events wait for a commit."""
         return self._waiting_events
+
+    def require_position(self, position: int) -> None:
+        """Go on only when ``position`` is committed.
+
+        Raises:
+            BadInput: no commit has had it: on one machine it is not from this store.
+        """
+        if position > self._position:
+            raise BadInput("min_position", f"is beyond the last commit, {self._position}")
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` from the writer's thread after every commit, before it is acknowledged.

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from livetally.clock import Clock
 from livetally.errors import LivetallyError
 from livetally.live.topic import RowKey, Topic
 
@@ -48,7 +47,7 @@ class _Dirty:
 class Stream:
     """What one client must be told. Used on the event loop's thread only."""
 
-    def __init__(self, team: int, epoch: str, head: Head, clock: Clock) -> None:
+    def __init__(self, team: int, epoch: str, head: Head) -> None:
         """Belong to ``team``; ``epoch`` goes into every id."""
         self.team = team
         self.subscriptions: list[Subscription] = []
@@ -57,7 +56,6 @@ class Stream:
         self.failure: LivetallyError | None = None
         self._epoch = epoch
         self._head = head
-        self._clock = clock
         self._dirty: dict[int, _Dirty] = {}
         self._position = 0
         self._beat = False

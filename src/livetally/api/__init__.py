@@ -1,0 +1,8 @@
+"""The HTTP interface: one routes file for each noun, one table from errors to answers."""
+
+from __future__ import annotations
+
+from livetally.api.app import build_app
+from livetally.api.services import Definitions, Services, Sessions
+
+__all__ = ["Definitions", "Services", "Sessions", "build_app"]

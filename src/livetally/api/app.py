@@ -1,0 +1,116 @@
+"""The routes, put together.
+
+In the flow: built by ``server.build`` around ``Services``; everything a client can reach is listed
+here.
+Guarantee: every error of every route becomes problem details; every answer carries the headers that
+keep a browser from guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from livetally.api import definitions, health, keys, metrics, session
+from livetally.api.body import Disconnected
+from livetally.api.events import post_events
+from livetally.api.live import get_live
+from livetally.api.problem import problem_response
+from livetally.api.services import Services
+from livetally.errors import ClientError, LivetallyError, UnknownName
+
+__all__ = ["build_app"]
+
+_Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
+
+
+class _Asgi:
+    """A plain ASGI endpoint: its errors become problems as long as nothing was sent."""
+
+    def __init__(self, endpoint: _Endpoint, services: Services) -> None:
+        self._endpoint = endpoint
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._endpoint(scope, receive, watched, self._services)
+        except Disconnected:
+            return
+        except Exception as error:
+            if started:
+                raise
+            await problem_response(error)(scope, receive, send)
+
+
+def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlette:
+    """Build the ASGI application; ``console`` are the routes of the web console."""
+
+    def plain(path: str, endpoint: _Endpoint, method: str) -> Route:
+        return Route(path, _Asgi(endpoint, services), methods=[method])
+
+    routes: list[BaseRoute] = [
+        plain("/v1/events", post_events, "POST"),
+        Route("/v1/metrics", metrics.list_metrics),
+        plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
+        plain("/v1/live", get_live, "GET"),
+        Route("/v1/definitions", definitions.list_definitions),
+        Route("/v1/definitions/{application}", definitions.get_definition),
+        Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+        Route("/v1/teams", keys.list_teams),
+        Route("/v1/teams", keys.create_team, methods=["POST"]),
+        Route("/v1/keys", keys.list_keys),
+        Route("/v1/keys", keys.create_key, methods=["POST"]),
+        Route("/v1/keys/{id}", keys.revoke_key, methods=["DELETE"]),
+        Route("/v1/keys/{id}/rotate", keys.rotate_key, methods=["POST"]),
+        Route("/v1/session", session.get_session),
+        Route("/v1/session", session.create_session, methods=["POST"]),
+        Route("/v1/session", session.end_session, methods=["DELETE"]),
+        Route("/v1/session/link", session.create_link, methods=["POST"]),
+        Route("/signin", session.sign_in_by_link),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", health.metrics),
+        *console,
+    ]
+    handlers = {
+        LivetallyError: _on_error,
+        HTTPException: _on_http,
+        Disconnected: _on_disconnect,
+        Exception: _on_error,
+    }
+    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    app.state.services = services
+    return app
+
+
+async def _on_error(_request: Request, error: Exception) -> Response:
+    return problem_response(error)
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    """Answer for what the router itself refuses: an unknown path, a wrong method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(UnknownName("path", "resource", request.url.path[:200]))
+    problem = ClientError(f"{request.method} is not possible here.")
+    response = problem_response(problem)
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response

@@ -1,0 +1,114 @@
+"""``POST /v1/events``: the way in.
+
+In the flow: receives a request, hands its items to ``ingest``, answers when their fate is on disk.
+Guarantee: a 2xx means durable and counted; every item is accounted for.
+
+A plain ASGI function instead of a framework's endpoint: at thousands of requests a second the
+difference is a fifth of the processor.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from livetally.api.auth import identify
+from livetally.api.body import pieces, read_whole, unpacked
+from livetally.api.problem import PROBLEM_TYPE
+from livetally.api.services import Services
+from livetally.errors import BadInput, UnsupportedMedia
+from livetally.event import (
+    Decoded,
+    Rejection,
+    decode_binary,
+    decode_json,
+    decode_lines,
+    decode_structured,
+)
+from livetally.ingest import Accepted
+from livetally.tenancy import Scope as KeyScope
+
+__all__ = ["post_events"]
+
+_NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_STRUCTURED = "application/cloudevents+json"
+_BATCH = "application/cloudevents-batch+json"
+_TAKEN = f"application/json, application/x-ndjson, {_STRUCTURED} or {_BATCH}"
+
+
+async def post_events(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
+    """Take events.
+
+    Raises:
+        LivetallyError: answered by the caller as problem details.
+    """
+    who = await identify(scope, services, KeyScope.WRITE)
+    headers = Headers(scope=scope)
+    strict = _strict(scope["query_string"])
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = unpacked(pieces(receive), headers.get("content-encoding", ""))
+    if kind in _NDJSON and not strict:
+        accepted = await services.intake.accept_lines(who.team, body)
+    else:
+        whole = await read_whole(body, services.intake.limits.body_bytes_max)
+        decoded = _decode(kind, whole, scope)
+        accepted = await services.intake.accept(who.team, decoded, len(whole), strict=strict)
+    await _answer(send, accepted, services.intake.limits.rejections_listed_max)
+
+
+def _decode(kind: str, body: bytes, scope: Scope) -> Decoded:
+    if kind == _STRUCTURED or kind == _BATCH:
+        return Decoded(*decode_structured(body, batch=kind == _BATCH))
+    if any(name == b"ce-specversion" for name, _ in scope["headers"]):
+        if kind and kind != "application/json":
+            raise UnsupportedMedia("The data of a CloudEvent must be application/json.")
+        event = decode_binary(scope["headers"], body)
+        if isinstance(event, Rejection):
+            return Decoded([], [], [event])
+        return Decoded([event], [0], [])
+    if kind in _NDJSON:
+        return decode_lines(body)
+    if kind != "application/json":
+        raise UnsupportedMedia(f"Content-Type '{kind[:60]}' is not taken; send {_TAKEN}.")
+    return decode_json(body)
+
+
+def _strict(query: bytes) -> bool:
+    if not query:
+        return False
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    for name in values:
+        if name != "strict":
+            raise BadInput(name[:60], "no such parameter; there is 'strict'")
+    if values["strict"][-1] not in ("true", "false"):
+        raise BadInput("strict", "must be true or false")
+    return values["strict"][-1] == "true"
+
+
+async def _answer(send: Send, accepted: Accepted, listed_max: int) -> None:
+    body: dict[str, object] = {
+        "position": accepted.position,
+        "stored": accepted.stored,
+        "duplicates": accepted.duplicates,
+        "rejected": [rejection._asdict() for rejection in accepted.rejected[:listed_max]],
+    }
+    if accepted.conflicts:
+        body["conflicts"] = [
+            {"index": index, "error": "conflict: this id was stored with other content"}
+            for index in accepted.conflicts[:listed_max]
+        ]
+    if len(accepted.rejected) > listed_max:
+        body["rejected_total"] = len(accepted.rejected)
+    status, media = 200, b"application/json"
+    if accepted.rejected and not accepted.stored and not accepted.duplicates:
+        status, media = 422, PROBLEM_TYPE.encode()
+        detail = "Not one event could be stored; 'rejected' says why, item by item."
+        body = {"type": "about:blank", "title": "Not storable", "status": 422, "detail": detail} | body
+    encoded = msgspec.json.encode(body)
+    length = str(len(encoded)).encode()
+    headers = [(b"content-type", media), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": encoded})

@@ -1,0 +1,38 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: for supervisors and monitors.
+
+In the flow: reads the writer's state and the telemetry registry.
+Guarantee: ``/readyz`` is 200 only while events can be made durable.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from livetally.api.auth import identify
+from livetally.api.services import Services
+from livetally.telemetry import REGISTRY
+from livetally.tenancy import Scope
+
+__all__ = ["healthz", "metrics", "readyz"]
+
+
+async def healthz(_request: Request) -> Response:
+    """Say that the process answers."""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """Say whether events can be stored and questions answered."""
+    services: Services = request.app.state.services
+    ready = services.writer.failure is None
+    body = {"ready": ready, "position": services.writer.position}
+    return Response(msgspec.json.encode(body), 200 if ready else 503, media_type="application/json")
+
+
+async def metrics(request: Request) -> Response:
+    """Return the server's own measurements in the OpenMetrics format."""
+    await identify(request.scope, request.app.state.services, Scope.READ)
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

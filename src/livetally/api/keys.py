@@ -1,0 +1,151 @@
+"""``/v1/teams`` and ``/v1/keys``: who may send and read.
+
+In the flow: receives names and scopes, hands them to ``store.catalog``.
+Guarantee: a key's secret is in the answer that makes it and nowhere else; a team's administrator sees
+and makes that team's keys only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from livetally.api.auth import identify
+from livetally.api.body import pieces, read_whole
+from livetally.api.services import Services
+from livetally.errors import BadInput, UnknownName
+from livetally.store.catalog import KeyRecord, Team
+from livetally.tenancy import Identity, Scope, TeamId, parse_scopes
+
+__all__ = ["create_key", "create_team", "list_keys", "list_teams", "revoke_key", "rotate_key"]
+
+_BYTES_MAX = 16 * 1024
+_Body = TypeVar("_Body")
+
+
+class _NewTeam(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
+class _NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    scopes: list[str]
+    name: str = ""
+    team: str | None = None
+    operator: bool = False
+    expires_us: int | None = None
+
+
+async def list_teams(request: Request) -> Response:
+    """Return all teams to an operator, its own to a team's administrator."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    teams = await run_in_threadpool(services.catalog.list_teams)
+    seen = [team for team in teams if who.operator or team.id == who.team]
+    return _json({"teams": [_team(team) for team in seen]})
+
+
+async def create_team(request: Request) -> Response:
+    """Make a team; operators only."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    who.require_operator()
+    body = await _read(request, _NewTeam)
+    team = await run_in_threadpool(services.catalog.create_team, body.name, by=who.key_id)
+    return _json(_team(team), 201)
+
+
+async def list_keys(request: Request) -> Response:
+    """Return the keys of the team acted for; an operator may ask for ``team=*``."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    everyone = request.query_params.get("team") == "*"
+    if everyone:
+        who.require_operator()
+    keys = await run_in_threadpool(services.catalog.list_keys, None if everyone else who.team)
+    return _json({"keys": [_key(key) for key in keys]})
+
+
+async def create_key(request: Request) -> Response:
+    """Make a key; its text is in this answer only."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    body = await _read(request, _NewKey)
+    team = await _team_of(services, who, body.team)
+    who.require_grant(team, operator=body.operator)
+    new = await run_in_threadpool(
+        services.catalog.create_key,
+        team,
+        body.name,
+        parse_scopes(body.scopes),
+        operator=body.operator,
+        expires_us=body.expires_us,
+        by=who.key_id,
+    )
+    return _json(_key(new.record) | {"key": new.text.reveal()}, 201)
+
+
+async def revoke_key(request: Request) -> Response:
+    """End a key at once, with its sessions and open streams."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    team = None if who.operator else who.team
+    key_id = request.path_params["id"]
+    record = await run_in_threadpool(
+        services.catalog.revoke_key, key_id, team=team, by=who.key_id
+    )
+    return _json(_key(record))
+
+
+async def rotate_key(request: Request) -> Response:
+    """Replace a key by a new one with the same rights."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    team = None if who.operator else who.team
+    key_id = request.path_params["id"]
+    new = await run_in_threadpool(services.catalog.rotate_key, key_id, team=team, by=who.key_id)
+    return _json(_key(new.record) | {"key": new.text.reveal()}, 201)
+
+
+async def _team_of(services: Services, who: Identity, name: str | None) -> TeamId:
+    if name is None or name == who.team_name:
+        return who.team
+    who.require_operator()
+    team = await run_in_threadpool(services.catalog.find_team, name)
+    if team is None:
+        raise UnknownName("team", "team", name[:63])
+    return team.id
+
+
+async def _read(request: Request, kind: type[_Body]) -> _Body:
+    body = await read_whole(pieces(request.receive), _BYTES_MAX)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput("body", str(error)) from None
+
+
+def _team(team: Team) -> dict[str, Any]:
+    return {"id": team.id, "name": team.name, "created_us": team.created_us}
+
+
+def _key(key: KeyRecord) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "team": key.team_name,
+        "name": key.name,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "operator": key.operator,
+        "created_us": key.created_us,
+        "expires_us": key.expires_us,
+        "revoked_us": key.revoked_us,
+        "last_used_us": key.last_used_us,
+    }
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

@@ -1,0 +1,66 @@
+"""What the routes need from the rest of the house, in one place.
+
+In the flow: filled by ``server.build``, read by every route.
+Guarantee: a route reaches the store, the writer or the catalog through nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from livetally.clock import Clock
+from livetally.definitions import Application, Plan
+from livetally.ingest import Intake, Schema, Writer
+from livetally.live import Hub
+from livetally.query import Declared, Runner
+from livetally.store.catalog import Catalog, KeyCache
+from livetally.tenancy import Identity
+
+__all__ = ["Definitions", "Services", "Sessions"]
+
+
+class Definitions(Protocol):
+    """What each team has declared, and how to change it."""
+
+    epoch: str
+
+    def declared(self, team: int) -> Declared:
+        """Return a team's joined definitions."""
+        ...
+
+    def schema(self, team: int) -> Schema:
+        """Return what ingest checks a team's events against."""
+        ...
+
+    def preview(self, application: Application, team: int) -> Plan:
+        """Return what applying would change. Raises InvalidDefinition on a conflict."""
+        ...
+
+    def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
+        """Apply; return what changed and the new version. Blocks; run it in a thread."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """How long the console's sign-in lasts, and whether its cookie needs https."""
+
+    ttl_s: int = 30 * 86_400
+    secure: bool = False
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a request may need."""
+
+    clock: Clock
+    catalog: Catalog
+    keys: KeyCache
+    definitions: Definitions
+    writer: Writer
+    intake: Intake
+    runner: Runner
+    hub: Hub
+    version: str
+    sessions: Sessions = field(default_factory=Sessions)

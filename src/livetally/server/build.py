@@ -1,0 +1,121 @@
+"""The only place where things are wired.
+
+In the flow: receives settings and an open data directory, hands running parts to ``run``.
+Guarantee: what is opened here is closed here, in the opposite order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+
+from starlette.types import ASGIApp
+
+from livetally.api import Services, Sessions, build_app
+from livetally.api.answers import encode_rows
+from livetally.clock import Clock
+from livetally.console import routes
+from livetally.event import EventLimits
+from livetally.ingest import Intake, IntakeLimits, Notice, Writer, WriterLimits, deliver_to
+from livetally.live import Hub, HubLimits
+from livetally.query import Extents, Runner
+from livetally.server.directory import DataDirectory
+from livetally.server.registry import Registry, read_files
+from livetally.settings import Settings
+from livetally.store.catalog import KeyCache, open_catalog
+from livetally.store.events import Engine, create
+from livetally.store.identities import IdentityIndex
+from livetally.tenancy import SecretText
+
+__all__ = ["built"]
+
+_DAY_S = 86_400
+
+
+@contextmanager
+def built(
+    settings: Settings,
+    directory: DataDirectory,
+    clock: Clock,
+    on_failure: Callable[[BaseException], None],
+) -> Iterator[tuple[ASGIApp, Services]]:
+    """Open every part of the server; to be entered on the event loop's thread.
+
+    Args:
+        settings: the process's settings.
+        directory: the data directory, already taken.
+        clock: the clock of every part.
+        on_failure: called from the writer's thread when it has stopped for good.
+
+    Raises:
+        LivetallyError: a part can't be opened.
+    """
+    loop = asyncio.get_running_loop()
+    applications = read_files(settings.definitions)
+    with ExitStack() as stack:
+        catalog = open_catalog(settings.catalog or directory.catalog, clock)
+        stack.callback(catalog.close)
+        catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
+        engine = Engine(directory.events)
+        stack.callback(engine.close)
+        create(engine)
+        index = IdentityIndex(directory.identities)
+        stack.callback(index.close)
+        registry = Registry(catalog, engine)
+        registry.apply_shared(applications, "settings")
+        writer = Writer(engine, index, clock, _writer_limits(settings), deliver_to(loop))
+        writer.on_failure = on_failure
+        extents = Extents(engine)
+        runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
+        stack.callback(runner.close)
+        hub = Hub(runner, clock, encode_rows, HubLimits(streams_max=settings.streams_max))
+
+        def on_commit(notice: Notice) -> None:
+            extents.widen(notice.touched)
+            hub.notice(notice)
+
+        writer.listen(on_commit)
+        writer.start()
+        stack.callback(writer.close)
+        keys = KeyCache(catalog, clock)
+        stack.callback(keys.close)
+        intake = Intake(
+            writer, clock, registry.schema, _event_limits(settings), _intake_limits(settings)
+        )
+        services = Services(
+            clock=clock,
+            catalog=catalog,
+            keys=keys,
+            definitions=registry,
+            writer=writer,
+            intake=intake,
+            runner=runner,
+            hub=hub,
+            version=version("livetally"),
+            sessions=Sessions(settings.session_days * _DAY_S, settings.cookie_secure),
+        )
+        yield build_app(services, routes()), services
+
+
+def _writer_limits(settings: Settings) -> WriterLimits:
+    return WriterLimits(
+        commit_events_max=settings.commit_events_max,
+        waiting_events_max=settings.waiting_events_max,
+        waiting_bytes_max=settings.waiting_bytes_max,
+    )
+
+
+def _event_limits(settings: Settings) -> EventLimits:
+    return EventLimits(
+        data_bytes_max=settings.event_data_bytes_max,
+        future_days_max=settings.event_future_days_max,
+    )
+
+
+def _intake_limits(settings: Settings) -> IntakeLimits:
+    return IntakeLimits(
+        body_bytes_max=settings.body_bytes_max,
+        stream_bytes_max=settings.stream_bytes_max,
+    )

@@ -1,0 +1,76 @@
+"""The data directory: made, checked, and held by one server at a time.
+
+In the flow: taken by ``server.build`` before anything in it is opened.
+Guarantee: two servers never write to one directory; a directory that can't be written is refused with
+the reason, before anything is accepted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from livetally.errors import DataDirectoryLocked, DataDirectoryUnusable
+
+__all__ = ["DataDirectory"]
+
+
+class DataDirectory:
+    """Holds a data directory while it is open (a context manager)."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the directory; nothing is touched yet."""
+        self.path = path
+        self._lock_fd = -1
+
+    @property
+    def events(self) -> Path:
+        """Where the engine keeps rows and projections."""
+        return self.path / "events"
+
+    @property
+    def identities(self) -> Path:
+        """Where the index of identities is."""
+        return self.path / "identities"
+
+    @property
+    def catalog(self) -> Path:
+        """Where the catalog is, unless a URL says otherwise."""
+        return self.path / "catalog.db"
+
+    def __enter__(self) -> Self:
+        """Make the directory if it is missing, and take it.
+
+        Raises:
+            DataDirectoryUnusable: it can't be made or written.
+            DataDirectoryLocked: another server holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.events.mkdir(exist_ok=True)
+            self._lock_fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirectoryUnusable(
+                f"The data directory {self.path} can't be used: {error.strerror}."
+                " Give another with --data, or mend its permissions."
+            ) from None
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock_fd)
+            raise DataDirectoryLocked(
+                f"Another server uses {self.path}. Stop it, or give another directory with --data."
+            ) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the directory go."""
+        os.close(self._lock_fd)

@@ -1,0 +1,36 @@
+"""Logs: one line of key=value pairs for each happening, to standard error.
+
+In the flow: set up once by ``run``; rooms log through structlog.
+Guarantee: what is logged was chosen word by word; requests' headers and bodies never are.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["set_up_logs"]
+
+
+def set_up_logs(level: str) -> None:
+    """Write logs of ``level`` and above as lines for people on a terminal, else as logfmt."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)

@@ -1,0 +1,144 @@
+"""What every team has declared, in memory, and bringing the store and ingest to it.
+
+In the flow: filled from the catalog at start and after every change; read by every request.
+Guarantee: a definition is stored in the catalog before anything follows it; readers see the old
+definitions or the new ones, never a mixture; applying never stops ingest.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from livetally.definitions import Application, Plan, check_team, plan, read_toml
+from livetally.errors import DefinitionProblem, InvalidDefinition
+from livetally.ingest import Schema
+from livetally.query import Declared, declared_fields, projections
+from livetally.store.catalog import Catalog
+from livetally.store.events import Engine, keep
+from livetally.tenancy import Identity
+
+__all__ = ["Registry", "read_files"]
+
+_EPOCH = "epoch"
+
+
+class Registry:
+    """The definitions of all teams. Safe for any thread."""
+
+    def __init__(self, catalog: Catalog, engine: Engine) -> None:
+        """Read what the catalog holds, and make the store keep what that needs."""
+        self._catalog = catalog
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._declared: dict[int, Declared] = {}
+        self._schemas: dict[int, Schema] = {}
+        self._shared: tuple[Application, ...] = ()
+        self._own: dict[int, tuple[Application, ...]] = {}
+        self.epoch = ""
+        self.reload()
+
+    def declared(self, team: int) -> Declared:
+        """Return a team's joined definitions: the shared ones and its own."""
+        found = self._declared.get(team)
+        if found is None:
+            found = Declared((*self._shared, *self._own.get(team, ())))
+            self._declared[team] = found
+        return found
+
+    def schema(self, team: int) -> Schema:
+        """Return what ingest checks a team's events against."""
+        found = self._schemas.get(team)
+        if found is None:
+            declared = self.declared(team)
+            found = Schema(declared.events.values(), reject_unknown=declared.reject_unknown)
+            self._schemas[team] = found
+        return found
+
+    def preview(self, application: Application, team: int) -> Plan:
+        """Return what applying would change.
+
+        Raises:
+            InvalidDefinition: it conflicts with another application of the team.
+        """
+        others = {app.name: app for app in self.declared(team).applications}
+        old = others.pop(application.name, None)
+        check_team(application, others.values(), "the definition")
+        return plan(old, application)
+
+    def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
+        """Apply a team's own definition; return what changed and its version. Blocks.
+
+        Raises:
+            InvalidDefinition: it conflicts with another application of the team.
+            StoreFailed: it could not be stored; nothing has changed.
+        """
+        with self._lock:
+            changes = self.preview(application, who.team)
+            version = self._catalog.save_definition(
+                application.name, who.team, application.text, who.key_id
+            )
+        self.reload()
+        return changes, version
+
+    def apply_shared(self, applications: Sequence[Application], by: str) -> None:
+        """Apply definitions for all teams. Blocks.
+
+        Raises:
+            InvalidDefinition: two of them conflict.
+        """
+        for i, application in enumerate(applications):
+            check_team(application, applications[:i], application.name)
+            self._catalog.save_definition(application.name, None, application.text, by)
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the catalog again, and make the store keep what the definitions need. Blocks."""
+        with self._lock:
+            shared: list[Application] = []
+            own: dict[int, list[Application]] = {}
+            for stored in self._catalog.active_definitions(None):
+                application = read_toml(stored.text, f"{stored.application} v{stored.version}")
+                if stored.team is None:
+                    shared.append(application)
+                else:
+                    own.setdefault(stored.team, []).append(application)
+            everything = [*shared, *(app for apps in own.values() for app in apps)]
+            keep(self._engine, declared_fields(everything), projections(everything))
+            self._shared = tuple(shared)
+            self._own = {team: tuple(apps) for team, apps in own.items()}
+            self._declared, self._schemas = {}, {}
+            self.epoch = self._epoch(everything)
+
+    def _epoch(self, applications: Iterable[Application]) -> str:
+        """Name what live positions count in: this store, and these definitions."""
+        stored = self._catalog.get_meta(_EPOCH)
+        if stored is None:
+            stored = secrets.token_hex(4)
+            self._catalog.set_meta(_EPOCH, stored)
+        marks = sorted(f"{app.name}\0{app.text}" for app in applications)
+        return f"{stored}{_digest(marks)}"
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return blake2b("\1".join(texts).encode(), digest_size=4).hexdigest()
+
+
+def read_files(paths: Iterable[str]) -> list[Application]:
+    """Read definition files.
+
+    Raises:
+        InvalidDefinition: a file has mistakes, or can't be read.
+    """
+    applications = []
+    for path in paths:
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problem = DefinitionProblem(1, "file", f"can't be read: {error}")
+            raise InvalidDefinition(path, (problem,)) from None
+        applications.append(read_toml(text, path))
+    return applications

@@ -1,0 +1,164 @@
+"""The life of the process: take the directory, open the parts, serve, stop in order.
+
+In the flow: called by ``cli serve``; holds everything that ``build`` opens.
+Guarantee: SIGTERM and SIGINT stop accepting, commit what was accepted, end the streams and exit 0; when
+the writer fails, the process exits 1 with the reason, because it can promise nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from livetally.api import Services
+from livetally.clock import SystemClock
+from livetally.errors import LivetallyError, SettingInvalid
+from livetally.server.build import built
+from livetally.server.directory import DataDirectory
+from livetally.server.logs import set_up_logs
+from livetally.settings import Settings
+
+__all__ = ["serve"]
+
+_log = structlog.get_logger("livetally")
+
+_POLL_S = 0.5
+_FLUSH_EVERY = 60
+_GRACE_S = 8
+
+
+def serve(settings: Settings) -> int:
+    """Serve until told to stop. Blocks; returns the exit code.
+
+    Raises:
+        LivetallyError: the server can't start; nothing was accepted.
+    """
+    set_up_logs(settings.log_level)
+    with DataDirectory(Path(settings.data)) as directory:
+        return uvloop.run(_serve(settings, directory))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: those end the process by the signal, not by 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(settings: Settings, directory: DataDirectory) -> int:
+    loop = asyncio.get_running_loop()
+    failed: list[BaseException] = []
+    stopping = asyncio.Event()
+
+    def on_failure(error: BaseException) -> None:
+        failed.append(error)
+        loop.call_soon_threadsafe(stopping.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    listener = _listen(settings)
+    with built(settings, directory, SystemClock(), on_failure) as (app, services):
+        server = _Server(_config(app))
+        tasks = [
+            loop.create_task(services.hub.run(), name="live hub"),
+            loop.create_task(_watch_catalog(services), name="catalog watch"),
+            loop.create_task(_stop_when(stopping, server, services), name="stop"),
+        ]
+        _announce(listener, services, settings)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    if failed:
+        _log.critical(
+            "stopped: events can't be made durable; mend the disk and start again",
+            error=str(failed[0]),
+        )
+        return 1
+    _log.info("stopped")
+    return 0
+
+
+async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: Services) -> None:
+    """End the streams before the server waits for its connections: they would never end."""
+    await stopping.wait()
+    server.should_exit = True
+    services.hub.forget(None)
+
+
+async def _watch_catalog(services: Services) -> None:
+    """Notice what other processes change in the catalog, and note when keys were used."""
+    rounds = 0
+    while True:
+        await asyncio.sleep(_POLL_S)
+        rounds += 1
+        try:
+            await asyncio.to_thread(services.catalog.poll_changes)
+            if rounds % _FLUSH_EVERY == 0:
+                await asyncio.to_thread(services.keys.flush_uses)
+        except LivetallyError as error:
+            _log.warning("catalog not reached", error=error.message)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open the port before anything else, so that a taken one is an error and not a race."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise SettingInvalid(
+            f"Can't listen on {settings.host}:{settings.port}: {error.strerror}."
+            " Give another port with --port, or stop what uses this one."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_S,
+        backlog=4096,
+    )
+
+
+def _announce(listener: socket.socket, services: Services, settings: Settings) -> None:
+    """Say where the server is and, once, how to sign in."""
+    port = listener.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    out = sys.stdout
+    first = services.catalog.ensure_first_key()
+    if first is not None:
+        token = services.catalog.create_signin_link(first.record.id)
+        out.write(
+            f"Administrator key (shown once, keep it): {first.text.reveal()}\n"
+            f"Sign in once without it:                 {url}/signin?token={token.reveal()}\n"
+        )
+    out.write(f"Livetally {services.version} listens on {url}\n")
+    out.flush()

@@ -1,0 +1,132 @@
+"""Every setting: its name, its default, its unit in the name, and where it is read from.
+
+In the flow: read once by ``server`` and ``cli``; every other room gets values, not settings.
+Guarantee: a value that can't be used is refused at start by name; a secret is never shown.
+
+From weakest to strongest: the default, a ``.env`` file in the working directory, the environment
+(``LIVETALLY_PORT=8080``), the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from livetally.errors import SettingInvalid
+
+__all__ = ["PREFIX", "Settings", "load_settings"]
+
+PREFIX = "LIVETALLY_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one server process."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; another than this machine's own needs a decision of yours."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one."""
+    data: str = "./livetally-data"
+    """Directory of everything that is kept."""
+    definitions: tuple[str, ...] = ()
+    """Definition files to apply at start, for all teams; comma-separated in the environment."""
+    catalog: str = ""
+    """URL of the catalog: ``sqlite://``, ``postgresql://``, ``mariadb://``; empty: in ``data``."""
+    root_key: str = ""
+    """An operator's key that is accepted as it stands, for automation."""
+    log_level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``."""
+    query_threads: int = 4
+    """How many questions run at the same time."""
+    body_bytes_max: int = 32 * 1024 * 1024
+    """Longest body that is read whole (JSON), after unpacking."""
+    stream_bytes_max: int = 4 * 1024 * 1024 * 1024
+    """Longest body that is read as a stream (NDJSON), after unpacking."""
+    event_data_bytes_max: int = 256 * 1024
+    """Longest ``data`` of one event."""
+    event_future_days_max: int = 3650
+    """How far in the future an event's time may lie."""
+    waiting_events_max: int = 200_000
+    """Events that may wait for the writer before requests are answered 503."""
+    waiting_bytes_max: int = 256 * 1024 * 1024
+    """Bytes of events that may wait for the writer before requests are answered 503."""
+    commit_events_max: int = 50_000
+    """Most events in one commit."""
+    streams_max: int = 20_000
+    """Most live streams open at a time."""
+    session_days: int = 30
+    """How long the console stays signed in."""
+    cookie_secure: bool = False
+    """Send the console's cookie over https only."""
+
+    def __repr__(self) -> str:
+        """Show every setting but the secrets."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["root_key"] = "set" if self.root_key else ""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def load_settings(
+    overrides: Mapping[str, Any] | None = None, directory: Path | None = None
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        overrides: what the command line says; None values don't count.
+        directory: where the ``.env`` file is; the working directory by default.
+
+    Raises:
+        SettingInvalid: names the setting and the reason.
+    """
+    texts = {**_dotenv((directory or Path.cwd()) / ".env"), **os.environ}
+    values: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        text = texts.get(PREFIX + name.upper())
+        if text is not None and text != "":
+            values[name] = _parsed(name, text)
+    values.update({k: v for k, v in (overrides or {}).items() if v is not None})
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingInvalid(_reason(str(error))) from None
+    if not 0 <= settings.port <= 65_535:
+        raise SettingInvalid(f"{PREFIX}PORT must be from 0 to 65535.")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
+    return settings
+
+
+def _parsed(name: str, text: str) -> Any:
+    if name == "definitions":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def _reason(message: str) -> str:
+    reason, _, at = message.partition(" - at `$.")
+    name = at.rstrip("`").split("[")[0]
+    return f"{PREFIX}{name.upper()}: {reason[:1].lower()}{reason[1:]}." if name else message
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    """Read ``NAME=value`` lines; quotes around a value are taken off, ``#`` starts a comment line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{path.name} can't be read: {error}.") from None
+    values: dict[str, str] = {}
+    for line in lines:
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or name.lstrip().startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        values[name.strip()] = value
+    return values

@@ -1,0 +1,64 @@
+"""What the server measures of itself: each measurement has one name, declared here.
+
+In the flow: rooms count and observe, ``api.health`` shows it.
+Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything that
+a client sent.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = [
+    "COMMITS",
+    "COMMIT_EVENTS",
+    "COMMIT_SECONDS",
+    "EVENTS",
+    "LIVE_DELAY_SECONDS",
+    "LIVE_STREAMS",
+    "POSITION",
+    "QUERY_SECONDS",
+    "REGISTRY",
+    "WAITING_EVENTS",
+]
+
+REGISTRY = CollectorRegistry()
+
+_FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+EVENTS = Counter(
+    "livetally_events",
+    "Events by what became of them: stored, duplicate, conflict, rejected.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+COMMITS = Counter("livetally_commits", "Commits made durable.", registry=REGISTRY)
+COMMIT_SECONDS = Histogram(
+    "livetally_commit_seconds",
+    "From taking a commit's events to their acknowledgement.",
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+COMMIT_EVENTS = Histogram(
+    "livetally_commit_events",
+    "Events in one commit.",
+    buckets=(1, 10, 100, 1_000, 10_000, 100_000),
+    registry=REGISTRY,
+)
+WAITING_EVENTS = Gauge(
+    "livetally_waiting_events", "Events that wait for a commit.", registry=REGISTRY
+)
+POSITION = Gauge("livetally_position", "The last durable commit.", registry=REGISTRY)
+QUERY_SECONDS = Histogram(
+    "livetally_query_seconds",
+    "From a question's start on its thread to its answer.",
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+LIVE_STREAMS = Gauge("livetally_live_streams", "Open live streams.", registry=REGISTRY)
+LIVE_DELAY_SECONDS = Histogram(
+    "livetally_live_delay_seconds",
+    "From a commit to its changes being handed to the open streams.",
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
