@@ -1,14 +1,17 @@
 """Every error that Livetally raises on purpose, in one tree.
 
 In the flow: raised anywhere below, turned into an HTTP answer only in ``api/problem.py`` and into an
-exit code only in ``cli``. The docstring of a class is its default message.
+exit code only in ``cli``.
+Guarantee: an error's message is for a person and holds no secret; the docstring of a class is its
+default message.
 
     LivetallyError
     ├── ClientError                 the caller can mend it
     │   ├── BadInput                a field and the reason
     │   │   ├── UnknownName         ... with the nearest name that exists
     │   │   └── InvalidDefinition   ... with line, key and reason, one for each problem
-    │   ├── UnreadableBody · UnsupportedMedia · BodyTooLarge · QueryTooLarge
+    │   ├── UnreadableBody · UnsupportedMedia · BodyTooLarge
+    │   ├── QueryTooLarge · MethodNotAllowed
     │   └── Unauthenticated · Forbidden · QuotaExceeded
     └── ServerError                 the operator can mend it
         ├── Overloaded              try again after ``retry_after_s``
@@ -31,6 +34,7 @@ __all__ = [
     "Forbidden",
     "InvalidDefinition",
     "LivetallyError",
+    "MethodNotAllowed",
     "NotDurable",
     "Overloaded",
     "QueryTooLarge",
@@ -114,6 +118,10 @@ class UnsupportedMedia(ClientError):
 
 class BodyTooLarge(ClientError):
     """The body is larger than the server takes."""
+
+
+class MethodNotAllowed(ClientError):
+    """The resource does not take this method."""
 
 
 class QueryTooLarge(ClientError):

@@ -20,6 +20,8 @@ from livetally.errors import SettingInvalid
 
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
+_PORT_MAX = 65_535
+
 PREFIX = "LIVETALLY_"
 
 
@@ -93,7 +95,7 @@ def load_settings(
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingInvalid(_reason(str(error))) from None
-    if not 0 <= settings.port <= 65_535:
+    if not 0 <= settings.port <= _PORT_MAX:
         raise SettingInvalid(f"{PREFIX}PORT must be from 0 to 65535.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
@@ -113,7 +115,7 @@ def _reason(message: str) -> str:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    """Read ``NAME=value`` lines; quotes around a value are taken off, ``#`` starts a comment line."""
+    """Read ``NAME=value`` lines; quotes around a value are taken off, ``#`` starts a comment."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):

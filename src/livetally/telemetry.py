@@ -1,8 +1,8 @@
 """What the server measures of itself: each measurement has one name, declared here.
 
 In the flow: rooms count and observe, ``api.health`` shows it.
-Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything that
-a client sent.
+Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything
+that a client sent.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ keep a browser from guessing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,7 +24,7 @@ from livetally.api.events import post_events
 from livetally.api.live import get_live
 from livetally.api.problem import problem_response
 from livetally.api.services import Services
-from livetally.errors import ClientError, LivetallyError, UnknownName
+from livetally.errors import LivetallyError, MethodNotAllowed, UnknownName
 
 __all__ = ["build_app"]
 
@@ -91,7 +92,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Disconnected: _on_disconnect,
         Exception: _on_error,
     }
-    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.services = services
     return app
 
@@ -107,10 +108,8 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     """Answer for what the router itself refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
+    if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return problem_response(UnknownName("path", "resource", request.url.path[:200]))
-    problem = ClientError(f"{request.method} is not possible here.")
-    response = problem_response(problem)
-    response.status_code = error.status_code
+    response = problem_response(MethodNotAllowed(f"{request.method} is not possible here."))
     response.headers.update(error.headers or {})
     return response

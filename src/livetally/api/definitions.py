@@ -1,8 +1,8 @@
 """``/v1/definitions``: what a team has declared, and changing it.
 
 In the flow: receives TOML or JSON, hands an ``Application`` to the server's registry.
-Guarantee: a definition with any mistake changes nothing; one without is applied whole; the answer says
-what changed.
+Guarantee: a definition with any mistake changes nothing; one without is applied whole; the answer
+says what changed.
 """
 
 from __future__ import annotations

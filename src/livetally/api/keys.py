@@ -1,8 +1,8 @@
 """``/v1/teams`` and ``/v1/keys``: who may send and read.
 
 In the flow: receives names and scopes, hands them to ``store.catalog``.
-Guarantee: a key's secret is in the answer that makes it and nowhere else; a team's administrator sees
-and makes that team's keys only.
+Guarantee: a key's secret is in the answer that makes it and nowhere else; a team's administrator
+sees and makes that team's keys only.
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ async def revoke_key(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.ADMIN)
     team = None if who.operator else who.team
     key_id = request.path_params["id"]
-    record = await run_in_threadpool(
-        services.catalog.revoke_key, key_id, team=team, by=who.key_id
-    )
+    record = await run_in_threadpool(services.catalog.revoke_key, key_id, team=team, by=who.key_id)
     return _json(_key(record))
 
 

@@ -26,6 +26,7 @@ _log = structlog.get_logger("livetally.api")
 _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.UnknownName, 404, "Not found"),
     (errors.BadInput, 400, "Bad request"),
+    (errors.MethodNotAllowed, 405, "Method not allowed"),
     (errors.UnreadableBody, 400, "Unreadable body"),
     (errors.UnsupportedMedia, 415, "Unsupported media type"),
     (errors.BodyTooLarge, 413, "Body too large"),
@@ -38,6 +39,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.StoreFailed, 503, "Store failed"),
 )
 _RETRY_AFTER_S = 1
+_UNAVAILABLE = 503
 # Names that are values of a parameter: what was asked exists, the parameter is wrong.
 _PARAMETERS = frozenset({"tz", "interval"})
 
@@ -82,10 +84,8 @@ def problem_response(error: Exception, **members: Any) -> Response:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, (errors.Overloaded, errors.QuotaExceeded)):
         headers["Retry-After"] = str(error.retry_after_s)
-    elif body["status"] == 503:
+    elif body["status"] == _UNAVAILABLE:
         headers["Retry-After"] = str(_RETRY_AFTER_S)
     elif isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="livetally"'
-    return Response(
-        msgspec.json.encode(body), body["status"], headers, media_type=PROBLEM_TYPE
-    )
+    return Response(msgspec.json.encode(body), body["status"], headers, media_type=PROBLEM_TYPE)

@@ -1,8 +1,8 @@
 """The data directory: made, checked, and held by one server at a time.
 
 In the flow: taken by ``server.build`` before anything in it is opened.
-Guarantee: two servers never write to one directory; a directory that can't be written is refused with
-the reason, before anything is accepted.
+Guarantee: two servers never write to one directory; a directory that can't be written is refused
+with the reason, before anything is accepted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class DataDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.events.mkdir(exist_ok=True)
-            self._lock_fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock_fd = os.open(
+                self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
         except OSError as error:
             raise DataDirectoryUnusable(
                 f"The data directory {self.path} can't be used: {error.strerror}."

@@ -1,8 +1,8 @@
 """The life of the process: take the directory, open the parts, serve, stop in order.
 
 In the flow: called by ``cli serve``; holds everything that ``build`` opens.
-Guarantee: SIGTERM and SIGINT stop accepting, commit what was accepted, end the streams and exit 0; when
-the writer fails, the process exits 1 with the reason, because it can promise nothing any more.
+Guarantee: SIGTERM and SIGINT stop accepting, commit what was accepted, end the streams and exit 0;
+when the writer fails, the process exits 1 with the reason: it can promise nothing any more.
 """
 
 from __future__ import annotations
