@@ -88,7 +88,7 @@ _TOKEN: Final = re.compile(
 _COMPARISON: Final = re.compile(r"[<>]=?")
 _LIST: Final = re.compile(r"v(?:cv)*")
 # What reads back as itself without quotes.
-_PLAIN: Final = re.compile(r'[^\s",*<>!.](?:[^",*]*[^\s",*.])?')
+_PLAIN: Final = re.compile(r'[^\s",*<>=!.](?:[^",*]*[^\s",*.])?')
 _QUOTE: Final = "put a value that holds , * .. or quotes in double quotes"
 
 
@@ -164,10 +164,9 @@ def _condition(text: str) -> tuple[Op, tuple[str, ...]]:
     tokens = _tokens(text[comparison.end() :] if comparison else text)
     shape = "".join(token.kind for token in tokens)
     values = tuple(token.text for token in tokens if token.kind == "v")
-    if any(token.kind == "v" and not token.quoted and token.text[0] in "<>!" for token in tokens):
-        raise BadInput(
-            "where", f"'{text[:50]}': '!' stands before the field, < and > first; {_QUOTE}"
-        )
+    if any(token.kind == "v" and not token.quoted and token.text[0] in "<>=!" for token in tokens):
+        placed = "'!' stands before the field, < and > first, and equality needs no '='"
+        raise BadInput("where", f"'{text[:50]}': {placed}; {_QUOTE}")
     if comparison:
         if shape != "v":
             raise BadInput("where", f"one value is expected after '{comparison.group()}'")

@@ -46,7 +46,7 @@ def plain(value: Any, path: Path, problems: Problems) -> Any:
         case datetime() | date() | time():
             return value.isoformat()
         case _:
-            problems.add(path, f"can't be a {type(value).__name__}")
+            problems.add(path, f"is of a kind that definitions don't have: {type(value).__name__}")
             return None
 
 
@@ -68,7 +68,7 @@ def _entries(value: dict[Any, Any], path: Path, problems: Problems) -> dict[str,
     entries: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            problems.add(path, f"a key must be a text, not a {type(key).__name__}")
+            problems.add(path, "a key must be a text")
         elif (kept := plain(item, (*path, key), problems)) is not None:
             entries[key] = kept
     return entries

@@ -153,13 +153,16 @@ def _one_of(table: Table, field: Field) -> tuple[str | int, ...]:
         table.problem(f"must be a list of 1 to {_ONE_OF_MAX} values", "one_of")
         return ()
     kind = int if field.type is FieldType.INTEGER else str
+    seen: set[str | int] = set()
     for index, item in enumerate(value):
         if isinstance(item, bool) or not isinstance(item, kind):
             table.problem(
                 f"must be {'a whole number' if kind is int else 'a text'}", "one_of", index
             )
-        elif item in value[:index]:
+        elif item in seen:
             table.problem("is listed twice", "one_of", index)
+        else:
+            seen.add(item)
     return tuple(value)
 
 

@@ -106,10 +106,9 @@ class Scope:
         found = {name: field for name in names if (field := self.find(name, reference))}
         data = data_path(reference)
         if data is None:
-            allowed = ", ".join(attributes)
-            self.problems.add(
-                path, f"'{reference}' can't be used here; use a data field or {allowed}"
-            )
+            allowed = ", ".join(("a data field", *attributes))
+            reason = f"'{reference}' can't be used here, only {allowed}"
+            self.problems.add(path, f"{reason}; its data field is 'data.{reference}'")
         elif not found and names:
             known = [field for name in names for field in self._known(name)]
             remedy = f"declare it: [event.{names[0]}] data.{data} = ..."
