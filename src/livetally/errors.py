@@ -1,7 +1,7 @@
 """Every error that Livetally raises on purpose, in one tree.
 
-In the flow: raised anywhere below, turned into an HTTP answer only in ``api/problem.py`` and into an
-exit code only in ``cli``.
+In the flow: raised anywhere below, turned into an HTTP answer only in ``api/problem.py`` and into
+an exit code only in ``cli``.
 Guarantee: an error's message is for a person and holds no secret; the docstring of a class is its
 default message.
 
@@ -12,7 +12,7 @@ default message.
     │   │   └── InvalidDefinition   ... with line, key and reason, one for each problem
     │   ├── UnreadableBody · UnsupportedMedia · BodyTooLarge
     │   ├── QueryTooLarge · MethodNotAllowed
-    │   └── Unauthenticated · Forbidden · QuotaExceeded
+    │   └── Unauthenticated · Forbidden · ForbiddenByState · QuotaExceeded
     └── ServerError                 the operator can mend it
         ├── Overloaded              try again after ``retry_after_s``
         ├── NotDurable              the disk refused; the process stops acknowledging
@@ -32,6 +32,7 @@ __all__ = [
     "DataDirectoryUnusable",
     "DefinitionProblem",
     "Forbidden",
+    "ForbiddenByState",
     "InvalidDefinition",
     "LivetallyError",
     "MethodNotAllowed",
@@ -134,6 +135,10 @@ class Unauthenticated(ClientError):
 
 class Forbidden(ClientError):
     """The key may not do this."""
+
+
+class ForbiddenByState(ClientError):
+    """The entity's state does not allow this action."""
 
 
 class QuotaExceeded(ClientError):

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from livetally.api import definitions, health, keys, metrics, session
+from livetally.api import definitions, entities, health, keys, metrics, raw_events, session
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
 from livetally.api.live import get_live
@@ -64,6 +64,11 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
 
     routes: list[BaseRoute] = [
         plain("/v1/events", post_events, "POST"),
+        Route("/v1/events", raw_events.list_events),
+        Route("/v1/entities/{entity}", entities.list_entities),
+        Route("/v1/entities/{entity}/{key}", entities.get_entity),
+        Route("/v1/entities/{entity}/{key}/events", entities.entity_history),
+        Route("/v1/entities/{entity}/{key}/actions/{action}", entities.act, methods=["POST"]),
         Route("/v1/metrics", metrics.list_metrics),
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
         plain("/v1/live", get_live, "GET"),

@@ -33,6 +33,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.QueryTooLarge, 422, "Query too large"),
     (errors.Unauthenticated, 401, "Key needed"),
     (errors.Forbidden, 403, "Not allowed"),
+    (errors.ForbiddenByState, 409, "Not possible now"),
     (errors.QuotaExceeded, 429, "Quota used up"),
     (errors.Overloaded, 503, "Overloaded"),
     (errors.NotDurable, 503, "Not durable"),

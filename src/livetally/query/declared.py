@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from livetally.definitions import Application, EventType, Metric, Ratio, nearest
+from livetally.definitions import Application, Entity, EventType, Metric, Ratio, nearest
 from livetally.errors import UnknownName
 
 __all__ = ["Declared"]
@@ -24,7 +24,9 @@ class Declared:
         self.applications = tuple(applications)
         self.events: dict[str, EventType] = {}
         self.metrics: dict[str, Metric | Ratio] = {}
+        self.entities: dict[str, Entity] = {}
         for application in self.applications:
+            self.entities.update(application.entities)
             self.events.update(application.events)
             self.metrics.update(application.metrics)
             self.metrics.update(application.ratios)
@@ -43,4 +45,15 @@ class Declared:
         found = self.metrics.get(name)
         if found is None:
             raise UnknownName("metric", "metric", name, nearest(name, self.metrics))
+        return found
+
+    def entity(self, name: str) -> Entity:
+        """Return an entity.
+
+        Raises:
+            UnknownName: there is none of that name; says which is nearest.
+        """
+        found = self.entities.get(name)
+        if found is None:
+            raise UnknownName("entity", "entity", name, nearest(name, self.entities))
         return found

@@ -1,0 +1,193 @@
+"""``/v1/entities``: the state of things, their history, and what can be done to them.
+
+In the flow: receives parameters and actions, asks ``query.entities``, sends an action's event
+through ``ingest`` like any other.
+Guarantee: an action is refused when the entity's state forbids it, also when two people act at
+once: actions on one entity run one after the other, each on the state that the last one left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakValueDictionary
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from livetally.api.answers import encode_value
+from livetally.api.auth import identify
+from livetally.api.body import pieces, read_whole
+from livetally.api.metrics import parameters_of
+from livetally.api.raw_events import described_event
+from livetally.api.services import Services
+from livetally.calendar import find_zone, label
+from livetally.definitions import Entity, nearest, reference_to
+from livetally.errors import BadInput, UnknownName, UnreadableBody
+from livetally.event import Decoded, Incoming, new_id
+from livetally.query.actions import action_data, require_allowed
+from livetally.query.entities import (
+    EntityQuery,
+    EntityState,
+    ask_entity_page,
+    parse_entities,
+)
+from livetally.query.raw import ask_raw, parse_raw
+from livetally.tenancy import Identity, Scope
+
+__all__ = ["act", "described_entity", "entity_history", "get_entity", "list_entities"]
+
+_UTC = find_zone("UTC")
+_BYTES_MAX = 64 * 1024
+
+
+class Locks:
+    """One lock for each entity that is being acted on; forgotten with the last action."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._held: WeakValueDictionary[tuple[int, str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, team: int, entity: str, key: str) -> asyncio.Lock:
+        """Return the lock of one entity."""
+        lock = self._held.get((team, entity, key))
+        if lock is None:
+            lock = self._held[(team, entity, key)] = asyncio.Lock()
+        return lock
+
+
+_locks = Locks()
+
+
+async def list_entities(request: Request) -> Response:
+    """Return a page of entities."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    query = parse_entities(request.path_params["entity"], parameters_of(request.query_params))
+    services.writer.require_position(query.min_position)
+    position = services.writer.position
+    declared = services.definitions.declared(who.team)
+    page = await services.runner.call(ask_entity_page, query, declared, who.team)
+    entities = [described_entity(state) for state in page.states]
+    return _json(
+        {
+            "entity": query.entity,
+            "position": position,
+            "entities": entities,
+            "next": page.next or None,
+        }
+    )
+
+
+async def get_entity(request: Request) -> Response:
+    """Return one entity."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    position = services.writer.position
+    name, key = request.path_params["entity"], request.path_params["key"]
+    state = await _state(services, who, name, key)
+    if state is None:
+        raise UnknownName("key", name, key)
+    return _json({"position": position, **described_entity(state)})
+
+
+async def entity_history(request: Request) -> Response:
+    """Return a page of the events that an entity's state follows from, newest first."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    declared = services.definitions.declared(who.team)
+    entity = declared.entity(request.path_params["entity"])
+    parameters = parameters_of(request.query_params)
+    if "type" in parameters or "subject" in parameters:
+        raise BadInput("type", "is decided by the entity")
+    mine = f"{entity.key}:{_quoted(request.path_params['key'])}"
+    parameters["where"] = [*parameters.get("where", []), mine]
+    query = parse_raw({**parameters, "type": list(entity.events)})
+    position = services.writer.position
+    page = await services.runner.call(ask_raw, query, declared, who.team)
+    events = [described_event(event) for event in page.events]
+    return _json({"position": position, "events": events, "next": page.next or None})
+
+
+async def act(request: Request) -> Response:
+    """Do something to an entity: check that its state allows it, then append the event."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.WRITE)
+    name, key = request.path_params["entity"], request.path_params["key"]
+    entity = services.definitions.declared(who.team).entity(name)
+    action_name = request.path_params["action"]
+    action = entity.actions.get(action_name)
+    if action is None:
+        hint = nearest(action_name, entity.actions)
+        raise UnknownName("action", "action", action_name, hint)
+    given = await _given(request)
+    async with _locks.of(who.team, name, key):
+        state = await _state(services, who, name, key)
+        require_allowed(action, action_name, state)
+        data = action_data(action, key, state, who.key_id, given)
+        event = _event(entity, action.event, key, data, who)
+        event.id = new_id(services.clock.now_us())
+        accepted = await services.intake.accept(
+            who.team, Decoded([event], [0], []), _BYTES_MAX, strict=True
+        )
+    if accepted.rejected:
+        first = accepted.rejected[0]
+        raise BadInput(first.field, first.error)
+    body = {"position": accepted.position, "stored": accepted.stored, "id": event.id}
+    return _json({**body, "duplicates": accepted.duplicates, "rejected": []})
+
+
+def described_entity(state: EntityState) -> dict[str, Any]:
+    """Return an entity as it is shown."""
+    return {
+        "key": state.key,
+        "fields": state.fields,
+        "events": state.events,
+        "first": label(state.first_us, _UTC),
+        "last": label(state.last_us, _UTC),
+        "version": state.version,
+    }
+
+
+async def _state(services: Services, who: Identity, name: str, key: str) -> EntityState | None:
+    declared = services.definitions.declared(who.team)
+    query = EntityQuery(name, (), "", descending=False, limit=1, cursor="", key=key)
+    page = await services.runner.call(ask_entity_page, query, declared, who.team)
+    return page.states[0] if page.states else None
+
+
+async def _given(request: Request) -> dict[str, Any]:
+    body = await read_whole(pieces(request.receive), _BYTES_MAX)
+    if not body.strip():
+        return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UnreadableBody("Send the action's parameters as a JSON object.") from None
+
+
+def _event(entity: Entity, kind: str, key: str, data: dict[str, Any], who: Identity) -> Incoming:
+    """Build the event; the key goes where the entity reads it from."""
+    subject = key
+    if entity.key != "subject":
+        subject = ""
+        if reference_to(entity.key) == entity.key:
+            data = {entity.key: key, **data}
+    caller = msgspec.json.encode({"actor": who.key_id}).decode()
+    return Incoming(
+        type=kind,
+        source="action",
+        subject=subject,
+        data=msgspec.Raw(encode_value(data)),
+        attributes=caller,
+    )
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _json(body: dict[str, Any]) -> Response:
+    headers = {"Cache-Control": "private, no-cache"}
+    return Response(encode_value(body), headers=headers, media_type="application/json")

@@ -1,0 +1,61 @@
+"""``GET /v1/events``: the raw events, page by page.
+
+In the flow: receives parameters, hands them to ``query.raw``, answers as JSON.
+Guarantee: an event's ``data`` is the sender's own text, to the byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from livetally.api.answers import encode_value
+from livetally.api.auth import identify
+from livetally.api.metrics import parameters_of
+from livetally.api.services import Services
+from livetally.calendar import find_zone, label
+from livetally.query.raw import ask_raw, parse_raw
+from livetally.store.events.pages import StoredEvent
+from livetally.tenancy import Scope
+
+__all__ = ["described_event", "list_events"]
+
+_UTC = find_zone("UTC")
+
+
+async def list_events(request: Request) -> Response:
+    """Return a page of events, newest first."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    query = parse_raw(parameters_of(request.query_params))
+    services.writer.require_position(query.min_position)
+    position = services.writer.position
+    declared = services.definitions.declared(who.team)
+    page = await services.runner.call(ask_raw, query, declared, who.team)
+    body: dict[str, Any] = {
+        "position": position,
+        "events": [described_event(event) for event in page.events],
+        "next": page.next or None,
+    }
+    headers = {"Cache-Control": "private, no-cache"}
+    return Response(encode_value(body), headers=headers, media_type="application/json")
+
+
+def described_event(event: StoredEvent) -> dict[str, Any]:
+    """Return an event as it is shown."""
+    described: dict[str, Any] = {
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": label(event.at_us, _UTC),
+        "received": label(event.received_us, _UTC),
+        "position": event.position,
+        "data": msgspec.Raw(event.data.encode()),
+    }
+    if event.attributes:
+        described["attributes"] = msgspec.Raw(event.attributes.encode())
+    return described

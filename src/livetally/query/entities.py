@@ -1,0 +1,221 @@
+"""Entities: the parameters of ``GET /v1/entities/{entity}`` become a page of states.
+
+In the flow: receives parameters from ``api`` and ``live``, asks ``store.events``.
+Guarantee: a state follows from the entity's events in their total order and from nothing else; a
+page continues exactly where the last one ended.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from livetally.calendar import find_zone, label
+from livetally.definitions import (
+    Aggregate,
+    Entity,
+    EntityField,
+    EntityFieldKind,
+    Field,
+    FieldType,
+    Filter,
+    Metric,
+    Term,
+    nearest,
+    parse_filters,
+)
+from livetally.errors import BadInput, UnknownName
+from livetally.query.conditions import condition_on, conditions_of, reference_of
+from livetally.query.cursors import read_cursor, write_cursor
+from livetally.query.declared import Declared
+from livetally.query.parameters import Parameters, known_only, page_limit, single
+from livetally.store.events import Engine, Reference
+from livetally.store.events.entities import (
+    Cursor,
+    EntityColumn,
+    EntityQuestion,
+    EntityRow,
+    Source,
+    ask_entities,
+)
+
+__all__ = ["EntitiesPage", "EntityQuery", "EntityState", "ask_entity_page", "parse_entities"]
+
+_UTC = find_zone("UTC")
+_KNOWN = ("where", "sort", "limit", "cursor", "min_position")
+_ADDED = frozenset({Aggregate.COUNT, Aggregate.SUM})
+
+
+class EntityQuery(NamedTuple):
+    """A request for entities: ``sort`` is a field or "" for the key; ``key`` asks for one."""
+
+    entity: str
+    where: tuple[Filter, ...]
+    sort: str
+    descending: bool
+    limit: int
+    cursor: str
+    min_position: int = 0
+    key: str | None = None
+
+
+class EntityState(NamedTuple):
+    """One entity: key, fields by name, how many events, times in microseconds, position."""
+
+    key: str
+    fields: dict[str, Any]
+    events: int
+    first_us: int
+    last_us: int
+    version: int
+
+
+class EntitiesPage(NamedTuple):
+    """A page of entities, and the cursor of the next one ("" at the end)."""
+
+    states: list[EntityState]
+    next: str
+
+
+def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
+    """Read the parameters of ``GET /v1/entities/{entity}``.
+
+    Raises:
+        BadInput: names the parameter and the reason.
+    """
+    known_only(parameters, _KNOWN)
+    sort = single(parameters, "sort")
+    position = single(parameters, "min_position")
+    if position and not (position.isascii() and position.isdigit()):
+        raise BadInput("min_position", "must be a whole number")
+    return EntityQuery(
+        entity=entity,
+        where=parse_filters(parameters.get("where", ())),
+        sort=sort.removeprefix("-"),
+        descending=sort.startswith("-"),
+        limit=page_limit(parameters),
+        cursor=single(parameters, "cursor"),
+        min_position=int(position[:19] or 0),
+    )
+
+
+def ask_entity_page(
+    engine: Engine, query: EntityQuery, declared: Declared, team: int, since: int | None = None
+) -> EntitiesPage:
+    """Return a page of a team's entities. Blocks.
+
+    Raises:
+        UnknownName: no such entity, or no such field to filter or sort by.
+        BadInput: a filter's value does not fit its field.
+    """
+    entity = declared.entity(query.entity)
+    question = _question(query, entity, declared, team)._replace(since=since)
+    rows = ask_entities(engine, question)
+    shapes = [column.shape for column in question.columns]
+    names = [column.name for column in question.columns]
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    states = [_state(row, names, shapes) for row in rows]
+    return EntitiesPage(states, _next(rows[-1], question) if more else "")
+
+
+def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int) -> EntityQuestion:
+    asked = Metric("", "", Aggregate.COUNT, tuple(Term(kind) for kind in entity.events))
+    columns = tuple(_column(name, one, entity, declared) for name, one in entity.fields.items())
+    places = {column.name: i for i, column in enumerate(columns)}
+    where = []
+    for one in query.where:
+        place = _place("where", one.field, places)
+        where.append((place, condition_on(one, Reference(one.field, columns[place].shape))))
+    sort = query.sort or entity.sort.removeprefix("-")
+    descending = query.descending if query.sort else entity.sort.startswith("-")
+    by_key = sort in ("", "key")
+    return EntityQuestion(
+        team=team,
+        types=entity.events,
+        key=reference_of(entity.key, asked, declared),
+        columns=columns,
+        where=tuple(where),
+        keys=() if query.key is None else (query.key,),
+        sort=None if by_key else _place("sort", sort, places),
+        descending=descending,
+        after=read_cursor(query.cursor, Cursor) if query.cursor else None,
+        limit=query.limit,
+    )
+
+
+def _place(parameter: str, name: str, places: dict[str, int]) -> int:
+    if name not in places:
+        raise UnknownName(parameter, "field", name, nearest(name, places))
+    return places[name]
+
+
+def _column(name: str, one: EntityField, entity: Entity, declared: Declared) -> EntityColumn:
+    if one.kind is EntityFieldKind.METRIC:
+        return _metric_column(name, one, declared)
+    if one.kind is EntityFieldKind.COUNT:
+        types = (one.of,) if one.of else entity.events
+        sources = tuple(_source(kind, None, one, declared) for kind in types)
+        return EntityColumn(name, "count", sources, Field(name, FieldType.INTEGER))
+    if one.of == "time":
+        sources = tuple(_source(kind, None, one, declared) for kind in entity.events)
+        kind = "first_time" if one.kind in _EARLIEST else "last_time"
+        return EntityColumn(name, kind, sources, Field(name, FieldType.TIME))
+    assert one.of is not None, "checked when the definition was read"
+    types = tuple(one.fields) or entity.events
+    sources = tuple(_source(kind, one.of, one, declared) for kind in types)
+    field = next(iter(one.fields.values()), None)
+    shape = Field(name, field.type, scale=field.scale) if field else Field(name, FieldType.STRING)
+    return EntityColumn(name, one.kind.value, sources, shape)
+
+
+_EARLIEST = frozenset({EntityFieldKind.FIRST, EntityFieldKind.MIN})
+
+
+def _source(kind: str, of: str | None, one: EntityField, declared: Declared) -> Source:
+    asked = Metric("", "", Aggregate.COUNT, (Term(kind),))
+    value = None if of is None else reference_of(of, asked, declared)
+    return Source(kind, value, conditions_of(one.where, asked, declared))
+
+
+def _metric_column(name: str, one: EntityField, declared: Declared) -> EntityColumn:
+    metric = declared.metric(one.of or "")
+    assert isinstance(metric, Metric), "checked when the definition was read"
+    sources = tuple(
+        Source(
+            term.event,
+            None if term.value is None else reference_of(term.value, metric, None, term),
+            conditions_of(term.where, metric, None, term),
+            term.sign,
+        )
+        for term in metric.terms
+    )
+    fields = [term.fields.get(term.value) for term in metric.terms if term.value]
+    field = next((one for one in fields if one is not None), None)
+    shape = Field(name, field.type, scale=field.scale) if field else Field(name, FieldType.INTEGER)
+    kind = "sum" if metric.aggregate in _ADDED else metric.aggregate.value
+    return EntityColumn(name, kind, sources, shape)
+
+
+def _state(row: EntityRow, names: list[str], shapes: list[Field]) -> EntityState:
+    values = {
+        name: _typed(value, shape)
+        for name, value, shape in zip(names, row.fields, shapes, strict=True)
+    }
+    return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version)
+
+
+def _typed(value: Any, shape: Field) -> Any:
+    if isinstance(value, str) and shape.type is FieldType.DECIMAL:
+        return Decimal(value)
+    if isinstance(value, str) and shape.type is FieldType.INTEGER:
+        return int(value)
+    if value is not None and shape.type is FieldType.TIME:
+        return label(int(value), _UTC)
+    return value
+
+
+def _next(row: EntityRow, question: EntityQuestion) -> str:
+    value = None if question.sort is None else row.fields[question.sort]
+    text = None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return write_cursor((text, row.key))

@@ -1,0 +1,119 @@
+"""Raw events, page by page, newest first.
+
+In the flow: receives ``EventPage`` questions from ``query.raw``, hands stored events back.
+Guarantee: the order (time, position, id) is total, so pages neither repeat nor skip an event; a
+page costs as much at the end of a hundred million events as at their beginning.
+
+Type by type, because the table is sorted by (team, type, time): each type's newest events are
+read from the end of its range, and the newest of those are the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from livetally.store.events.engine import Engine
+from livetally.store.events.expressions import Binder, Condition, condition_sql
+from livetally.store.events.schema import TABLE
+
+__all__ = ["EventPage", "PageCursor", "StoredEvent", "ask_events", "types_of"]
+
+_COLUMNS = (
+    "type, toUnixTimestamp64Micro(occurred_at) AS at_us, position, id, subject, source,"
+    " toUnixTimestamp64Micro(received_at) AS received_us, data, attributes"
+)
+_ORDER = "at_us DESC, position DESC, id DESC"
+
+
+class PageCursor(NamedTuple):
+    """The last event of the page before: time in microseconds, position, id."""
+
+    at_us: int
+    position: int
+    id: str
+
+
+class EventPage(NamedTuple):
+    """Which events to return; bounds in microseconds, ``end_us`` exclusive.
+
+    ``since`` keeps only events of later commits.
+    """
+
+    team: int
+    types: tuple[str, ...]
+    where: tuple[Condition, ...] = ()
+    start_us: int | None = None
+    end_us: int | None = None
+    after: PageCursor | None = None
+    since: int | None = None
+    limit: int = 100
+
+
+class StoredEvent(NamedTuple):
+    """One event as it is stored; ``data`` is the sender's own text, ``attributes`` JSON or ""."""
+
+    type: str
+    at_us: int
+    position: int
+    id: str
+    subject: str
+    source: str
+    received_us: int
+    data: str
+    attributes: str
+
+
+def types_of(engine: Engine, team: int) -> list[str]:
+    """Return the event types of a team. Blocks; reads the primary key's index only."""
+    rows = engine.read(
+        f"SELECT DISTINCT type FROM {TABLE} WHERE team = {{team:UInt32}} ORDER BY type",
+        {"team": team},
+    )
+    return [row[0] for row in rows]
+
+
+def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
+    """Return a page of events and one more, if there is one. Blocks.
+
+    Raises:
+        EngineError: the engine refused, or a limit of the query was reached.
+    """
+    if not page.types:
+        return []
+    binder = Binder()
+    common = _common(page, binder)
+    each = [_of_type(kind, common, page, binder) for kind in page.types]
+    sql = each[0]
+    if len(each) > 1:
+        joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
+        sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
+    return [StoredEvent(*row) for row in engine.read(sql, binder.parameters)]
+
+
+def _of_type(kind: str, common: Sequence[str], page: EventPage, binder: Binder) -> str:
+    tests = [*common, f"type = {binder.bind(kind, 'String')}"]
+    return (
+        f"SELECT {_COLUMNS}\nFROM {TABLE}\nWHERE {' AND '.join(tests)}"
+        f"\nORDER BY occurred_at DESC, position DESC, id DESC\nLIMIT {page.limit + 1}"
+    )
+
+
+def _common(page: EventPage, binder: Binder) -> list[str]:
+    tests = [f"team = {binder.bind(page.team, 'UInt32')}"]
+    for bound, sign in ((page.start_us, ">="), (page.end_us, "<")):
+        if bound is not None:
+            tests.append(f"occurred_at {sign} {_instant(bound, binder)}")
+    if page.since is not None:
+        tests.append(f"position > {binder.bind(page.since, 'UInt64')}")
+    if page.after is not None:
+        at = _instant(page.after.at_us, binder)
+        position = binder.bind(page.after.position, "UInt64")
+        event_id = binder.bind(page.after.id, "String")
+        tests.append(f"occurred_at <= {at}")
+        tests.append(f"(occurred_at, position, id) < ({at}, {position}, {event_id})")
+    return tests + [condition_sql(condition, binder) for condition in page.where]
+
+
+def _instant(at_us: int, binder: Binder) -> str:
+    return f"fromUnixTimestamp64Micro({binder.bind(at_us, 'Int64')}, 'UTC')"
