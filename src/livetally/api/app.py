@@ -19,15 +19,18 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from livetally.api import definitions, entities, health, keys, metrics, raw_events, session
+from livetally.api.answers import encode_value
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
 from livetally.api.live import get_live
+from livetally.api.openapi import docs_page, openapi
 from livetally.api.problem import problem_response
 from livetally.api.services import Services
 from livetally.errors import LivetallyError, MethodNotAllowed, UnknownName
 
 __all__ = ["build_app"]
 
+_JSON = "application/json"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
 
 
@@ -86,6 +89,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/session", session.end_session, methods=["DELETE"]),
         Route("/v1/session/link", session.create_link, methods=["POST"]),
         Route("/signin", session.sign_in_by_link),
+        Route("/openapi.json", _openapi),
+        Route("/docs", _docs),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
@@ -100,6 +105,16 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.services = services
     return app
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(encode_value(openapi(request.app.state.services.version)), media_type=_JSON)
+
+
+async def _docs(request: Request) -> Response:
+    page = docs_page(request.app.state.services.version)
+    headers = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+    return Response(page, headers=headers, media_type="text/html")
 
 
 async def _on_error(_request: Request, error: Exception) -> Response:
