@@ -32,8 +32,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
 
 
 def test_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
-    """Every file below src/livetally is in the wheel: pages, styles, SQL, migrations, types."""
+    """Every file below src/livetally is in the wheel, and every file of the examples."""
     ours = {path.relative_to("src").as_posix() for path in files() if path.parts[0] == "src"}
+    ours |= {f"livetally/{path.as_posix()}" for path in files() if path.parts[0] == "examples"}
     packed = {name for name in wheel.namelist() if not name.split("/")[0].endswith(".dist-info")}
     assert packed == ours
 
