@@ -1,0 +1,22 @@
+"""Small mutable facts: teams, keys, sessions, definitions, quotas, the audit log.
+
+In the flow: receives changes from api, console and cli, hands facts to every room above.
+Guarantee: one behaviour on SQLite, PostgreSQL and MariaDB, held by one contract suite.
+"""
+
+from __future__ import annotations
+
+from livetally.store.catalog.catalog import Catalog, open_catalog
+from livetally.store.catalog.key_cache import KeyCache
+from livetally.store.catalog.rows import AuditEntry, Definition, KeyRecord, NewKey, Team
+
+__all__ = [
+    "AuditEntry",
+    "Catalog",
+    "Definition",
+    "KeyCache",
+    "KeyRecord",
+    "NewKey",
+    "Team",
+    "open_catalog",
+]

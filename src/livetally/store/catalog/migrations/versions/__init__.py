@@ -1,0 +1,1 @@
+"""One file per step: ``<revision>_v<release>_<order>_<purpose>.py``; see ``migrate.REVISIONS``."""

@@ -1,0 +1,69 @@
+"""What the catalog hands out: one small frozen record per noun.
+
+In the flow: built by the catalog's modules from rows, read by api, console, cli and live.
+Guarantee: no record holds a secret or its hash, except ``NewKey``, whose text hides itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from livetally.tenancy import Scope, SecretText, TeamId, TeamSettings
+
+__all__ = ["AuditEntry", "Definition", "KeyRecord", "NewKey", "Team"]
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A team and its settings."""
+
+    id: TeamId
+    name: str
+    created_us: int
+    settings: TeamSettings
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """All that may be known of a key after it has been shown."""
+
+    id: str
+    team: TeamId
+    team_name: str
+    name: str
+    scopes: frozenset[Scope]
+    operator: bool
+    created_us: int
+    expires_us: int | None
+    revoked_us: int | None
+    last_used_us: int | None
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key just made: ``text.reveal()`` is to be shown once and is kept nowhere."""
+
+    text: SecretText
+    record: KeyRecord
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """One version of an application's definition file."""
+
+    application: str
+    team: TeamId | None
+    """Whose it is; None: it holds for all teams."""
+    version: int
+    text: str
+    applied_us: int
+    applied_by: str
+    active: bool
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One administrative action: who did what to what, and when."""
+
+    id: int
+    at_us: int
+    who: str
+    team: TeamId | None
+    action: str
+    target: str
+    detail: str
