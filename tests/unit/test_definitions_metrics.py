@@ -219,6 +219,12 @@ def test_undeclared_event_type_can_be_counted() -> None:
         ('aggregate = "count"\nevent = "sale"\nwhere = ["paid"]', 4, ".where[0]", "no ':'"),
         ('aggregate = "count"\nevent = "sale"\nwhere = [5]', 4, ".where[0]", "must be a filter"),
         ('aggregate = "count"\nevent = "sale"\nwhere = 5', 4, ".where", "must be a filter"),
+        (
+            'aggregate = "count"\nevent = "sale"\nwhere = { count = [[1]] }',
+            4,
+            ".where.count",
+            "must be a filter",
+        ),
         ('aggregate = "count"\nevent = "sale"\nwhere = "payd:true"', 4, ".where", "mean 'paid'?"),
         ('aggregate = "count"\nevent = "sale"\nwhere = ["count:x"]', 4, ".where[0]", "not 'x'"),
         ('aggregate = "count"\nevent = "sale"\nwhere = ["count:1*"]', 4, ".where[0]", "a prefix"),
@@ -249,6 +255,10 @@ def test_bounds_of_a_metric() -> None:
         (f'event = "sale"\nwhere = [{conditions}]', "at most 20 filters"),
         (f'event = "sale"\nby = [{names}]', "at most 8"),
         (f"of = [{terms}]", "at most 50"),
+        (
+            f'of = [{{ event = "sale", where = [{conditions[:-13]}] }}]\nwhere = ["paid:true"]',
+            "at most 20 filters with those of the metric",
+        ),
     ]:
         found = shop_mistakes(f'[metric.m]\naggregate = "count"\n{declaration}')
         assert any(part in reason for _, _, reason in found), part

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
+from livetally import definitions
 from livetally.definitions import UnknownTypes, read_json, read_toml, to_json
 from livetally.errors import DefinitionProblem, InvalidDefinition
 from tests.declaring import SHOP, mistakes, shop
@@ -208,3 +210,29 @@ def test_thousand_entries_of_a_kind() -> None:
     """More are refused, as one mistake."""
     text = 'application = "a"\n' + "".join(f"[event.e{number}]\n" for number in range(1_001))
     assert mistakes(text) == [(2, "event", "takes at most 1000 entries, not 1001")]
+
+
+@pytest.mark.parametrize(
+    "struct",
+    [
+        definitions.Action,
+        definitions.Application,
+        definitions.Change,
+        definitions.Dashboard,
+        definitions.Entity,
+        definitions.EntityField,
+        definitions.EventType,
+        definitions.Field,
+        definitions.Filter,
+        definitions.Materialised,
+        definitions.Metric,
+        definitions.Panel,
+        definitions.Plan,
+        definitions.ProjectionSpec,
+        definitions.Ratio,
+        definitions.Term,
+    ],
+)
+def test_what_is_declared_can_not_be_changed(struct: type[msgspec.Struct]) -> None:
+    """Rooms and threads share definitions, so none of them may change one."""
+    assert struct.__struct_config__.frozen

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from livetally.definitions.entity import Entity, EntityField, EntityFieldKind
-from livetally.definitions.fields import NUMERIC, FieldType
+from livetally.definitions.fields import NUMERIC, Field, FieldType
 from livetally.definitions.metric import Statistics
 from livetally.definitions.paths import ATTRIBUTES
 from livetally.definitions.read_actions import read_actions
@@ -113,33 +113,41 @@ def _field(
         table.problem(f"needs exactly one of: {', '.join(EntityFieldKind)}")
         return None
     kind = given[0]
-    path = (*table.path, kind.value)
     if kind is EntityFieldKind.COUNT:
         return EntityField(kind, _counted(table, events, scope), title, unit, filters)
     of = table.text(kind)
+    if not of and table.raw(kind) == "":
+        table.problem("must be a name", kind)
     if not of:
-        if table.raw(kind) == "":
-            table.problem("must be a name", kind)
         return None
     if kind is EntityFieldKind.METRIC:
         if filters:
             table.problem("a metric has its own conditions", "where")
         _check_metric(table, of, key, scope, statistics)
         return EntityField(kind, of, title, unit)
-    reference = scope.reference(path, of)
+    reference = scope.reference((*table.path, kind.value), of)
     if reference is None:
         return None
+    fields = _values(table, kind, reference, events, scope)
+    return EntityField(kind, reference, title, unit, filters, fields)
+
+
+def _values(
+    table: Table, kind: EntityFieldKind, reference: str, events: tuple[str, ...], scope: Scope
+) -> dict[str, Field]:
+    """Return the declared fields that a field of an entity looks at, after checking their types."""
+    path = (*table.path, kind.value)
     anything = kind in _OF_ANYTHING
     found = scope.declared(path, events, reference, ATTRIBUTES if anything else ())
-    certain = {
-        name: field for name, field in found.items() if not scope.is_doubtful(name, reference)
+    types = {
+        field.type for event, field in found.items() if not scope.is_doubtful(event, reference)
     }
-    types = {field.type for field in certain.values()}
     if anything and len(types) > 1:
         scope.problems.add(path, f"is declared as {', '.join(sorted(types))}: it needs one type")
     for type_ in sorted(() if anything else types - NUMERIC):
-        scope.problems.add(path, f"'{of}' is a {type_}; {kind} needs an integer, number or decimal")
-    return EntityField(kind, reference, title, unit, filters, found)
+        reason = f"'{reference}' is a {type_}; {kind} needs an integer, number or decimal"
+        scope.problems.add(path, reason)
+    return found
 
 
 def _counted(table: Table, events: tuple[str, ...], scope: Scope) -> str | None:

@@ -9,18 +9,19 @@ the type that its aggregate needs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from livetally.definitions.fields import NUMERIC, SCALE_MAX, Field, FieldType
+from livetally.definitions.filters import FILTERS_MAX
 from livetally.definitions.metric import Aggregate, Metric, Ratio, Term
+from livetally.definitions.read_ratios import read_ratios
 from livetally.definitions.read_where import Condition, read_where
-from livetally.definitions.scope import DIMENSION_ATTRIBUTES, Scope
+from livetally.definitions.scope import BY_MAX, DIMENSION_ATTRIBUTES, Scope
 from livetally.definitions.table import Table
 
-__all__ = ["BY_MAX", "dimensions", "read_metrics"]
+__all__ = ["dimensions", "read_metrics"]
 
-BY_MAX: Final = 8
 _TERMS_MAX: Final = 50
 _SIGNED: Final = frozenset({Aggregate.SUM, Aggregate.COUNT})
 _ADDING: Final = frozenset({Aggregate.SUM, Aggregate.AVG})
@@ -53,13 +54,9 @@ def read_metrics(
         table.finish()
         if metric:
             metrics[name] = metric
-    unusable = frozenset(root.table("metric").given()) - set(metrics) - set(quotients)
-    ratios = {
-        name: _ratio(name, application, table, metrics, scope)
-        for name, table in quotients.items()
-        if _has_parts(table, metrics, unusable, quotients)
-    }
-    return metrics, ratios
+    return metrics, read_ratios(
+        quotients, application, root.table("metric").given(), metrics, scope
+    )
 
 
 def dimensions(table: Table, key: str, events: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
@@ -119,6 +116,8 @@ def _written(table: Table, shared: tuple[Condition, ...], scope: Scope) -> Itera
     for term in terms:
         own = read_where(term)
         scope.filters(own, term.texts("event", _TERMS_MAX))
+        if len(shared) + len(own) > FILTERS_MAX:
+            term.problem(f"takes at most {FILTERS_MAX} filters with those of the metric", "where")
         yield from _split(term, (*shared, *own), scope)
         term.finish()
     if not terms and len(scope.problems) == before:
@@ -201,53 +200,3 @@ def _value_fields(terms: tuple[Term, ...]) -> list[Field]:
         for term in terms
         if term.value is not None and term.value in term.fields
     ]
-
-
-def _has_parts(
-    table: Table,
-    metrics: Mapping[str, Metric],
-    unusable: Collection[str],
-    quotients: Collection[str],
-) -> bool:
-    """Check that a ratio names two metrics; mistakes of their own are not reported again."""
-    parts = table.raw("ratio")
-    if not isinstance(parts, list) or [type(part) for part in parts] != [str, str]:
-        table.problem('must be two names of metrics: ["numerator", "denominator"]', "ratio")
-        return False
-    for index, part in enumerate(parts):
-        if part in quotients:
-            table.problem(f"'{part}' is a ratio; only metrics can be divided", "ratio", index)
-        elif part not in metrics and part not in unusable:
-            path = (*table.path, "ratio", index)
-            table.problems.unknown(path, "metric", part, metrics)
-    return all(part in metrics for part in parts)
-
-
-def _ratio(
-    name: str, application: str, table: Table, metrics: Mapping[str, Metric], scope: Scope
-) -> Ratio:
-    """Read one ratio of two metrics that exist."""
-    parts: list[str] = table.raw("ratio")
-    numerator, denominator = (metrics[part] for part in parts)
-    shared = tuple(reference for reference in numerator.by if reference in denominator.by)
-    by = shared
-    if "by" in table:
-        written = table.texts("by", BY_MAX)
-        path = (*table.path, "by")
-        by = tuple(found for text in written if (found := scope.reference(path, text)))
-    for reference in by:
-        if reference not in shared:
-            table.problem(f"'{reference[:80]}' is not a dimension of both metrics", "by")
-    ratio = Ratio(
-        name,
-        application,
-        parts[0],
-        parts[1],
-        table.text("title"),
-        table.text("description"),
-        table.text("unit"),
-        by,
-        table.whole("decimals", 0, SCALE_MAX),
-    )
-    table.finish()
-    return ratio

@@ -23,8 +23,9 @@ from livetally.definitions.problems import Problems
 from livetally.definitions.read_where import Condition
 from livetally.errors import BadInput
 
-__all__ = ["DIMENSION_ATTRIBUTES", "Scope"]
+__all__ = ["BY_MAX", "DIMENSION_ATTRIBUTES", "Scope"]
 
+BY_MAX: Final = 8
 DIMENSION_ATTRIBUTES: Final = ("subject", "source", "type")
 _UNORDERED: Final = frozenset({FieldType.BOOLEAN, FieldType.UUID})
 _COMPARING: Final = frozenset({Op.GT, Op.GE, Op.LT, Op.LE, Op.RANGE})
