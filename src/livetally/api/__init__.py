@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from livetally.api.app import build_app
+from livetally.api.outlet import Tap
 from livetally.api.services import Definitions, Services, Sessions
 
-__all__ = ["Definitions", "Services", "Sessions", "build_app"]
+__all__ = ["Definitions", "Services", "Sessions", "Tap", "build_app"]

@@ -15,10 +15,9 @@ from typing import Any
 import msgspec
 
 from livetally.calendar import label
-from livetally.live import Topic
 from livetally.query import Answer, AnswerRow, MetricQuery
 
-__all__ = ["answer_csv", "answer_json", "encode_rows", "encode_value", "topic_head"]
+__all__ = ["answer_csv", "answer_json", "encode_head", "encode_rows", "encode_value"]
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -58,9 +57,9 @@ def answer_csv(answer: Answer) -> bytes:
     return out.getvalue().encode()
 
 
-def topic_head(topic: Topic) -> bytes:
-    """Write the members of a snapshot that stand before its position and rows."""
-    return _encoder.encode(_about(topic.query, topic.start_us, topic.end_us))[1:-1] + b","
+def encode_head(query: MetricQuery, start_us: int | None, end_us: int | None) -> bytes:
+    """Write the members of a live snapshot that stand before its position and rows."""
+    return _encoder.encode(_about(query, start_us, end_us))[1:-1] + b","
 
 
 def _about(query: MetricQuery, start_us: int | None, end_us: int | None) -> dict[str, Any]:

@@ -1,43 +1,45 @@
 """Live streams over server-sent events: one question at its own address, or many on ``/v1/live``.
 
-In the flow: receives questions, subscribes them at the hub, sends the stream's bytes.
-Guarantee: a stream ends when its client has gone, its key is no longer good, or the server stops;
-each of these is noticed without waiting for the next change.
+In the flow: receives questions, subscribes them at the hub, opens the stream on its connection.
+Guarantee: a stream that can't answer its only question is refused before the first byte; one of
+many that can't be answered is told to the client and holds up no other.
 
 Source: WHATWG HTML, section 9.2 (server-sent events).
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import topic_head
+from livetally.api.answers import encode_head, encode_rows
 from livetally.api.auth import identify
+from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
-from livetally.errors import BadInput, LivetallyError, QuotaExceeded
-from livetally.live import Stream
+from livetally.errors import BadInput, ClientError, LivetallyError
+from livetally.live import MetricQuestion, Outlet, Place, Question, Stream, Wire
 from livetally.query import MetricQuery, parse_query
 from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["get_live", "send_stream"]
+__all__ = ["Asked", "get_live", "problem_frame", "send_stream"]
 
 QUESTIONS_MAX = 100
-_RECHECK_S = 5.0
-_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    # Proxies must neither hold the bytes back nor pack them.
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
+_DIGITS_MAX = 19
+_RESET = b"event: reset\ndata: {}\n\n"
+_WIRE = Wire(encode_rows, encode_head)
+
+
+class Asked(NamedTuple):
+    """A question as it was read, or why it can't be; ``prefix`` tells the client which it is."""
+
+    query: MetricQuery | ClientError
+    prefix: bytes = b""
 
 
 async def get_live(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
@@ -54,11 +56,11 @@ async def get_live(scope: Scope, receive: Receive, send: Send, services: Service
     texts = parameters.getlist("q")
     if not 0 < len(texts) <= QUESTIONS_MAX:
         raise BadInput("q", f"give 1 to {QUESTIONS_MAX} questions")
-    questions = [(_question(text), b'"q":%d,' % i) for i, text in enumerate(texts)]
-    await send_stream(scope, receive, send, services, who, questions)
+    asked = [Asked(_read(text), b'"q":%d,' % number) for number, text in enumerate(texts)]
+    await send_stream(scope, receive, send, services, who, asked)
 
 
-def _question(text: str) -> MetricQuery | LivetallyError:
+def _read(text: str) -> MetricQuery | ClientError:
     parts = urlsplit(text)
     path = parts.path.strip("/").removeprefix("v1/")
     if not path.startswith("metrics/"):
@@ -67,7 +69,7 @@ def _question(text: str) -> MetricQuery | LivetallyError:
         return parse_query(
             path.removeprefix("metrics/"), parse_qs(parts.query, keep_blank_values=True)
         )
-    except LivetallyError as error:
+    except ClientError as error:
         return error
 
 
@@ -77,96 +79,87 @@ async def send_stream(
     send: Send,
     services: Services,
     who: Identity,
-    questions: list[tuple[MetricQuery | LivetallyError, bytes]],
+    asked: list[Asked],
 ) -> None:
-    """Send a stream until it ends.
+    """Open a stream. Returns when it has ended, or when its connection belongs to the stream.
 
     Raises:
-        LivetallyError: before the first byte: the only question can't be answered.
+        LivetallyError: before the first byte: the only question can't be answered, too many streams
+            are open, or the store can't be asked now.
     """
-    hub = services.hub
-    if len(hub.streams) >= hub.limits.streams_max:
-        raise QuotaExceeded(f"{hub.limits.streams_max} streams are open already.", 30)
-    epoch = services.definitions.epoch
-    stream = Stream(who.team, epoch, topic_head)
-    try:
-        problems = await _subscribe(stream, services, who, questions)
-        resume = _resume_position(scope, epoch)
-        reset = b"event: reset\ndata: {}\n\n" if resume is not None and resume < 0 else b""
-        start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
-        await send(start)
-        retry = b"retry: %d\n\n" % random.randint(1000, 3000)
-        opening = stream.opening(resume if resume is not None and resume >= 0 else None)
-        first = retry + problems + reset + opening
-        await send({"type": "http.response.body", "body": first, "more_body": True})
-        await _follow(stream, send, receive, services, who)
-    finally:
-        hub.leave(stream)
-
-
-async def _subscribe(
-    stream: Stream,
-    services: Services,
-    who: Identity,
-    questions: list[tuple[MetricQuery | LivetallyError, bytes]],
-) -> bytes:
-    """Subscribe every question; return the frames of those that can't be answered."""
-    declared = services.definitions.declared(who.team)
-    problems = b""
-    for query, prefix in questions:
-        try:
-            if isinstance(query, LivetallyError):
-                raise query
-            key = f"{who.team} {services.definitions.epoch} {query.key}"
-            topic = await services.hub.topic(key, query, declared, who.team)
-        except LivetallyError as error:
-            if not prefix:
-                raise
-            body = msgspec.json.encode(problem_body(error))[1:]
-            problems += b"event: problem\ndata: {" + prefix + body + b"\n\n"
-            continue
-        services.hub.follow(stream, topic, stream.subscribe(topic, prefix))
-    return problems
-
-
-async def _follow(
-    stream: Stream, send: Send, receive: Receive, services: Services, who: Identity
-) -> None:
-    """Send changes until the client goes, the key ends, or the hub closes the stream."""
-    watcher = asyncio.ensure_future(_until_gone(receive, stream))
-    try:
-        recheck_at = services.clock.monotonic_s() + _RECHECK_S
-        while (body := await stream.next_bytes()) is not None:
-            if services.clock.monotonic_s() >= recheck_at:
-                if await run_in_threadpool(services.catalog.recheck, who) is None:
-                    break
-                recheck_at = services.clock.monotonic_s() + _RECHECK_S
-            stream.sending_since_s = services.clock.monotonic_s()
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-            stream.sending_since_s = 0.0
-        if stream.failure is not None:
-            problem = msgspec.json.encode(problem_body(stream.failure))
-            frame = b"event: problem\ndata: " + problem + b"\n\n"
-            await send({"type": "http.response.body", "body": frame, "more_body": True})
+    if scope["method"] == "HEAD":
+        await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
         await send({"type": "http.response.body", "body": b""})
-    finally:
-        watcher.cancel()
+        return
+    hub = services.hub
+    # Read before the definitions: they change first, so that an epoch never names older ones.
+    epoch = services.definitions.epoch
+    stream = hub.join(who, epoch)
+    try:
+        first = await _subscribe(stream, services, epoch, asked)
+        resume = _resume_position(scope, epoch, services.writer.position)
+        if resume is not None and resume < 0:
+            first, resume = first + _RESET, None
+    except BaseException:
+        hub.leave(stream)
+        raise
+
+    def opened(outlet: Outlet) -> None:
+        stream.open(outlet, first, resume, services.clock.monotonic_s())
+
+    await send_out(scope, receive, send, stream, opened)
 
 
-async def _until_gone(receive: Receive, stream: Stream) -> None:
-    """Close the stream when its client has gone; nothing else would notice while it is idle."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.close()
+async def _subscribe(stream: Stream, services: Services, epoch: str, asked: list[Asked]) -> bytes:
+    """Follow every question, all at once; return the frames of those that can't be answered."""
+    hub = services.hub
+    problems: list[bytes] = []
+    waiting: list[tuple[Place, bytes]] = []
+
+    def failed(error: ClientError, prefix: bytes) -> None:
+        if not prefix:
+            raise error
+        stream.unnumbered = True
+        problems.append(problem_frame(error, prefix))
+
+    for query, prefix in asked:
+        try:
+            if isinstance(query, ClientError):
+                raise query
+            question = _question(query, services, epoch, stream.who)
+            waiting.append((hub.follow(stream, question, prefix), prefix))
+        except ClientError as error:
+            failed(error, prefix)
+    for place, prefix in waiting:
+        try:
+            await hub.answered(stream, place)
+        except ClientError as error:
+            failed(error, prefix)
+    return b"".join(problems)
 
 
-def _resume_position(scope: Scope, epoch: str) -> int | None:
-    """Return the position to resume from; -1 when it is of another epoch; None for a new stream."""
+def _question(query: MetricQuery, services: Services, epoch: str, who: Identity) -> Question:
+    services.writer.require_position(query.min_position)
+    declared = services.definitions.declared(who.team)
+    return MetricQuestion(query, declared, who.team, epoch, services.runner, _WIRE)
+
+
+def problem_frame(error: LivetallyError, prefix: bytes) -> bytes:
+    """Return the event that says why a question can't be answered; ``prefix`` tells which."""
+    return b"event: problem\ndata: {%s%s\n\n" % (
+        prefix,
+        msgspec.json.encode(problem_body(error))[1:],
+    )
+
+
+def _resume_position(scope: Scope, epoch: str, newest: int) -> int | None:
+    """Return the position to resume from; -1 when it is none of ours; None for a new stream."""
     header = Headers(scope=scope).get("last-event-id")
     text = header or QueryParams(scope["query_string"]).get("last_event_id", "")
     if not text:
         return None
-    sent_epoch, _, position = text.rpartition(".")
-    if sent_epoch != epoch or not (position.isascii() and position.isdigit()):
+    sent_epoch, _, digits = text.rpartition(".")
+    if sent_epoch != epoch or not (digits.isascii() and digits.isdigit()):
         return -1
-    return int(position[:19])
+    position = int(digits[:_DIGITS_MAX])
+    return position if position <= newest else -1

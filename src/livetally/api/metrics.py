@@ -1,6 +1,6 @@
 """``/v1/metrics``: what there is to ask, and the answers.
 
-In the flow: receives parameters, hands questions to ``query``, answers as JSON, CSV or a live stream.
+In the flow: receives parameters, hands questions to ``query``, answers as JSON, CSV or a stream.
 Guarantee: an answer is at its ``position`` or later; with ``min_position`` not before that.
 """
 
@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from livetally.api.answers import answer_csv, answer_json, encode_value
 from livetally.api.auth import identify
-from livetally.api.live import send_stream
+from livetally.api.live import Asked, send_stream
 from livetally.api.services import Services
 from livetally.definitions import Metric, Ratio
 from livetally.query import MetricQuery, parse_query
@@ -60,7 +60,7 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     declared.metric(query.metric)
     await _wait_for(query, services)
     if live:
-        await send_stream(scope, receive, send, services, who, [(query, b"")])
+        await send_stream(scope, receive, send, services, who, [Asked(query)])
         return
     answer = await services.runner.answer(query, declared, who.team)
     if "text/csv" in accept:

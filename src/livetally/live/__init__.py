@@ -1,9 +1,35 @@
-"""Live questions: asked again, cheaply, whenever a commit touches them."""
+"""Live questions: asked again, cheaply, whenever a commit touches them.
+
+question.py  what can be asked live; metric.py: a metric
+topic.py     one open question: its rows and who follows it; topics.py: all of them
+stream.py    one client; telling.py: one change on its way; frames.py: their bytes
+rounds.py    asks touched questions again, and tells
+upkeep.py    signs of life, and the end of streams
+hub.py       the door of the room
+"""
 
 from __future__ import annotations
 
 from livetally.live.hub import Hub, HubLimits
-from livetally.live.stream import Stream, Subscription
-from livetally.live.topic import Topic
+from livetally.live.metric import MetricQuestion, Wire
+from livetally.live.question import Question, Reply, RowKey, Rows, Touched
+from livetally.live.rounds import Pace
+from livetally.live.stream import Outlet, Place, Stream
+from livetally.live.upkeep import Patience
 
-__all__ = ["Hub", "HubLimits", "Stream", "Subscription", "Topic"]
+__all__ = [
+    "Hub",
+    "HubLimits",
+    "MetricQuestion",
+    "Outlet",
+    "Pace",
+    "Patience",
+    "Place",
+    "Question",
+    "Reply",
+    "RowKey",
+    "Rows",
+    "Stream",
+    "Touched",
+    "Wire",
+]

@@ -1,223 +1,187 @@
-"""Who asks what, and asking it again once for all of them when a commit touches it.
+"""Who asks what: the door through which streams and commits come into this room.
 
-In the flow: receives notices from the writer and subscriptions from ``api``, asks ``query``, hands
-changed rows to streams.
-Guarantee: each distinct question is evaluated once in a tick, for the touched buckets only, whatever
-the number of clients; a stream's ``id`` says a position only after all its questions are at it.
-
-The tick adapts: it follows a commit at once when the last evaluation was quick, and waits as long
-again as that one took when not, up to a second; so live views never take more than half of the
-machine from ingest and questions.
+In the flow: receives commits from the writer, identities and questions from ``api``; hands them to
+``topics``, ``rounds`` and ``upkeep``.
+Guarantee: a stream is counted from before its first question is asked until it has left; a question
+is open exactly as long as a stream follows it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
-from livetally.calendar import current_bucket
-from livetally.clock import Clock
-from livetally.errors import LivetallyError
-from livetally.ingest import Notice
-from livetally.live.stream import Stream
-from livetally.live.topic import Encode, RowKey, Topic
-from livetally.query import AnswerRow, Declared, MetricQuery, Runner, Window
+import anyio
 
-__all__ = ["Hub", "HubLimits"]
+from livetally.clock import Clock
+from livetally.errors import LivetallyError, Overloaded, QuotaExceeded
+from livetally.ingest import Notice
+from livetally.live.question import Question
+from livetally.live.rounds import Pace, Rounds
+from livetally.live.stream import Place, Stream
+from livetally.live.topic import Topic
+from livetally.live.topics import Topics
+from livetally.live.upkeep import Patience, Recheck, Upkeep
+from livetally.telemetry import LIVE_STREAMS
+from livetally.tenancy import Identity
+
+__all__ = ["Hub", "HubLimits", "Problem"]
+
+Problem = Callable[[LivetallyError, bytes], bytes]
+"""Writes the frame that says why the question with this prefix can't be answered."""
+
+_EDGES_S = 0.25
+_RETRY_AFTER_S = 30
 
 
 class HubLimits(NamedTuple):
-    """Bounds: the shortest and longest tick, heartbeat and stuck time in seconds; open streams."""
+    """Bounds: open streams, those of one key, distinct open questions; pace and patience."""
 
-    tick_s_min: float = 0.02
-    tick_s_max: float = 1.0
-    heartbeat_s: float = 15.0
-    stuck_s_max: float = 30.0
     streams_max: int = 20_000
+    key_streams_max: int = 12_000
     topics_max: int = 5_000
+    pace: Pace = Pace()
+    patience: Patience = Patience()
 
 
 class Hub:
-    """All open questions of the process. Used on the event loop's thread, but for ``notice``."""
+    """All open streams of the process. Used on the event loop's thread, but where it says so."""
 
     def __init__(
-        self, runner: Runner, clock: Clock, encode: Encode, limits: HubLimits | None = None
+        self, clock: Clock, recheck: Recheck, problem: Problem, limits: HubLimits | None = None
     ) -> None:
-        """Evaluate with ``runner``; ``encode`` writes rows for the wire."""
-        self._runner = runner
-        self._clock = clock
-        self._encode = encode
+        """Ask ``recheck`` about identities whose keys may have changed."""
         self.limits = limits or HubLimits()
-        self._topics: dict[str, Topic] = {}
-        self._filling: dict[str, asyncio.Future[Topic]] = {}
-        self._followers: dict[str, dict[Stream, list[int]]] = {}
         self.streams: set[Stream] = set()
-        self._touched: dict[tuple[int, str], set[int]] = {}
-        self._seen = 0
-        self.position = 0
-        self._wake = asyncio.Event()
+        # The newest commit that all touched topics have taken note of.
+        self.seen = 0
+        self._clock = clock
+        self._problem = problem
+        self._of_key: Counter[str] = Counter()
+        self._topics = Topics()
+        self._rounds = Rounds(clock, self.limits.pace, self._failed)
+        self._upkeep = Upkeep(self.streams, clock, recheck, self.limits.patience)
+        self._closing = False
         self._loop = asyncio.get_running_loop()
+        self.keys_changed = self._upkeep.keys_changed
 
     def notice(self, notice: Notice) -> None:
         """Take note of a commit; may be called from any thread, never blocks."""
         self._loop.call_soon_threadsafe(self._note, notice)
 
     def _note(self, notice: Notice) -> None:
-        for key, slots in notice.touched.items():
-            self._touched.setdefault(key, set()).update(slots)
-        self._seen = max(self._seen, notice.position)
-        self._wake.set()
+        for topic in self._topics.touched_by(notice):
+            self._rounds.want(topic)
+        self.seen = max(self.seen, notice.position)
 
-    async def topic(self, key: str, query: MetricQuery, declared: Declared, team: int) -> Topic:
-        """Return the topic of a question, evaluated; made when nobody else has asked it.
+    def join(self, who: Identity, epoch: str) -> Stream:
+        """Admit a stream; whoever gets it sees to it that it leaves.
 
         Raises:
-            LivetallyError: the question can't be answered.
+            QuotaExceeded: too many are open, of this key or of all.
+            Overloaded: the server is about to stop.
         """
-        if key in self._topics:
-            return self._topics[key]
-        if key in self._filling:
-            return await asyncio.shield(self._filling[key])
-        future = self._filling[key] = self._loop.create_future()
-        try:
-            topic = Topic(key, query, declared, team, self._encode)
-            topic.fill(await self._runner.answer(query, declared, team))
-            self._topics[key] = topic
-            self._followers.setdefault(key, {})
-            # What was committed while the question ran is looked at in the next tick.
-            self._catch_up(topic)
-            future.set_result(topic)
-            return topic
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()
-            raise
-        finally:
-            del self._filling[key]
-
-    def follow(self, stream: Stream, topic: Topic, place: int) -> None:
-        """Tell ``stream`` of every change of ``topic``, as its subscription number ``place``."""
-        self._topics.setdefault(topic.key, topic)
-        self._followers.setdefault(topic.key, {}).setdefault(stream, []).append(place)
+        if self._closing:
+            raise Overloaded("The server is about to stop.")
+        limits = self.limits
+        if len(self.streams) >= limits.streams_max:
+            raise QuotaExceeded(f"{limits.streams_max} streams are open already.", _RETRY_AFTER_S)
+        if self._of_key[who.key_id] >= limits.key_streams_max:
+            raise QuotaExceeded(
+                f"{limits.key_streams_max} streams of this key are open already.", _RETRY_AFTER_S
+            )
+        stream = Stream(self, who, epoch, self._upkeep.ends_s())
         self.streams.add(stream)
+        self._of_key[who.key_id] += 1
+        LIVE_STREAMS.set(len(self.streams))
+        return stream
+
+    def follow(self, stream: Stream, question: Question, prefix: bytes) -> Place:
+        """Add a question to a stream that is not open yet; wait for it with ``answered``.
+
+        Raises:
+            Overloaded: too many distinct questions are open.
+        """
+        topic = self._topics.find(question.key)
+        if topic is None:
+            if len(self._topics) >= self.limits.topics_max:
+                raise Overloaded(f"{self.limits.topics_max} distinct questions are open already.")
+            topic = self._topics.add(question)
+            self._rounds.want(topic)
+        place = Place(topic, prefix)
+        stream.places.append(place)
+        topic.followers.setdefault(stream, []).append(place)
+        return place
+
+    async def answered(self, stream: Stream, place: Place) -> None:
+        """Wait for an answer at the last commit that was acknowledged before the call, or later.
+
+        Raises:
+            LivetallyError: the question can't be answered; the stream follows it no more.
+        """
+        topic = place.topic
+        try:
+            await topic.reach(self.seen)
+        except LivetallyError:
+            stream.places.remove(place)
+            topic.followers[stream].remove(place)
+            if not topic.followers[stream]:
+                del topic.followers[stream]
+            self._drop_if_left(topic)
+            raise
 
     def leave(self, stream: Stream) -> None:
         """Forget a stream, and the questions that only it asked."""
+        if stream not in self.streams:
+            return
         self.streams.discard(stream)
-        for subscription in stream.subscriptions:
-            key = subscription.topic.key
-            followers = self._followers.get(key)
-            if followers is None:
-                continue
-            followers.pop(stream, None)
-            if not followers:
-                del self._followers[key]
-                self._topics.pop(key, None)
+        self._of_key[stream.who.key_id] -= 1
+        if not self._of_key[stream.who.key_id]:
+            del self._of_key[stream.who.key_id]
+        for place in stream.places:
+            place.topic.followers.pop(stream, None)
+            self._drop_if_left(place.topic)
+        stream.places = []
+        LIVE_STREAMS.set(len(self.streams))
+
+    def _drop_if_left(self, topic: Topic) -> None:
+        if not topic.followers:
+            self._topics.remove(topic)
+
+    def _failed(self, topic: Topic, error: LivetallyError) -> None:
+        """End what follows a question that can't be answered any more."""
+        self._topics.remove(topic)
+        topic.fail(error)
+        for stream, places in tuple(topic.followers.items()):
+            stream.fail(self._problem(error, places[0].prefix))
 
     def forget(self, team: int | None) -> None:
         """End the streams of a team (None: of all) so that they come back to new definitions."""
-        for stream in list(self.streams):
-            if team is None or stream.team == team:
-                stream.close()
-        for key in [k for k, t in self._topics.items() if team is None or t.team == team]:
-            del self._topics[key]
+        for stream in tuple(self.streams):
+            if team is None or stream.who.team == team:
+                stream.end()
+        for topic in self._topics:
+            if team is None or topic.question.team == team:
+                self._topics.remove(topic)
 
     async def run(self) -> None:
-        """Evaluate touched questions until cancelled: the hub's whole life."""
-        heartbeat_at = self._clock.monotonic_s() + self.limits.heartbeat_s
+        """Ask, tell and look after streams until cancelled: the hub's whole life."""
+        async with anyio.create_task_group() as tasks:
+            for _ in range(self.limits.pace.asking_max):
+                tasks.start_soon(self._rounds.work)
+            tasks.start_soon(self._begin_buckets)
+            tasks.start_soon(self._upkeep.look)
+            tasks.start_soon(self._upkeep.watch_keys)
+
+    async def _begin_buckets(self) -> None:
         while True:
-            timeout = max(0.0, min(heartbeat_at, self._next_edge_s()) - self._clock.monotonic_s())
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            started = self._clock.monotonic_s()
-            await self._tick()
-            took = self._clock.monotonic_s() - started
-            if started >= heartbeat_at:
-                self._heartbeat(started)
-                heartbeat_at = started + self.limits.heartbeat_s
-            await asyncio.sleep(min(max(took, self.limits.tick_s_min), self.limits.tick_s_max))
+            for topic in self._topics:
+                await self._rounds.begin(topic)
+            await asyncio.sleep(_EDGES_S)
 
-    async def _tick(self) -> None:
-        touched, self._touched = self._touched, {}
-        seen = self._seen
-        work = [(topic, window) for topic in list(self._topics.values()) if (window := _window(topic, touched))]
-        await asyncio.gather(*(self._evaluate(topic, window) for topic, window in work))
-        self._begin_buckets()
-        self.position = max(self.position, seen)
-        for stream in self.streams:
-            stream.reached(self.position)
-
-    async def _evaluate(self, topic: Topic, window: Window) -> None:
-        try:
-            answer = await self._runner.answer(topic.query, topic.declared, topic.team, window)
-            if topic.query.fill_zero and topic.lacks(answer.rows):
-                # A new group has all buckets, and a new bucket brings the empty ones before it.
-                answer = await self._runner.answer(topic.query, topic.declared, topic.team)
-                topic.end_us = answer.end_us
-        except LivetallyError as error:
-            for stream in list(self._followers.get(topic.key, ())):
-                stream.fail(error)
-            return
-        self._publish(topic, topic.change(answer.rows, answer.position))
-
-    def _publish(self, topic: Topic, changed: list[RowKey]) -> None:
-        if not changed:
-            return
-        body = topic.encoded(changed)
-        for stream, places in self._followers.get(topic.key, {}).items():
-            for place in places:
-                stream.changed(place, changed, body)
-
-    def _begin_buckets(self) -> None:
-        """Add the empty bucket that has begun in each open, filled question."""
-        now_us = self._clock.now_us()
-        for topic in self._topics.values():
-            edge = _open_edge(topic)
-            if edge is None or now_us < edge:
-                continue
-            assert topic.query.interval is not None
-            start, end = current_bucket(topic.query.interval, topic.query.zone, now_us)
-            topic.end_us = end
-            if any(key[0] == start for key in topic.rows):
-                continue
-            groups = {key[1] for key in topic.rows} or {()}
-            rows = [AnswerRow(start, group, topic.empty, 0) for group in groups]
-            self._publish(topic, topic.change(rows, topic.position))
-
-    def _next_edge_s(self) -> float:
-        """Return the monotonic time at which the next open bucket begins."""
-        edges = [edge for topic in self._topics.values() if (edge := _open_edge(topic))]
-        if not edges:
-            return float("inf")
-        return self._clock.monotonic_s() + max(0, min(edges) - self._clock.now_us()) / 1e6
-
-    def _heartbeat(self, now_s: float) -> None:
-        for stream in list(self.streams):
-            if stream.sending_since_s and now_s - stream.sending_since_s > self.limits.stuck_s_max:
-                stream.close()
-            else:
-                stream.beat()
-
-    def _catch_up(self, topic: Topic) -> None:
-        if self._seen > topic.position:
-            self._wake.set()
-
-
-def _window(topic: Topic, touched: dict[tuple[int, str], set[int]]) -> Window | None:
-    """Return the part of a topic's question that the touched slots fall into."""
-    slots: set[int] = set()
-    for kind in topic.types:
-        slots |= touched.get((topic.team, kind), set())
-    if not slots:
-        return None
-    return Window(min(slots), max(slots), topic.position)
-
-
-def _open_edge(topic: Topic) -> int | None:
-    query = topic.query
-    if query.interval is None or not query.fill_zero or query.end_us is not None:
-        return None
-    return topic.end_us
+    async def close(self) -> None:
+        """Admit no more streams and let the open ones go, spread over a short time."""
+        self._closing = True
+        await self._upkeep.close(self.streams)

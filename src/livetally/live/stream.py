@@ -1,148 +1,232 @@
 """One client's connection: what it must still be told, in as few bytes as that takes.
 
-In the flow: told by the hub what changed, read by ``api``, which sends the bytes.
-Guarantee: memory is bounded by the rows of the client's questions, never by how slow it is: what it
-has not been sent is a set of row keys, and the rows are read when it is ready for them. An ``id`` is
-sent only when everything up to that position has been.
+In the flow: opened by ``api``, told by ``rounds`` what changed, writes to its outlet.
+Guarantee: memory is bounded by the rows of the client's questions, never by how slow it is: what a
+client that does not read has not been sent is a set of row keys, and the rows are read when it is
+ready for them. An ``id`` is sent only when everything up to that position has been.
+
+No task waits here for a client: a change is written where it is told, and a client that takes no
+more is written to when its connection says that it does.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Protocol
 
-from livetally.errors import LivetallyError
-from livetally.live.topic import RowKey, Topic
+from livetally.live.chance import jitter
+from livetally.live.frames import beat, numbered, retry
+from livetally.live.question import RowKey
+from livetally.live.telling import Telling
+from livetally.live.topic import Topic
+from livetally.tenancy import Identity
 
-__all__ = ["Stream", "Subscription"]
+__all__ = ["Host", "Outlet", "Place", "Stream"]
 
-Head = Callable[[Topic], bytes]
-"""Writes the members of a snapshot that stand before its rows, each followed by a comma."""
-
-
-class Subscription(NamedTuple):
-    """One question of a stream; ``prefix`` tells the client which (empty when there is but one)."""
-
-    topic: Topic
-    prefix: bytes
+_RETRY_MS = (1000, 3000)
 
 
-class _Dirty:
-    """Rows of one subscription not sent yet; ``body`` is their shared encoding while it holds."""
+class Outlet(Protocol):
+    """A connection to one client; while it is ``paused`` the client takes no more."""
 
-    __slots__ = ("body", "keys")
+    paused: bool
 
-    def __init__(self, keys: list[RowKey], body: bytes | None) -> None:
-        self.keys: list[RowKey] | dict[RowKey, None] = keys
-        self.body = body
+    def write(self, data: bytes) -> None:
+        """Send, or keep until it can be sent; never blocks."""
+        ...
 
-    def add(self, keys: Iterable[RowKey]) -> None:
-        merged = dict.fromkeys(self.keys)
-        merged.update(dict.fromkeys(keys))
-        self.keys = merged
-        self.body = None
+    def unsent_bytes(self) -> int:
+        """Return how much was kept."""
+        ...
+
+    def close(self) -> None:
+        """End the connection after what was written."""
+        ...
+
+    def abort(self) -> None:
+        """End the connection now."""
+        ...
+
+
+class Host(Protocol):
+    """What a stream needs of the hub: the newest commit that was noted, and a way to leave."""
+
+    seen: int
+
+    def leave(self, stream: Stream) -> None:
+        """Forget a stream that has ended."""
+        ...
+
+
+class Place:
+    """One question of a stream; ``prefix`` tells the client which."""
+
+    __slots__ = ("dirty", "prefix", "topic", "whole")
+
+    def __init__(self, topic: Topic, prefix: bytes) -> None:
+        """Ask what ``topic`` answers."""
+        self.topic = topic
+        self.prefix = prefix
+        # Rows that changed and were not sent, or all of them.
+        self.dirty: dict[RowKey, None] | None = None
+        self.whole = False
+
+    def mark(self, keys: Iterable[RowKey] | None) -> None:
+        """Take note of what is to be sent: rows by key, or all of them."""
+        if keys is None:
+            self.whole = True
+        elif not self.whole:
+            self.dirty = (self.dirty or {}) | dict.fromkeys(keys)
+
+    def take(self) -> bytes:
+        """Return the frame of what is to be sent, empty when that is nothing."""
+        whole, dirty = self.whole, self.dirty
+        self.whole, self.dirty = False, None
+        if whole:
+            return self.topic.snapshot(self.prefix)
+        return self.topic.update(self.prefix, dirty) if dirty else b""
 
 
 class Stream:
     """What one client must be told. Used on the event loop's thread only."""
 
-    def __init__(self, team: int, epoch: str, head: Head) -> None:
-        """Belong to ``team``; ``epoch`` goes into every id."""
-        self.team = team
-        self.subscriptions: list[Subscription] = []
-        self.sending_since_s = 0.0
-        self.closed = False
-        self.failure: LivetallyError | None = None
-        self._epoch = epoch
-        self._head = head
-        self._dirty: dict[int, _Dirty] = {}
-        self._position = 0
-        self._beat = False
-        self._ready = asyncio.Event()
-
-    def subscribe(self, topic: Topic, prefix: bytes) -> int:
-        """Add a question; return its place."""
-        self.subscriptions.append(Subscription(topic, prefix))
-        return len(self.subscriptions) - 1
-
-    def changed(self, place: int, keys: list[RowKey], body: bytes) -> None:
-        """Take note that rows of subscription ``place`` changed; ``body`` is their encoding."""
-        dirty = self._dirty.get(place)
-        if dirty is None:
-            self._dirty[place] = _Dirty(keys, body)
-        else:
-            dirty.add(keys)
-
-    def reached(self, position: int) -> None:
-        """Take note that every question is now at ``position``; send what is dirty."""
-        self._position = max(self._position, position)
-        if self._dirty:
-            self._ready.set()
-
-    def beat(self) -> None:
-        """Ask for a sign of life."""
-        self._beat = True
-        self._ready.set()
-
-    def fail(self, error: LivetallyError) -> None:
-        """End the stream with a problem."""
-        self.failure = error
-        self.close()
-
-    def close(self) -> None:
-        """End the stream after what is being sent."""
-        self.closed = True
-        self._ready.set()
-
-    def opening(self, resume_from: int | None) -> bytes:
-        """Return the first bytes: a snapshot, or what changed since position ``resume_from``."""
-        frames = []
-        for place, (topic, prefix) in enumerate(self.subscriptions):
-            self._dirty.pop(place, None)
-            if resume_from is None:
-                rows = topic.encoded_all()
-                frames.append(_frame(b"snapshot", prefix, self._head(topic), topic.position, rows))
-            elif keys := topic.changed_since(resume_from):
-                frames.append(_frame(b"update", prefix, b"", topic.position, topic.encoded(keys)))
-        positions = [subscription.topic.position for subscription in self.subscriptions]
-        self._position = min(positions, default=0)
-        return self._with_id(frames)
-
-    async def next_bytes(self) -> bytes | None:
-        """Wait for something to send; None when the stream is to end. Cancel-safe."""
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            if self.closed:
-                return None
-            frames = [self._update(place, dirty) for place, dirty in self._dirty.items()]
-            self._dirty.clear()
-            if frames or self._beat:
-                self._beat = False
-                return self._with_id(frames)
-
-    def _update(self, place: int, dirty: _Dirty) -> bytes:
-        topic, prefix = self.subscriptions[place]
-        rows = dirty.body if dirty.body is not None else topic.encoded(dirty.keys)
-        return _frame(b"update", prefix, b"", topic.position, rows)
-
-    def _with_id(self, frames: list[bytes]) -> bytes:
-        """Put the id into the last frame: a cut before it repeats the others, which is harmless.
-
-        Without any frame the id alone is the heartbeat: it moves the client's position on.
-        """
-        identity = b"id: %s.%d\n" % (self._epoch.encode(), self._position)
-        if not frames:
-            return identity + b"\n"
-        return b"".join(frames[:-1]) + identity + frames[-1]
-
-
-def _frame(event: bytes, prefix: bytes, head: bytes, position: int, rows: bytes) -> bytes:
-    return b'event: %s\ndata: {%s%s"position":%d,"rows":%s}\n\n' % (
-        event,
-        prefix,
-        head,
-        position,
-        rows,
+    __slots__ = (
+        "_host",
+        "_position",
+        "ended",
+        "ends_s",
+        "epoch",
+        "outlet",
+        "paused_s",
+        "places",
+        "unnumbered",
+        "unsent_bytes",
+        "who",
+        "wrote_s",
     )
+
+    def __init__(self, host: Host, who: Identity, epoch: str, ends_s: float) -> None:
+        """Belong to ``who``; ``epoch`` goes into every id; end at ``ends_s`` of monotonic time."""
+        self._host = host
+        self._position = 0
+        self.who = who
+        self.epoch = epoch.encode()
+        self.places: list[Place] = []
+        self.outlet: Outlet | None = None
+        self.ended = False
+        # A question failed: no id is sent, so that whoever comes back gets all that it lacks.
+        self.unnumbered = False
+        self.ends_s = ends_s
+        self.wrote_s = 0.0
+        # Since when the client takes nothing, and what was kept for it at the last look.
+        self.paused_s: float | None = None
+        self.unsent_bytes = 0
+
+    def open(self, outlet: Outlet, first: bytes, resume_from: int | None, now_s: float) -> None:
+        """Start to write: ``first``, then snapshots, or what changed after ``resume_from``."""
+        frames = []
+        for place in self.places:
+            place.take()
+            if resume_from is None:
+                frames.append(place.topic.snapshot(place.prefix))
+            elif lacking := place.topic.since(place.prefix, resume_from):
+                frames.append(lacking)
+        self._position = resume_from or 0
+        self.outlet = outlet
+        outlet.write(retry(jitter.randint(*_RETRY_MS)) + first + self._joined(frames))
+        # Streams that open together must not all send their signs of life together.
+        self.wrote_s = now_s - jitter.random()
+        if self.ended:
+            outlet.close()
+
+    def tell(self, places: list[Place], telling: Telling, now_s: float) -> None:
+        """Write a change of the question at ``places``, or keep in mind what it was."""
+        outlet = self.outlet
+        if outlet is None or self.ended:
+            return  # the opening reads the topics as they are then
+        if outlet.paused or len(places) > 1:
+            for place in places:
+                place.mark(telling.keys)
+            if not outlet.paused:
+                self.resumed()
+            return
+        place = places[0]
+        position = telling.position if len(self.places) == 1 else self._told(telling)
+        self._position = max(self._position, position)
+        self.wrote_s = now_s
+        if self.unnumbered:
+            outlet.write(telling.plain(place.prefix))
+        else:
+            outlet.write(telling.numbered(place.prefix, self.epoch, self._position))
+
+    def fail(self, frame: bytes) -> None:
+        """Tell the client that a question can't be answered any more, and end."""
+        if self.outlet is not None:
+            self.end(frame)
+
+    def beat(self, now_s: float) -> None:
+        """Write a sign of life."""
+        if self.outlet is None or self.outlet.paused or self.ended:
+            return
+        self.wrote_s = now_s
+        self._position = max(self._position, self._told())
+        self.outlet.write(b":\n\n" if self.unnumbered else beat(self.epoch, self._position))
+
+    def resumed(self) -> None:
+        """Write what the client has missed: it takes more again."""
+        self.paused_s = None
+        frames = [frame for place in self.places if (frame := place.take())]
+        if frames and self.outlet is not None and not self.ended:
+            self.outlet.write(self._joined(frames))
+
+    def gone(self) -> None:
+        """Leave: the connection is no more."""
+        self.ended = True
+        self.outlet = None
+        self._host.leave(self)
+
+    def end(self, last: bytes = b"") -> None:
+        """End after what was written, and ``last``; one that is not open yet ends when it is."""
+        if self.ended:
+            return
+        self.ended = True
+        if self.outlet is not None:
+            if last and not self.outlet.paused:
+                self.outlet.write(last)
+            self.outlet.close()
+
+    def abort(self) -> None:
+        """End now, whatever was not sent yet."""
+        self.ended = True
+        if self.outlet is not None:
+            self.outlet.abort()
+
+    def is_stuck(self, now_s: float, stuck_s_max: float) -> bool:
+        """Tell whether the client has taken nothing at all for ``stuck_s_max`` seconds."""
+        outlet = self.outlet
+        if outlet is None or not outlet.paused:
+            self.paused_s = None
+            return False
+        unsent_bytes = outlet.unsent_bytes()
+        if self.paused_s is None or unsent_bytes != self.unsent_bytes:
+            self.paused_s, self.unsent_bytes = now_s, unsent_bytes
+        return now_s - self.paused_s >= stuck_s_max
+
+    def _joined(self, frames: list[bytes]) -> bytes:
+        if self.unnumbered:
+            return b"".join(frames)
+        self._position = max(self._position, self._told())
+        return numbered(frames, self.epoch, self._position)
+
+    def _told(self, telling: Telling | None = None) -> int:
+        """Return up to where this client knows every one of its questions."""
+        seen = self._host.seen
+        return min(
+            (
+                telling.position
+                if telling is not None and place.topic is telling.topic
+                else place.topic.true_at(seen)
+                for place in self.places
+            ),
+            default=0,
+        )

@@ -1,7 +1,8 @@
-"""One distinct open question: its rows, and what changed in them.
+"""One distinct open question: its rows, who follows it, and what is known to have touched it.
 
-In the flow: held by the hub; receives re-evaluated rows, hands encoded changes to streams.
-Guarantee: ``rows`` is what a fresh query at ``position`` would say; a row's version never goes back.
+In the flow: held by ``topics``, refreshed by ``rounds``, read by streams.
+Guarantee: ``rows`` is what a fresh query at ``position`` would say; a row's version never goes
+back; ``told`` is never beyond what every follower has been told.
 
 The rows are kept in full, because they are what a client that comes back is compared with: resuming
 needs the versions of the rows and no history of messages.
@@ -9,92 +10,165 @@ needs the versions of the rows and no history of messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
-from livetally.query import Answer, AnswerRow, Declared, MetricQuery, empty_value
+from livetally.errors import LivetallyError
+from livetally.live.frames import SNAPSHOT, UPDATE, frame, payload
+from livetally.live.question import Question, Reply, RowKey, Touched
 
-__all__ = ["RowKey", "Topic"]
+if TYPE_CHECKING:
+    from livetally.live.stream import Place, Stream
 
-RowKey = tuple[int | None, tuple[str | int | float | bool | None, ...]]
-"""Bucket start and group: what tells one row of a question from another."""
+__all__ = ["Change", "Topic"]
 
-Encode = Callable[[MetricQuery, Iterable[AnswerRow]], bytes]
-"""Writes rows as a JSON array."""
+_RESUMES_MAX = 64
+
+
+class Change(NamedTuple):
+    """What followers must be told: rows by key, or None for the whole."""
+
+    keys: tuple[RowKey, ...] | None
 
 
 class Topic:
     """The state of one question. Used on the event loop's thread only."""
 
-    def __init__(
-        self, key: str, query: MetricQuery, declared: Declared, team: int, encode: Encode
-    ) -> None:
-        """Start without rows; the hub fills them in before anyone sees the topic."""
-        self.key = key
-        self.query = query
-        self.declared = declared
-        self.team = team
-        self.rows: dict[RowKey, AnswerRow] = {}
+    def __init__(self, question: Question) -> None:
+        """Start without rows; nobody is shown the topic before it was asked."""
+        self.question = question
+        self.rows: dict[RowKey, object] = {}
         self.position = 0
-        self.types = frozenset(_types(query.metric, declared))
-        # The range that the first answer covered, for the head of a snapshot.
-        self.start_us: int | None = None
-        self.end_us: int | None = None
-        self.empty = empty_value(declared.metric(query.metric))
-        self._encode = encode
-        self._snapshot: bytes | None = None
+        self.told = 0
+        # Where each follower asks it: once, or more than once.
+        self.followers: dict[Stream, list[Place]] = {}
+        # What commits touched since it was last asked, and when the first of them was committed.
+        self.pending: Touched | None = None
+        self.pending_since_us: int | None = None
+        # Between being touched and every follower having been told.
+        self.unsettled = True
+        self.queued = False
+        self.asking = False
+        self.rest_until_s = 0.0
+        # Nobody new may follow it: its definitions have changed, or nobody was left.
+        self.ended = False
+        self.failure: LivetallyError | None = None
+        self.answered = False
+        # Set, and replaced, whenever any of the above has moved.
+        self._news = asyncio.Event()
+        self._vanished_at = 0
+        self._whole: bytes | None = None
+        self._resumes: dict[int, bytes | None] = {}
 
-    def fill(self, answer: Answer) -> None:
-        """Take the first answer."""
-        self.rows = {(row.bucket_us, row.keys): row for row in answer.rows}
-        self.position = answer.position
-        self.start_us, self.end_us = answer.start_us, answer.end_us
-        self._snapshot = None
+    def touch(self, touched: Touched, committed_us: int) -> None:
+        """Take note of a commit that can change the answer."""
+        self.pending = touched.joined(self.pending)
+        if self.pending_since_us is None:
+            self.pending_since_us = committed_us
+        self.unsettled = True
 
-    def change(self, rows: Iterable[AnswerRow], position: int) -> list[RowKey]:
-        """Take re-evaluated rows, true at ``position``; return the keys of those that changed."""
-        changed: list[RowKey] = []
-        for row in rows:
-            key = (row.bucket_us, row.keys)
-            if self.rows.get(key) != row:
-                self.rows[key] = row
-                changed.append(key)
-        self.position = max(self.position, position)
-        if changed:
-            self._snapshot = None
-        return changed
+    def true_at(self, seen: int) -> int:
+        """Return up to where all followers know this answer; commits up to ``seen`` are noted."""
+        return self.told if self.unsettled else max(self.told, seen)
 
-    def lacks(self, rows: Iterable[AnswerRow]) -> bool:
-        """Tell whether any of ``rows`` is of a bucket or group that has no row yet."""
-        return any((row.bucket_us, row.keys) not in self.rows for row in rows)
+    def settle(self) -> None:
+        """Take note that every follower has been told what the last answer said."""
+        self.told = self.position
+        self.unsettled = self.pending is not None
+        self.answered = True
+        self._wake()
 
-    def encoded(self, keys: Iterable[RowKey]) -> bytes:
-        """Return the present rows of ``keys`` as a JSON array."""
-        return self._encode(self.query, [self.rows[key] for key in keys])
+    def fail(self, error: LivetallyError) -> None:
+        """Take note that the question can't be answered any more."""
+        self.failure = error
+        self._wake()
 
-    def encoded_all(self) -> bytes:
-        """Return all rows as a JSON array, in the order of the buckets; encoded once."""
-        if self._snapshot is None:
-            ordered = sorted(self.rows, key=lambda key: key[0] or 0)
-            self._snapshot = self.encoded(ordered)
-        return self._snapshot
+    async def reach(self, position: int) -> None:
+        """Wait until the rows are those of ``position`` or later.
 
-    def changed_since(self, position: int) -> list[RowKey]:
-        """Return what a client that has seen ``position`` lacks.
-
-        Empty buckets have no version; those after the last bucket with events may have begun
-        meanwhile, so they are sent again.
+        Raises:
+            LivetallyError: the question can't be answered.
         """
-        newest = max((key[0] or 0 for key, row in self.rows.items() if row.version), default=0)
-        return [
-            key
-            for key, row in self.rows.items()
-            if row.version > position or (not row.version and (key[0] or 0) >= newest)
-        ]
+        while self.failure is None:
+            if self.answered and (self.told >= position or not self.unsettled or self.ended):
+                return
+            await self._news.wait()
+        raise self.failure.with_traceback(None)
 
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
-def _types(name: str, declared: Declared) -> set[str]:
-    metric = declared.metric(name)
-    halves = getattr(metric, "terms", None)
-    if halves is not None:
-        return {term.event for term in halves}
-    return _types(metric.numerator, declared) | _types(metric.denominator, declared)  # type: ignore[union-attr]
+    def take(self, reply: Reply) -> Change | None:
+        """Take an answer; return what is new in it."""
+        self._forget_encodings()
+        old = self.rows
+        differs = self.question.differs
+        changed = tuple(
+            key for key, row in reply.rows.items() if key not in old or differs(old[key], row)
+        )
+        vanished = reply.whole and not old.keys() <= reply.rows.keys()
+        moved = self.question.sent_whole and list(old) != list(reply.rows)
+        if reply.whole:
+            self.rows = dict(reply.rows)
+        else:
+            self.rows.update(reply.rows)
+        self.position = max(self.position, reply.position)
+        if vanished:
+            self._vanished_at = self.position
+        if vanished or moved or (changed and self.question.sent_whole):
+            return Change(None)
+        return Change(changed) if changed else None
+
+    def begin(self, now_us: int) -> Change | None:
+        """Add the rows that exist because time has passed.
+
+        Raises:
+            QueryTooLarge: there would be too many.
+        """
+        rows = self.question.begun(self.rows, now_us)
+        if not rows:
+            return None
+        self._forget_encodings()
+        self.rows.update(rows)
+        return Change(tuple(rows))
+
+    def snapshot(self, prefix: bytes) -> bytes:
+        """Return the frame with all rows; they are encoded once for all who ask."""
+        if self._whole is None:
+            question = self.question
+            rows = question.encode(question.arranged(self.rows))
+            self._whole = payload(question.head(), self.position, rows)
+        return frame(SNAPSHOT, prefix, self._whole)
+
+    def update(self, prefix: bytes, keys: Iterable[RowKey]) -> bytes:
+        """Return the frame with the present rows of ``keys``."""
+        return frame(UPDATE, prefix, self._update_payload(keys))
+
+    def since(self, prefix: bytes, position: int) -> bytes:
+        """Return the frame for a client that has seen ``position``; nothing when it lacks nothing.
+
+        Those who come back together, after a restart, mostly saw the same position.
+        """
+        if position < self._vanished_at:
+            return self.snapshot(prefix)
+        if position not in self._resumes:
+            if len(self._resumes) >= _RESUMES_MAX:
+                self._resumes.clear()
+            keys = self.question.lacking(self.rows, position)
+            self._resumes[position] = (
+                None if keys is None else self._update_payload(keys) if keys else b""
+            )
+        members = self._resumes[position]
+        if members is None:
+            return self.snapshot(prefix)
+        return frame(UPDATE, prefix, members) if members else b""
+
+    def _update_payload(self, keys: Iterable[RowKey]) -> bytes:
+        rows = [self.rows[key] for key in keys if key in self.rows]
+        return payload(b"", self.position, self.question.encode(rows))
+
+    def _forget_encodings(self) -> None:
+        self._whole = None
+        self._resumes.clear()

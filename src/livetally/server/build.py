@@ -14,7 +14,7 @@ from importlib.metadata import version
 from starlette.types import ASGIApp
 
 from livetally.api import Services, Sessions, build_app
-from livetally.api.answers import encode_rows
+from livetally.api.live import problem_frame
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
@@ -70,10 +70,13 @@ def built(
         extents = Extents(engine)
         runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
         stack.callback(runner.close)
-        hub = Hub(runner, clock, encode_rows, HubLimits(streams_max=settings.streams_max))
+        hub = Hub(
+            clock, catalog.recheck, problem_frame, HubLimits(streams_max=settings.streams_max)
+        )
+        stack.callback(catalog.subscribe(hub.keys_changed))
 
         def on_commit(notice: Notice) -> None:
-            extents.widen(notice.touched)
+            runner.note(notice.position, notice.touched)
             hub.notice(notice)
 
         writer.listen(on_commit)

@@ -25,6 +25,7 @@ from livetally.clock import SystemClock
 from livetally.errors import LivetallyError, SettingInvalid
 from livetally.server.build import built
 from livetally.server.directory import DataDirectory
+from livetally.server.lending import LendingProtocol
 from livetally.server.logs import set_up_logs
 from livetally.settings import Settings
 
@@ -70,14 +71,18 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     listener = _listen(settings)
     with built(settings, directory, SystemClock(), on_failure) as (app, services):
         server = _Server(_config(app))
+        stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
         tasks = [
             loop.create_task(services.hub.run(), name="live hub"),
             loop.create_task(_watch_catalog(services), name="catalog watch"),
-            loop.create_task(_stop_when(stopping, server, services), name="stop"),
+            stop,
         ]
         _announce(listener, services, settings)
         try:
             await server.serve(sockets=[listener])
+            # Streams are not among uvicorn's connections: it does not wait for them.
+            stopping.set()
+            await stop
         finally:
             for task in tasks:
                 task.cancel()
@@ -96,7 +101,7 @@ async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: 
     """End the streams before the server waits for its connections: they would never end."""
     await stopping.wait()
     server.should_exit = True
-    services.hub.forget(None)
+    await services.hub.close()
 
 
 async def _watch_catalog(services: Services) -> None:
@@ -134,7 +139,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=LendingProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,0 +1,119 @@
+"""The way out of a live stream: the connection itself when the server lends it, else plain ASGI.
+
+In the flow: called by ``live`` with a subscribed stream, opens it on a connection.
+Guarantee: a stream leaves when its client has gone, however it was opened; over plain ASGI, too,
+nothing piles up for a client that does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import anyio
+from starlette.types import Receive, Scope, Send
+
+from livetally.live import Outlet
+
+__all__ = ["STREAM_HEADERS", "Tap", "send_out"]
+
+STREAM_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    # Proxies must neither hold the bytes back nor pack them.
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+_TAKE_OVER = "livetally.take_over"
+
+
+class Tap(Protocol):
+    """Who is told what happens to a connection."""
+
+    def resumed(self) -> None:
+        """Go on: the client takes more again."""
+        ...
+
+    def gone(self) -> None:
+        """Stop: the connection is no more."""
+        ...
+
+
+TakeOver = Callable[[Iterable[tuple[bytes, bytes]], Tap], Outlet | None]
+
+
+async def send_out(
+    scope: Scope, receive: Receive, send: Send, tap: Tap, opened: Callable[[Outlet], None]
+) -> None:
+    """Answer 200 and open the stream: ``opened`` is called with where to write.
+
+    Returns at once when the server lends its connection; else when the stream has ended.
+    """
+    take_over: TakeOver | None = scope.get("extensions", {}).get(_TAKE_OVER)
+    if take_over is not None:
+        outlet = take_over(STREAM_HEADERS, tap)
+        if outlet is None:
+            tap.gone()
+        else:
+            opened(outlet)
+        return
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
+        pump = _Pump(tap)
+        opened(pump)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+            await pump.run(send)
+            tasks.cancel_scope.cancel()
+    finally:
+        tap.gone()
+
+
+async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    """End the stream when its client has gone; nothing else would notice while it is idle."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+class _Pump:
+    """An outlet over plain ASGI: one piece on its way, and paused until it has been taken."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.paused = False
+        self._tap = tap
+        self._kept = b""
+        self._closed = False
+        self._wake = asyncio.Event()
+        self._scope = anyio.CancelScope()
+
+    def write(self, data: bytes) -> None:
+        self._kept += data
+        self.paused = True
+        self._wake.set()
+
+    def unsent_bytes(self) -> int:
+        return len(self._kept)
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+
+    def abort(self) -> None:
+        self._scope.cancel()
+
+    async def run(self, send: Send) -> None:
+        with self._scope:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._kept:
+                    data, self._kept = self._kept, b""
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                if self._closed:
+                    break
+                self.paused = False
+                self._tap.resumed()
+            await send({"type": "http.response.body", "body": b""})

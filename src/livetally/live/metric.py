@@ -1,0 +1,177 @@
+"""A question about a metric, live.
+
+In the flow: made by ``api``, asked by ``rounds``, asks ``query``.
+Guarantee: the rows are those of a fresh query at the same position, buckets without events
+included; only the buckets that commits touched are asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from livetally.calendar import Interval, current_bucket, edges
+from livetally.definitions import Metric
+from livetally.errors import QueryTooLarge
+from livetally.live.question import Question, Reply, RowKey, Rows, Touched
+from livetally.query import Answer, AnswerRow, Declared, MetricQuery, Runner, Window, empty_value
+from livetally.store.events import SLOT_US
+
+__all__ = ["MetricQuestion", "Wire"]
+
+_ROWS_MAX = 100_000
+_BY_VALUE = frozenset({"value", "-value"})
+
+EncodeRows = Callable[[MetricQuery, Iterable[AnswerRow]], bytes]
+EncodeHead = Callable[[MetricQuery, int | None, int | None], bytes]
+
+
+class Wire(NamedTuple):
+    """How a metric's rows, and the members before them, are written."""
+
+    rows: EncodeRows
+    head: EncodeHead
+
+
+class MetricQuestion(Question):
+    """A ``MetricQuery`` of one team, under one edition of its definitions."""
+
+    def __init__(
+        self,
+        query: MetricQuery,
+        declared: Declared,
+        team: int,
+        epoch: str,
+        runner: Runner,
+        wire: Wire,
+    ) -> None:
+        """Resolve the metric.
+
+        Raises:
+            UnknownName: there is no such metric.
+        """
+        self.key = f"{team} {epoch} {query.key}"
+        self.team = team
+        self.query = query
+        self.types = frozenset(_types(query.metric, declared))
+        self.sent_whole = query.limit is not None or query.order in _BY_VALUE
+        self._declared = declared
+        self._runner = runner
+        self._wire = wire
+        self._empty = empty_value(declared.metric(query.metric))
+        # The range that the answer covers: what a snapshot says, and where the next bucket begins.
+        self._start_us: int | None = None
+        self._end_us: int | None = None
+
+    async def ask(self, known: Rows, since: int, touched: Touched | None) -> Reply:
+        """Ask for the touched buckets; for all when that is not enough to stay a fresh answer."""
+        if touched is None or self.sent_whole:
+            return await self._ask_whole()
+        window = Window(touched.first_slot, touched.last_slot, since)
+        answer = await self._runner.answer(self.query, self._declared, self.team, window)
+        rows = _keyed(answer)
+        if self.query.fill_zero and not rows.keys() <= known.keys():
+            # A new group has all buckets; a bucket outside the range brings the empty ones between.
+            return await self._ask_whole()
+        self._widen(rows)
+        return Reply(rows, answer.position, whole=False)
+
+    async def _ask_whole(self) -> Reply:
+        answer = await self._runner.answer(self.query, self._declared, self.team)
+        self._start_us, self._end_us = answer.start_us, answer.end_us
+        return Reply(_keyed(answer), answer.position, whole=True)
+
+    def _widen(self, rows: Rows) -> None:
+        """Let the range include buckets that were asked for alone."""
+        if self.query.interval is None or self.query.fill_zero or not rows:
+            return
+        starts = [row.bucket_us for row in rows.values()]
+        last = current_bucket(self.query.interval, self.query.zone, max(starts))[1]
+        if self.query.start_us is None:
+            self._start_us = min(starts) if self._start_us is None else min(self._start_us, *starts)
+        if self.query.end_us is None:
+            self._end_us = last if self._end_us is None else max(self._end_us, last)
+
+    def encode(self, rows: Iterable[Any]) -> bytes:
+        """Write rows as an answer to the same query does."""
+        return self._wire.rows(self.query, rows)
+
+    def head(self) -> bytes:
+        """Write metric, interval, zone and range."""
+        return self._wire.head(self.query, self._start_us, self._end_us)
+
+    def arranged(self, rows: Rows) -> Iterable[Any]:
+        """Return the rows by bucket; as the query answered them when it orders by value."""
+        if self.sent_whole:
+            return rows.values()
+        backwards = self.query.order == "-time"
+        return sorted(rows.values(), key=lambda row: row.bucket_us or 0, reverse=backwards)
+
+    def concerns(self, touched: Touched) -> bool:
+        """Tell whether the slots reach into the asked range."""
+        start_us, end_us = self.query.start_us, self.query.end_us
+        after = start_us is None or (touched.last_slot + 1) * SLOT_US > start_us
+        return after and (end_us is None or touched.first_slot * SLOT_US < end_us)
+
+    def differs(self, old: AnswerRow, new: AnswerRow) -> bool:
+        """Compare values: a newer version of the same value is no news."""
+        return old.value != new.value
+
+    def lacking(self, rows: Rows, position: int) -> list[RowKey] | None:
+        """Return the rows that are newer, and the empty buckets that may not have been there.
+
+        Empty buckets have no version. But rows never leave an answer that is not cut, so whoever
+        had seen ``position`` had every bucket between the first and the last that did not change
+        since, of every group that has such a bucket.
+        """
+        if self.sent_whole or not self.query.fill_zero:
+            return super().lacking(rows, position)
+        old = [(row.bucket_us, row.keys) for row in rows.values() if 0 < row.version <= position]
+        if not old:
+            return None
+        first, last = min(bucket for bucket, _ in old), max(bucket for bucket, _ in old)
+        groups = {group for _, group in old}
+        return [
+            key
+            for key, row in rows.items()
+            if row.version > position
+            or (not row.version and not (first <= row.bucket_us <= last and row.keys in groups))
+        ]
+
+    def begun(self, rows: Rows, now_us: int) -> Rows:
+        """Return the empty buckets, one for each group, that began up to ``now_us``."""
+        query = self.query
+        open_end = query.fill_zero and query.end_us is None
+        if not open_end or query.interval is None or self.sent_whole:
+            return {}
+        if self._end_us is None or now_us < self._end_us:
+            return {}
+        return self._fill(rows, query.interval, self._end_us, now_us)
+
+    def _fill(self, rows: Rows, interval: Interval, from_us: int, now_us: int) -> Rows:
+        starts = edges(interval, self.query.zone, from_us, now_us + 1, _ROWS_MAX)
+        groups = list(dict.fromkeys(row.keys for row in rows.values()))
+        if len(rows) + len(groups) * len(starts) > _ROWS_MAX:
+            raise QueryTooLarge(
+                f"By now there are more than {_ROWS_MAX} rows: ask for a longer interval,"
+                " a shorter range, or fill=none."
+            )
+        self._end_us = starts[-1]
+        fresh = [(start, group) for start in starts[:-1] for group in groups]
+        return {
+            (start, group): AnswerRow(start, group, self._empty, 0)
+            for start, group in fresh
+            if (start, group) not in rows
+        }
+
+
+def _keyed(answer: Answer) -> dict[RowKey, AnswerRow]:
+    return {(row.bucket_us, row.keys): row for row in answer.rows}
+
+
+def _types(name: str, declared: Declared) -> set[str]:
+    """Return the event types of a metric; of both halves of a ratio."""
+    metric = declared.metric(name)
+    if isinstance(metric, Metric):
+        return {term.event for term in metric.terms}
+    return _types(metric.numerator, declared) | _types(metric.denominator, declared)

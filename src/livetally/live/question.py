@@ -1,0 +1,104 @@
+"""What can be asked live: the one shape that every kind of question has.
+
+In the flow: made by ``api`` from a request, held by a topic, asked by ``rounds``.
+Guarantee: nothing outside a question's own module knows what its rows are; they have a key, a
+version, and an encoding.
+
+A kind of question is a subclass: metrics are in ``metric``. A list of entities or the tail of the
+events fits as well: its rows are keyed by the entity or the event, their version is the position
+that last changed them, and ``sent_whole`` says that rows may leave the answer again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched"]
+
+RowKey = Hashable
+"""What tells one row of a question from another."""
+
+Rows = Mapping[RowKey, Any]
+"""Rows by key; each has a ``version``: the newest position in it, 0 of a row without events."""
+
+
+class Touched(NamedTuple):
+    """The quarter-hour slots, first and last, that commits touched since a question was asked."""
+
+    first_slot: int
+    last_slot: int
+
+    def joined(self, other: Touched | None) -> Touched:
+        """Return the range that holds both."""
+        if other is None:
+            return self
+        return Touched(min(self.first_slot, other.first_slot), max(self.last_slot, other.last_slot))
+
+
+class Reply(NamedTuple):
+    """Rows, true at ``position`` or later: all there are, or those that changed."""
+
+    rows: Rows
+    position: int
+    whole: bool
+
+
+class Question(ABC):
+    """One distinct question.
+
+    Attributes:
+        key: the same text for the same question; it names the team and the definitions' epoch.
+        team: whose events are asked about.
+        types: the event types whose commits can change the answer.
+        sent_whole: rows may leave the answer, so that every change is sent as the whole of it.
+    """
+
+    key: str
+    team: int
+    types: frozenset[str]
+    sent_whole: bool = False
+
+    @abstractmethod
+    async def ask(self, known: Rows, since: int, touched: Touched | None) -> Reply:
+        """Answer: everything when ``touched`` is None, else at least what changed after ``since``.
+
+        Raises:
+            ClientError: it can't be answered, now or later.
+            ServerError: it can't be answered now.
+        """
+
+    @abstractmethod
+    def encode(self, rows: Iterable[Any]) -> bytes:
+        """Write rows as a JSON array without line breaks."""
+
+    @abstractmethod
+    def head(self) -> bytes:
+        """Write the members of a snapshot that stand before its position, each with its comma."""
+
+    def arranged(self, rows: Rows) -> Iterable[Any]:
+        """Return the rows in the order of a snapshot."""
+        return rows.values()
+
+    def concerns(self, touched: Touched) -> bool:  # noqa: ARG002 - for questions with a range
+        """Tell whether commits to these slots can change the answer."""
+        return True
+
+    def differs(self, old: Any, new: Any) -> bool:
+        """Tell whether a client that has ``old`` must be told ``new``."""
+        return bool(old != new)
+
+    def lacking(self, rows: Rows, position: int) -> list[RowKey] | None:
+        """Return which rows a client lacks that has seen ``position``; None: send it the whole."""
+        if self.sent_whole:
+            return None
+        return [key for key, row in rows.items() if row.version > position]
+
+    def begun(self, rows: Rows, now_us: int) -> Rows:  # noqa: ARG002 - for questions with buckets
+        """Return the rows that exist from ``now_us`` on, only because time has passed.
+
+        Raises:
+            QueryTooLarge: with them there would be too many.
+        """
+        return {}

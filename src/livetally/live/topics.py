@@ -1,0 +1,70 @@
+"""All open questions, by what they ask and by what touches them.
+
+In the flow: receives questions from ``hub`` and commits from the writer, hands touched topics to
+``rounds``.
+Guarantee: a topic is here before its question is first asked, so that no commit falls between the
+two; it is here only as long as somebody follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from livetally.ingest import Notice
+from livetally.live.question import Question, Touched
+from livetally.live.topic import Topic
+
+__all__ = ["Topics"]
+
+
+class Topics:
+    """The register. Used on the event loop's thread only."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._by_key: dict[str, Topic] = {}
+        self._by_type: dict[tuple[int, str], set[Topic]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Topic]:
+        return iter(tuple(self._by_key.values()))
+
+    def find(self, key: str) -> Topic | None:
+        """Return the topic of a question that is open already."""
+        return self._by_key.get(key)
+
+    def add(self, question: Question) -> Topic:
+        """Open a question."""
+        topic = self._by_key[question.key] = Topic(question)
+        for kind in question.types:
+            self._by_type.setdefault((question.team, kind), set()).add(topic)
+        return topic
+
+    def remove(self, topic: Topic) -> None:
+        """Close a question: it is not touched any more, and the next who asks it asks anew."""
+        if topic.ended:
+            return
+        topic.ended = True
+        del self._by_key[topic.question.key]
+        for kind in topic.question.types:
+            key = (topic.question.team, kind)
+            self._by_type[key].discard(topic)
+            if not self._by_type[key]:
+                del self._by_type[key]
+
+    def touched_by(self, notice: Notice) -> Iterator[Topic]:
+        """Let the topics that a commit can change take note of it; yield each of them once or more.
+
+        A team may be told of a commit that changes nothing it sees; it never misses one.
+        """
+        for key, slots in notice.touched.items():
+            topics = self._by_type.get(key)
+            if not topics or not slots:
+                continue
+            touched = Touched(min(slots), max(slots))
+            for topic in topics:
+                if topic.question.concerns(touched):
+                    topic.touch(touched, notice.committed_us)
+                    yield topic

@@ -1,0 +1,120 @@
+"""Lets an endpoint take its connection over, and write to it without a task or a framework.
+
+In the flow: speaks HTTP for uvicorn; ``api.outlet`` finds the offer in a request's ``extensions``.
+Guarantee: a request that is not taken over is served exactly as uvicorn serves it; a connection
+that is taken over is forgotten by uvicorn, and belongs to whoever took it until it is lost.
+
+An open stream that waits in an ASGI endpoint costs a task, the frames of every middleware and the
+state of a request that is long over. What remains of it here is the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from livetally.api import Tap
+
+__all__ = ["LendingProtocol", "TakenConnection"]
+
+# What is kept for a client that does not read, before its stream is told to wait.
+_UNSENT_BYTES_MAX = 16 * 1024
+# A client whose machine has vanished is noticed after so long, not after the kernel's quarter hour.
+_USER_TIMEOUT_MS = 30_000
+
+
+class LendingProtocol(HttpToolsProtocol):
+    """uvicorn's own protocol, with the offer in every request."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"livetally.take_over": self.take_over}  # type: ignore[dict-item]
+
+    def take_over(self, headers: Iterable[tuple[bytes, bytes]], tap: Tap) -> TakenConnection | None:
+        """Answer 200 with ``headers`` and hand the connection over; None when it is lost already.
+
+        The body ends where the connection does, so there is nothing to pack it in. ``tap`` is told
+        of what happens to the connection. The endpoint has nothing more to send, and returns.
+        """
+        transport = self.transport
+        self.cycle.disconnected = True  # the endpoint's end is not the answer's end
+        if transport.is_closing():
+            return None
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        lines = [b"HTTP/1.1 200 OK\r\n"]
+        for name, value in (*self.server_state.default_headers, *headers):
+            lines.append(b"%s: %s\r\n" % (name, value))
+        lines.append(b"connection: close\r\n\r\n")
+        transport.write(b"".join(lines))
+        taken = TakenConnection(transport, tap)
+        transport.set_protocol(taken)
+        # They refer to each other; a parser is not even seen by the garbage collector.
+        self.parser = self.scope = self.cycle = None  # type: ignore[assignment]
+        return taken
+
+
+class TakenConnection(asyncio.Protocol):
+    """A connection that only writes. Used on the event loop's thread only."""
+
+    __slots__ = ("_tap", "_transport", "paused")
+
+    def __init__(self, transport: asyncio.Transport, tap: Tap) -> None:
+        """Write to ``transport`` and tell ``tap`` what happens to it."""
+        self._transport = transport
+        self._tap = tap
+        self.paused = False
+        transport.set_write_buffer_limits(high=_UNSENT_BYTES_MAX)
+        _tune(transport.get_extra_info("socket"))
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep until it can be sent."""
+        self._transport.write(data)
+
+    def unsent_bytes(self) -> int:
+        """Return how much was kept."""
+        return self._transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        """End the connection after what was written."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self._transport.abort()
+
+    def pause_writing(self) -> None:
+        """Take note that the client does not read fast enough."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with what the stream has to say by now."""
+        self.paused = False
+        self._tap.resumed()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's form
+        """End the stream."""
+        self._tap.gone()
+
+
+def _tune(connection: Any) -> None:
+    """Keep the kernel from holding back news, and from hoarding what nobody reads."""
+    options = (
+        # What waits should wait here, where it can still be replaced by something newer.
+        ("TCP_NOTSENT_LOWAT", _UNSENT_BYTES_MAX),
+        ("TCP_USER_TIMEOUT", _USER_TIMEOUT_MS),
+        ("TCP_NODELAY", 1),
+    )
+    for name, value in options:
+        option = getattr(socket, name, None)
+        if option is not None and connection is not None:
+            # Not every system, and not every kind of socket, has each of them.
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
