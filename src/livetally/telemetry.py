@@ -17,6 +17,7 @@ __all__ = [
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
     "POSITION",
+    "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
     "WAITING_EVENTS",
@@ -49,6 +50,12 @@ WAITING_EVENTS = Gauge(
     "livetally_waiting_events", "Events that wait for a commit.", registry=REGISTRY
 )
 POSITION = Gauge("livetally_position", "The last durable commit.", registry=REGISTRY)
+QUERY_ANSWERS = Counter(
+    "livetally_query_answers",
+    "Answered questions by where the answer came from: cache, store.",
+    ["origin"],
+    registry=REGISTRY,
+)
 QUERY_SECONDS = Histogram(
     "livetally_query_seconds",
     "From a question's start on its thread to its answer.",

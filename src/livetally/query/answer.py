@@ -1,55 +1,55 @@
-"""The store's rows become the answer: exact values, labels, empty buckets, order.
+"""Rows become the answer: empty buckets, quotients, comparison, order.
 
-In the flow: receives rows from ``run`` and ``live``, hands an ``Answer`` to ``api`` and ``cli``.
-Guarantee: integers stay integers, decimals keep every digit, an average is the exact quotient rounded
-once; nothing is computed in binary floating point that was not stored so.
+In the flow: receives rows from ``evaluate``, hands an ``Answer`` to ``api``, ``live`` and ``cli``.
+Guarantee: every bucket and group appears at most once, in an order that depends on nothing but the
+rows; a cut answer says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from livetally.definitions import Aggregate, FieldType, Metric, Ratio
+from livetally.definitions import Metric, Ratio
 from livetally.errors import QueryTooLarge
 from livetally.query.spec import MetricQuery
-from livetally.store.events import Row
+from livetally.query.values import Key, Value, empty_value, quotient
 
 __all__ = [
     "ROWS_MAX",
     "Answer",
     "AnswerRow",
+    "compared",
     "divided",
     "empty_value",
-    "finished",
     "ordered",
     "with_empty_buckets",
 ]
 
 ROWS_MAX = 100_000
 
-# An average of decimals has this many digits more than its field.
-_AVERAGE_DIGITS = 6
-_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-
-Key = tuple[str | int | float | bool | None, ...]
-
 
 class AnswerRow(NamedTuple):
-    """One bucket of one group. ``bucket_us`` is None in a total; ``version`` the newest position."""
+    """One bucket of one group. ``bucket_us`` is None in a total; ``version`` the newest position.
+
+    ``other`` marks the row of all groups beyond the asked top; ``previous`` is the value of the
+    period before, where that was asked.
+    """
 
     bucket_us: int | None
     keys: Key
-    value: int | float | Decimal | str | None
+    value: Value
     version: int
+    other: bool = False
+    previous: Value = None
 
 
 class Answer(NamedTuple):
     """A question's rows, true at ``position`` or later; ``truncated`` by the asked limit.
 
     ``start_us`` and ``end_us`` are the range that the answer covers, None where it is open and
-    holds nothing.
+    holds nothing; ``previous`` is the range compared with. ``error`` is the standard error of the
+    values, relative to them, where they are approximate; 0 means exact.
     """
 
     query: MetricQuery
@@ -58,16 +58,8 @@ class Answer(NamedTuple):
     end_us: int | None
     rows: list[AnswerRow]
     truncated: bool = False
-
-
-def finished(metric: Metric, rows: Iterable[Row]) -> list[AnswerRow]:
-    """Compute each row's value from the parts that the store aggregated."""
-    return [AnswerRow(r.bucket_us, r.keys, _value(metric, r.parts), r.version) for r in rows]
-
-
-def empty_value(metric: Metric | Ratio) -> int | None:
-    """Return the value of a bucket without events: 0 of what is counted or added, else none."""
-    return 0 if isinstance(metric, Metric) and metric.aggregate in _ZERO_WHEN_EMPTY else None
+    previous: tuple[int, int] | None = None
+    error: float = 0.0
 
 
 def with_empty_buckets(
@@ -81,18 +73,78 @@ def with_empty_buckets(
         QueryTooLarge: buckets times groups are more than one answer may hold.
     """
     empty = empty_value(metric)
-    groups = list(dict.fromkeys(row.keys for row in rows)) or [()]
-    if len(groups) * len(edges) > ROWS_MAX:
+    groups = _groups(rows) or [(False, ())]
+    if len(groups) * (len(edges) - 1) > ROWS_MAX:
         raise QueryTooLarge(
             f"{len(groups)} groups in {len(edges) - 1} buckets are more than {ROWS_MAX} rows:"
             " ask for a longer interval, a shorter range, fewer groups, or fill=none."
         )
-    present = {(row.bucket_us, row.keys): row for row in rows}
+    present = {(row.bucket_us, row.other, row.keys): row for row in rows}
     return [
-        present.get((start, group)) or AnswerRow(start, group, empty, 0)
+        present.get((start, other, keys)) or AnswerRow(start, keys, empty, 0, other)
         for start in edges[:-1]
-        for group in groups
+        for other, keys in groups
     ]
+
+
+def divided(upper: list[AnswerRow], lower: list[AnswerRow], numerator: Metric) -> list[AnswerRow]:
+    """Divide one metric's rows by another's, bucket by bucket and group by group.
+
+    A numerator without events is nothing of the denominator where it counts or adds, else unknown.
+    """
+    above = {_place(row): row for row in upper}
+    below = {_place(row): row for row in lower}
+    rows = []
+    for place in above | below:
+        over, under = above.get(place), below.get(place)
+        value = over.value if over else empty_value(numerator)
+        known = over or under
+        assert known is not None
+        rows.append(
+            known._replace(
+                value=quotient(value, under.value if under else None),
+                version=max(over.version if over else 0, under.version if under else 0),
+            )
+        )
+    return sorted(rows, key=_in_order)
+
+
+def compared(
+    rows: list[AnswerRow],
+    before: list[AnswerRow],
+    edges: tuple[Sequence[int], Sequence[int]],
+    metric: Metric | Ratio,
+) -> list[AnswerRow]:
+    """Give each row the value of the bucket at the same place in the period before.
+
+    Args:
+        rows: of the asked period.
+        before: of the period before.
+        edges: bucket edges of both periods, empty for a total.
+        metric: says what a bucket without events is worth.
+    """
+    empty = empty_value(metric)
+    here = {start: place for place, start in enumerate(edges[0][:-1])}
+    there = dict(enumerate(edges[0][:-1]))
+    places = {start: place for place, start in enumerate(edges[1][:-1])}
+    earlier: dict[Any, AnswerRow] = {}
+    for row in before:
+        place = None if row.bucket_us is None else places[row.bucket_us]
+        if place is None or place in there:
+            earlier[place, row.other, row.keys] = row
+    joined = []
+    for row in rows:
+        place = None if row.bucket_us is None else here[row.bucket_us]
+        found = earlier.pop((place, row.other, row.keys), None)
+        # A longer month has days that the one before had not.
+        had_bucket = place is None or place < len(places)
+        previous = found.value if found else (empty if had_bucket else None)
+        version = max(row.version, found.version if found else 0)
+        joined.append(row._replace(previous=previous, version=version))
+    for (place, _, _), row in earlier.items():
+        start = None if place is None else there[place]
+        joined.append(row._replace(bucket_us=start, value=empty, previous=row.value))
+    return sorted(joined, key=_in_order)
 
 
 def ordered(rows: list[AnswerRow], order: str) -> list[AnswerRow]:
@@ -103,77 +155,25 @@ def ordered(rows: list[AnswerRow], order: str) -> list[AnswerRow]:
         return sorted(rows, key=lambda row: row.bucket_us or 0, reverse=True)
     have = [row for row in rows if row.value is not None]
     lack = [row for row in rows if row.value is None]
-    have.sort(key=_sortable, reverse=order == "-value")
+    by_value: Callable[[AnswerRow], Any] = lambda row: row.value  # noqa: E731
+    have.sort(key=by_value, reverse=order == "-value")
     return have + lack
 
 
-def divided(upper: list[AnswerRow], lower: list[AnswerRow]) -> list[AnswerRow]:
-    """Divide one metric's rows by another's, bucket by bucket and group by group."""
-    below = {(row.bucket_us, row.keys): row for row in lower}
-    rows = []
-    for row in upper:
-        other = below.get((row.bucket_us, row.keys))
-        value = _quotient(row.value, other.value) if other else None
-        version = max(row.version, other.version) if other else row.version
-        rows.append(row._replace(value=value, version=version))
-    return rows
+def _place(row: AnswerRow) -> tuple[int | None, bool, Key]:
+    return row.bucket_us, row.other, row.keys
 
 
-def _quotient(upper: Any, lower: Any) -> float | Decimal | None:
-    """Divide exactly, rounded once; None when there is nothing to divide by."""
-    if upper is None or not lower:
-        return None
-    if isinstance(upper, Decimal) or isinstance(lower, Decimal):
-        return _EXACT.divide(Decimal(upper), Decimal(lower)).quantize(
-            Decimal(1).scaleb(-12), context=_EXACT
-        )
-    return float(upper / lower)
+def _groups(rows: Iterable[AnswerRow]) -> list[tuple[bool, Key]]:
+    """Return the groups in the order in which one bucket shows them."""
+    found = {(row.other, row.keys): row for row in rows}
+    return sorted(found, key=lambda group: (group[0], _sortable(group[1])))
 
 
-def _sortable(row: AnswerRow) -> Any:
-    return row.value
+def _in_order(row: AnswerRow) -> Any:
+    return (row.bucket_us or 0, row.other, _sortable(row.keys))
 
 
-def _value(metric: Metric, parts: tuple[Any, ...]) -> Any:
-    aggregate = metric.aggregate
-    typed = [_typed(metric, i, part) for i, part in enumerate(parts)]
-    match aggregate:
-        case Aggregate.COUNT | Aggregate.SUM:
-            signed = zip(metric.terms, typed, strict=True)
-            return sum((term.sign * (part or 0) for term, part in signed), start=0)
-        case Aggregate.AVG:
-            total = sum((part or 0 for part in typed[0::2]), start=0)
-            return _average(total, sum(typed[1::2]))
-        case Aggregate.MIN | Aggregate.MAX:
-            known = [part for part in typed if part is not None]
-            pick = min if aggregate is Aggregate.MIN else max
-            return pick(known) if known else None
-        case _:
-            return typed[0]
-
-
-def _average(total: Any, count: int) -> float | Decimal | None:
-    if not count:
-        return None
-    if isinstance(total, Decimal):
-        digits = -int(total.as_tuple().exponent) + _AVERAGE_DIGITS
-        return _EXACT.divide(total, Decimal(count)).quantize(
-            Decimal(1).scaleb(-digits), context=_EXACT
-        )
-    return float(total / count)
-
-
-def _typed(metric: Metric, index: int, part: Any) -> Any:
-    """Read a part as the engine wrote it: decimals come as text, so that no digit is lost."""
-    if not isinstance(part, str) or metric.aggregate in (Aggregate.COUNT, Aggregate.UNIQUE):
-        return part
-    term = metric.terms[index if index < len(metric.terms) else 0]
-    field = term.fields.get(term.value) if term.value else None
-    if field is not None and field.type is FieldType.DECIMAL:
-        return Decimal(part)
-    if field is not None and field.type is FieldType.INTEGER:
-        return int(part)
-    return part
-
-
-_ZERO_WHEN_EMPTY = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.UNIQUE})
+def _sortable(keys: Key) -> list[tuple[bool, Any]]:
+    """Sort missing values last, as the store does."""
+    return [(key is None, 0 if key is None else key) for key in keys]

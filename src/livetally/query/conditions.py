@@ -1,24 +1,37 @@
 """Names in a question become references, filters become typed conditions.
 
-In the flow: called by ``plan`` with a metric and its team's definitions.
+In the flow: called by ``plan``, ``raw`` and ``entities`` with a team's definitions.
 Guarantee: a declared field is read from its column exactly when every event type of the metric
-declares it alike; otherwise from the raw data. A value that can't be of the field's type is refused.
+declares it alike; otherwise from the raw data. A value that can't be of the field's type is
+refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+import math
+import re
+from collections.abc import Sequence
 
-from livetally.calendar import find_zone, parse_instant
-from livetally.definitions import Field, FieldType, Filter, Metric, Op, Term, data_path
+from livetally.definitions import (
+    Field,
+    FieldType,
+    Filter,
+    Metric,
+    Op,
+    Term,
+    Value,
+    data_path,
+    read_literal,
+)
 from livetally.errors import BadInput
 from livetally.query.declared import Declared
 from livetally.store.events import BUILTINS, Condition, Reference
 
-__all__ = ["conditions_of", "reference_of"]
+__all__ = ["condition_on", "conditions_of", "reference_of"]
 
-_Value = str | int | float | Decimal | bool
+_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.\d{1,400})?(?:[eE][-+]?\d{1,3})?", re.ASCII)
+_NO_ORDER = frozenset({FieldType.BOOLEAN, FieldType.UUID})
+_SHOWN_CHARS_MAX = 50
 
 
 def reference_of(
@@ -40,7 +53,7 @@ def reference_of(
     fields = {_field(name, path, one, declared) for one in terms}
     columns = {field.column for field in fields if field is not None}
     if None in fields or len(columns) != 1:
-        return Reference(path)
+        return Reference(name)
     return Reference(path, next(iter(field for field in fields if field is not None)))
 
 
@@ -62,23 +75,32 @@ def conditions_of(
         BadInput: a value is not of the field's type.
     """
     return tuple(
-        _condition(one, reference_of(one.field, metric, declared, term)) for one in filters
+        condition_on(one, reference_of(one.field, metric, declared, term)) for one in filters
     )
 
 
-def _condition(one: Filter, reference: Reference) -> Condition:
-    values: list[_Value] = []
+def condition_on(one: Filter, reference: Reference) -> Condition:
+    """Resolve one filter on a resolved member.
+
+    Raises:
+        BadInput: a value is not of the member's type, or the type has no such comparison.
+    """
+    if one.op is Op.EXISTS:
+        return Condition(reference, "exists", (), one.negated)
     if one.op is Op.PREFIX:
-        values = list(one.values)
-    elif one.op is not Op.EXISTS:
-        # Without a declaration numbers are compared as numbers, and equality is one of texts.
-        reader = _reader(reference, compares=one.op is not Op.IN)
-        values = [_read(reader, reference, text) for text in one.values]
+        _require_text(reference)
+        return Condition(reference, "prefix", one.values, one.negated)
+    if one.op is Op.IN:
+        # Without a declaration equality is one of texts: "5" is 5, and true is "true".
+        values = [_read(reference, text, compares=False) for text in one.values]
+        return Condition(reference, "in", tuple(values), one.negated)
+    if reference.field is not None and reference.field.type in _NO_ORDER:
+        raise BadInput("where", f"'{reference.name}' is a {reference.field.type}: it has no order")
+    values = [_read(reference, text, compares=True) for text in one.values]
+    bounds: tuple[Value | None, ...]
     match one.op:
-        case Op.IN | Op.PREFIX | Op.EXISTS:
-            return Condition(reference, one.op.value, tuple(values), one.negated)
         case Op.RANGE:
-            return Condition(reference, "range", (values[0], False, values[1], False), one.negated)
+            bounds = (values[0], False, values[1], False)
         case Op.GT | Op.GE:
             bounds = (values[0], one.op is Op.GT, None, False)
         case _:
@@ -86,51 +108,22 @@ def _condition(one: Filter, reference: Reference) -> Condition:
     return Condition(reference, "range", bounds, one.negated)
 
 
-def _reader(reference: Reference, *, compares: bool) -> Callable[[str], _Value]:
+def _require_text(reference: Reference) -> None:
+    field = reference.field
+    if field is not None and field.type is not FieldType.STRING:
+        raise BadInput(
+            "where", f"'{field.name}' is a {field.type}: only texts begin with something"
+        )
+
+
+def _read(reference: Reference, text: str, *, compares: bool) -> Value:
     if reference.field is not None:
-        return _READERS.get(reference.field.type, str)
-    return float if compares and not reference.is_declared else str
-
-
-def _read(reader: Callable[[str], _Value], reference: Reference, text: str) -> _Value:
-    try:
-        return reader(text)
-    except (ValueError, InvalidOperation, OverflowError):
-        kind = reference.field.type.value if reference.field else "number"
-        raise BadInput("where", f"{reference.name}: '{text}' is not of type {kind}") from None
-
-
-def _integer(text: str) -> int:
-    value = int(text)
-    if not -(2**63) <= value < 2**63:
-        raise ValueError
-    return value
-
-
-def _decimal(text: str) -> Decimal:
-    value = Decimal(text)
-    if not value.is_finite() or abs(value.adjusted()) > 28:
-        raise ValueError
-    return value
-
-
-def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[text] if text in ("true", "false") else _fail()
-
-
-def _fail() -> bool:
-    raise ValueError
-
-
-def _time(text: str) -> int:
-    return parse_instant(text, find_zone("UTC"), "where")
-
-
-_READERS: dict[FieldType, Callable[[str], _Value]] = {
-    FieldType.INTEGER: _integer,
-    FieldType.NUMBER: float,
-    FieldType.DECIMAL: _decimal,
-    FieldType.BOOLEAN: _boolean,
-    FieldType.TIME: _time,
-    FieldType.UUID: str.lower,
-}
+        return read_literal(reference.field, text)
+    if not compares or reference.is_declared:
+        return text
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(number):
+        shown = text[:_SHOWN_CHARS_MAX]
+        reason = f"'{reference.name}' is not declared, so it is compared as a number, not '{shown}'"
+        raise BadInput("where", reason)
+    return number

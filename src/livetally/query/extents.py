@@ -1,8 +1,9 @@
 """From when to when there are events: the ends of an open range.
 
-In the flow: told by the writer of every commit, asked by ``plan`` for each open-ended question.
-Guarantee: once a request is acknowledged, the extent of its events' types includes them; it is never
-narrower than what is stored (after an erasure it may be wider, which adds only empty buckets).
+In the flow: told of every commit, asked by ``evaluate`` for each question.
+Guarantee: once a request is acknowledged, the extent of its events' types includes them; it is
+never narrower than what is stored (after an erasure it may be wider, which adds only empty
+buckets). Noting a commit never waits for the store.
 
 Kept in memory, because finding the ends in the store would cost as much as the question itself.
 """
@@ -10,11 +11,14 @@ Kept in memory, because finding the ends in the store would cost as much as the 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from livetally.store.events import SLOT_US, Engine, extent
 
 __all__ = ["Extents"]
+
+_Slots = tuple[int, int] | None
+_Kind = tuple[int, str]
 
 
 class Extents:
@@ -24,38 +28,43 @@ class Extents:
         """Start with nothing known; each pair is read from the store when first asked."""
         self._engine = engine
         self._lock = threading.Lock()
-        self._known: dict[tuple[int, str], tuple[int, int] | None] = {}
+        # What is stored, and what was committed while it is being read for the first time.
+        self._known: dict[_Kind, _Slots] = {}
+        self._meanwhile: dict[_Kind, _Slots] = {}
 
-    def widen(self, touched: dict[tuple[int, str], frozenset[int]]) -> None:
+    def widen(self, touched: Mapping[_Kind, frozenset[int]]) -> None:
         """Take note of a commit's slots; called before the commit is acknowledged."""
         with self._lock:
-            for key, slots in touched.items():
-                if key not in self._known:
-                    continue
-                low, high = min(slots), max(slots)
-                known = self._known[key] or (low, high)
-                self._known[key] = (min(low, known[0]), max(high, known[1]))
+            for kind, slots in touched.items():
+                for noted in (self._known, self._meanwhile):
+                    if kind in noted:
+                        noted[kind] = _joined(noted[kind], (min(slots), max(slots)))
 
     def of(self, team: int, types: Sequence[str]) -> tuple[int, int] | None:
         """Return start and end (exclusive) of what is stored, microseconds; None when nothing is.
 
         Blocks the first time it is asked for a type.
         """
-        ends = [self._one(team, kind) for kind in types]
-        found = [one for one in ends if one is not None]
-        if not found:
-            return None
-        low = min(low for low, _ in found)
-        high = max(high for _, high in found)
-        return low * SLOT_US, (high + 1) * SLOT_US
+        found: _Slots = None
+        for kind in types:
+            found = _joined(found, self._one((team, kind)))
+        return (found[0] * SLOT_US, (found[1] + 1) * SLOT_US) if found else None
 
-    def _one(self, team: int, kind: str) -> tuple[int, int] | None:
-        key = (team, kind)
+    def _one(self, kind: _Kind) -> _Slots:
         with self._lock:
-            if key in self._known:
-                return self._known[key]
-            # Read under the lock: a commit that ends meanwhile is then noted after the read.
-            ends = extent(self._engine, team, kind)
-            slots = (ends[0] // SLOT_US, ends[1] // SLOT_US) if ends else None
-            self._known[key] = slots
-            return slots
+            if kind in self._known:
+                return self._known[kind]
+            self._meanwhile.setdefault(kind, None)
+        ends = extent(self._engine, *kind)
+        stored = (ends[0] // SLOT_US, ends[1] // SLOT_US) if ends else None
+        with self._lock:
+            # Another thread may have read it too; whoever comes second only widens.
+            noted = _joined(self._meanwhile.pop(kind, None), self._known.get(kind))
+            self._known[kind] = _joined(stored, noted)
+            return self._known[kind]
+
+
+def _joined(one: _Slots, other: _Slots) -> _Slots:
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])

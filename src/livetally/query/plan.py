@@ -1,7 +1,6 @@
 """A question and the definitions become what the store is asked.
 
-In the flow: receives a ``MetricQuery`` and a team's ``Declared``, hands a ``Plan`` to ``run`` and
-``live``.
+In the flow: receives a ``MetricQuery`` and a team's ``Declared``, hands a ``Plan`` to ``evaluate``.
 Guarantee: pure; names are resolved here and nowhere else, so that the store sees only columns and
 paths; the same question gives the same plan.
 """
@@ -11,26 +10,31 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from livetally.calendar import edges
-from livetally.definitions import Metric
+from livetally.definitions import Aggregate, Metric
 from livetally.query.conditions import conditions_of, reference_of
 from livetally.query.declared import Declared
 from livetally.query.spec import MetricQuery
 from livetally.store.events import SLOT_US, Measure, MeasureTerm, Question
 
-__all__ = ["BUCKETS_MAX", "Plan", "Window", "measure_of", "plan"]
+__all__ = ["BUCKETS_MAX", "Plan", "Window", "measure_of", "plan", "sortable"]
 
 BUCKETS_MAX = 50_000
+# For these the engine's order of values is the order of the exact answer.
+_SORTABLE = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.UNIQUE})
 
 
 class Plan(NamedTuple):
     """What to ask the store for one metric.
 
     ``edges`` are bucket starts and the end of the last, microseconds; empty for one total.
+    ``strict`` are the bounds to ask again with when an event has come that ``extent`` did not
+    include.
     """
 
     metric: Metric
     question: Question
     edges: tuple[int, ...]
+    strict: tuple[int | None, int | None]
 
 
 class Window(NamedTuple):
@@ -68,14 +72,15 @@ def plan(
         BadInput: a filter's value does not fit its field.
         QueryTooLarge: there would be more than ``BUCKETS_MAX`` buckets.
     """
-    bounds = (query.start_us, query.end_us)
+    start_us, end_us = query.start_us, query.end_us
     starts: tuple[int, ...] = ()
     if query.interval is not None:
         span = _span(query, extent, now_us, window)
         if span is None:
             return None
         starts = tuple(edges(query.interval, query.zone, *span, BUCKETS_MAX))
-        bounds = (_latest(starts[0], query.start_us), _earliest(starts[-1], query.end_us))
+        start_us, end_us = _latest(starts[0], start_us), _earliest(starts[-1], end_us)
+    bounds = _unless_beyond(start_us, end_us, extent, starts)
     question = Question(
         team=team,
         measure=measure_of(metric),
@@ -86,7 +91,12 @@ def plan(
         end_us=bounds[1],
         since=window.since if window else None,
     )
-    return Plan(metric, question, starts)
+    return Plan(metric, question, starts, (start_us, end_us))
+
+
+def sortable(metric: Metric) -> bool:
+    """Tell whether the store can order groups by this metric's value."""
+    return metric.aggregate in _SORTABLE
 
 
 def _span(
@@ -107,6 +117,26 @@ def _span(
     return (start_us, end_us) if start_us < end_us else None
 
 
+def _unless_beyond(
+    start_us: int | None,
+    end_us: int | None,
+    extent: tuple[int, int] | None,
+    starts: tuple[int, ...],
+) -> tuple[int | None, int | None]:
+    """Move a bound that has no event beyond it to the nearest bucket or nowhere.
+
+    "Until now" is not a whole quarter of an hour, so no projection could answer it; but mostly
+    nothing lies between now and the end of its bucket.
+    """
+    if extent is None:
+        return start_us, end_us
+    if start_us is not None and start_us <= extent[0]:
+        start_us = starts[0] if starts else None
+    if end_us is not None and end_us >= extent[1]:
+        end_us = starts[-1] if starts else None
+    return start_us, end_us
+
+
 def _latest(bound: int, other: int | None) -> int:
     return bound if other is None else max(bound, other)
 
@@ -123,5 +153,5 @@ def measure_of(metric: Metric) -> Measure:
         if term.value is not None:
             value = reference_of(term.value, metric, None, term)
         where = conditions_of(term.where, metric, None, term)
-        terms.append(MeasureTerm(term.event, value, where))
+        terms.append(MeasureTerm(term.event, value, where, term.sign))
     return Measure(metric.aggregate, tuple(terms))

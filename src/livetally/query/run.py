@@ -1,39 +1,37 @@
-"""Runs questions: waits for the asked position, asks the store on a thread of its own, answers.
+"""Runs questions: a kept answer at once, all others on threads set aside for them.
 
 In the flow: receives a ``MetricQuery`` and an identity's team from ``api`` and ``live``, hands an
-``Answer`` back.
-Guarantee: an answer includes every commit up to its ``position``; a question never runs on the event
-loop and never takes more than the threads set aside for questions.
+``Answer`` back; told of every commit by the writer.
+Guarantee: an answer includes every commit up to its ``position``; a question never runs on the
+event loop; questions that take long can't hold up live views, which have threads of their own, nor
+pile up without bound.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from livetally.clock import Clock
 from livetally.definitions import Metric
-from livetally.errors import QueryTooLarge
-from livetally.query.answer import (
-    ROWS_MAX,
-    Answer,
-    AnswerRow,
-    divided,
-    finished,
-    ordered,
-    with_empty_buckets,
-)
+from livetally.errors import Overloaded, QueryTooLarge
+from livetally.query.answer import Answer
+from livetally.query.cache import AnswerCache, Scope, slot_of
 from livetally.query.declared import Declared
+from livetally.query.evaluate import Asked, Evaluator
 from livetally.query.extents import Extents
-from livetally.query.plan import Window, plan
+from livetally.query.limits import NARROW, QueryLimits, is_too_large
+from livetally.query.plan import Window
 from livetally.query.spec import MetricQuery
-from livetally.store.events import Engine, EngineError, ask
+from livetally.store.events import Engine, EngineError
+from livetally.telemetry import QUERY_ANSWERS, QUERY_SECONDS
 
 __all__ = ["Runner"]
 
-# The engine's numbers for: too many rows, too slow, timed out, out of memory for one query.
-_TOO_LARGE = frozenset({158, 159, 160, 241, 307, 396})
+_Result = TypeVar("_Result")
+_LIVE_THREADS = 2
 
 
 class Runner:
@@ -46,13 +44,24 @@ class Runner:
         clock: Clock,
         position: Callable[[], int],
         threads: int = 4,
+        limits: QueryLimits | None = None,
     ) -> None:
         """Ask ``engine`` from ``threads`` threads; ``position`` tells the last durable commit."""
         self._engine = engine
         self._extents = extents
         self._clock = clock
         self._position = position
+        self._limits = limits or QueryLimits()
+        self._evaluator = Evaluator(engine, extents, clock, self._limits)
+        self.cache = AnswerCache(position())
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="query")
+        self._live_threads = ThreadPoolExecutor(_LIVE_THREADS, thread_name_prefix="live")
+        self._waiting = 0
+
+    def note(self, position: int, touched: Mapping[tuple[int, str], frozenset[int]]) -> None:
+        """Take note of a commit, from the writer's thread, before it is acknowledged."""
+        self._extents.widen(touched)
+        self.cache.note(position, touched)
 
     async def answer(
         self, query: MetricQuery, declared: Declared, team: int, window: Window | None = None
@@ -63,77 +72,80 @@ class Runner:
             UnknownName: no such metric.
             BadInput: a filter does not fit its field.
             QueryTooLarge: a limit of the query was reached.
+            Overloaded: too many questions wait.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, self.answer_now, query, declared, team, window
-        )
+        if window is not None:
+            return await loop.run_in_executor(
+                self._live_threads, self.answer_now, query, declared, team, window
+            )
+        kept = self.cache.get(_key(query, declared, team), self._clock.now_us())
+        if kept is not None:
+            QUERY_ANSWERS.labels("cache").inc()
+            return kept._replace(query=query)
+        return await self._threaded(self.answer_now, query, declared, team)
+
+    async def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Run ``function(engine, *arguments)`` on one of the threads for questions.
+
+        Raises:
+            QueryTooLarge: a limit of the query was reached.
+            Overloaded: too many questions wait.
+        """
+        try:
+            return await self._threaded(function, self._engine, *arguments)
+        except EngineError as error:
+            if is_too_large(error.code):
+                raise QueryTooLarge(NARROW) from None
+            raise
 
     def answer_now(
         self, query: MetricQuery, declared: Declared, team: int, window: Window | None = None
     ) -> Answer:
-        """Do what ``answer`` does, on the caller's thread. Blocks."""
-        metric = declared.metric(query.metric)
-        position = self._position()
-        if isinstance(metric, Metric):
-            rows, edges = self._ask(query, metric, declared, team, window)
-        else:
-            # A half that did not change still divides: only the window narrows, not the position.
-            since = window and window._replace(since=0)
-            upper, edges = self._half(query, metric.numerator, declared, team, since)
-            lower, _ = self._half(query, metric.denominator, declared, team, since)
-            rows = divided(upper, lower)
-            rows = [row for row in rows if window is None or row.version > window.since]
-        if query.fill_zero and edges and window is None:
-            rows = with_empty_buckets(rows, edges, metric)
-        rows = ordered(rows, query.order)
-        start_us = query.start_us if query.start_us is not None or not edges else edges[0]
-        end_us = query.end_us if query.end_us is not None or not edges else edges[-1]
-        limit = ROWS_MAX if query.limit is None else query.limit
-        cut = len(rows) > limit
-        return Answer(query, position, start_us, end_us, rows[:limit], cut)
+        """Ask the store, on the caller's thread. Blocks."""
+        started_s = self._clock.monotonic_s()
+        mark = self.cache.mark()
+        asked = Asked(declared, team, self._position(), mark[0], window)
+        answer = self._evaluator.answer(query, asked)
+        if window is None:
+            scope = _scope(query, declared, team, answer)
+            self.cache.put(_key(query, declared, team), answer, scope, mark)
+            QUERY_ANSWERS.labels("store").inc()
+        QUERY_SECONDS.observe(self._clock.monotonic_s() - started_s)
+        return answer
 
     def close(self) -> None:
         """Wait for running questions and let the threads go."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._live_threads.shutdown(wait=True, cancel_futures=True)
 
-    def _half(
-        self,
-        query: MetricQuery,
-        name: str,
-        declared: Declared,
-        team: int,
-        window: Window | None,
-    ) -> tuple[list[AnswerRow], tuple[int, ...]]:
-        half = declared.metric(name)
-        assert isinstance(half, Metric), "checked when the definition was read"
-        return self._ask(query, half, declared, team, window)
-
-    def _ask(
-        self,
-        query: MetricQuery,
-        metric: Metric,
-        declared: Declared,
-        team: int,
-        window: Window | None,
-    ) -> tuple[list[AnswerRow], tuple[int, ...]]:
-        types = sorted({term.event for term in metric.terms})
-        extent = self._extents.of(team, types)
-        planned = plan(query, metric, declared, team, extent, self._clock.now_us(), window)
-        if planned is None:
-            return [], ()
+    async def _threaded(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        if self._waiting >= self._limits.waiting_max:
+            raise Overloaded(f"{self._waiting} questions wait already; nothing was asked.")
+        self._waiting += 1
         try:
-            rows = ask(self._engine, planned.question)
-        except EngineError as error:
-            if error.code in _TOO_LARGE:
-                raise QueryTooLarge(_NARROW) from None
-            raise
-        if len(rows) > planned.question.rows_max:
-            raise QueryTooLarge(_NARROW)
-        return finished(metric, rows), planned.edges
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, function, *arguments)
+        finally:
+            self._waiting -= 1
 
 
-_NARROW = (
-    "The answer is larger, or takes longer, than one query may: ask for a longer interval, a shorter"
-    " range or fewer dimensions, or filter with where."
-)
+def _key(query: MetricQuery, declared: Declared, team: int) -> tuple[int, Declared, str]:
+    """Name an answer; another edition of the definitions is another ``Declared``."""
+    return team, declared, query.key
+
+
+def _types(name: str, declared: Declared) -> set[str]:
+    metric = declared.metric(name)
+    if isinstance(metric, Metric):
+        return {term.event for term in metric.terms}
+    return _types(metric.numerator, declared) | _types(metric.denominator, declared)
+
+
+def _scope(query: MetricQuery, declared: Declared, team: int, answer: Answer) -> Scope:
+    start_us = answer.previous[0] if answer.previous else query.start_us
+    last = slot_of(None if query.end_us is None else query.end_us - 1)
+    # The last bucket of an open range that is filled is the one that contains now.
+    grows = query.fill_zero and query.interval is not None and query.end_us is None
+    types = frozenset(_types(query.metric, declared))
+    return Scope(team, types, slot_of(start_us), last, answer.end_us if grows else None)

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from livetally.calendar import Interval, find_zone, parse_instant
-from livetally.definitions import Filter, format_filter, nearest, parse_filter, parse_reference
+from livetally.definitions import Filter, format_filter, nearest, parse_filters, parse_reference
 from livetally.errors import BadInput
 
 __all__ = ["MetricQuery", "parse_query"]
 
 LIMIT_MAX = 100_000
 BY_MAX = 8
+TOP_MAX = 100
 _KNOWN = (
     "interval",
     "from",
@@ -29,16 +30,22 @@ _KNOWN = (
     "fill",
     "order",
     "limit",
+    "top",
+    "compare",
     "min_position",
 )
 _ORDERS = ("time", "-time", "value", "-value")
+# Members of a row that are no dimensions; "time" can't be one, it is an attribute.
+_TAKEN = frozenset({"value", "previous", "other"})
 
 
 class MetricQuery(NamedTuple):
     """A question: which metric, over which range, in which buckets, for whom.
 
     ``start_us`` and ``end_us`` (exclusive) are microseconds since 1970 UTC, None when open.
-    ``interval`` None asks for one total. ``min_position`` waits for that commit.
+    ``interval`` None asks for one total. ``top`` keeps that many groups, those with the largest
+    value over the whole range, and joins the others into one row. ``compare`` adds the values of
+    the period before. ``min_position`` waits for that commit.
     """
 
     metric: str
@@ -52,13 +59,35 @@ class MetricQuery(NamedTuple):
     order: str
     limit: int | None
     min_position: int = 0
+    top: int | None = None
+    compare: bool = False
 
     @property
     def key(self) -> str:
         """A text that is the same for the same question, whatever the order of its filters."""
         filters = sorted(format_filter(one) for one in self.where)
         parts = (self.metric, self.interval, self.start_us, self.end_us, self.zone.key, self.by)
-        return repr((*parts, filters, self.fill_zero, self.order, self.limit))
+        return repr(
+            (*parts, filters, self.fill_zero, self.order, self.limit, self.top, self.compare)
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the dimensions in an answer: as they were asked, where those are free."""
+        return tuple(f"data.{name}" if name in _TAKEN else name for name in self.by)
+
+    def require_live(self) -> None:
+        """Go on only when the question can be kept up to date bucket by bucket.
+
+        Raises:
+            BadInput: a change in one bucket could change all others.
+        """
+        if self.top is not None:
+            raise BadInput(
+                "top", "can't be asked live: each change may change which groups are shown"
+            )
+        if self.compare:
+            raise BadInput("compare", "can't be asked live; ask for both periods")
 
 
 def parse_query(metric: str, parameters: Mapping[str, Sequence[str]]) -> MetricQuery:
@@ -81,19 +110,33 @@ def parse_query(metric: str, parameters: Mapping[str, Sequence[str]]) -> MetricQ
     end_us = _instant("to", single["to"], zone)
     if start_us is not None and end_us is not None and start_us >= end_us:
         raise BadInput("to", "must be later than from (to is exclusive)")
-    return MetricQuery(
+    query = MetricQuery(
         metric=metric,
         interval=Interval.parse(single["interval"]) if single["interval"] else None,
         start_us=start_us,
         end_us=end_us,
         zone=zone,
         by=_dimensions(parameters.get("by", ())),
-        where=tuple(parse_filter(text) for text in parameters.get("where", ())),
+        where=parse_filters(parameters.get("where", ())),
         fill_zero=_one_of("fill", single["fill"] or "none", ("zero", "none")) == "zero",
         order=_one_of("order", single["order"] or "time", _ORDERS),
         limit=_whole("limit", single["limit"], 1, LIMIT_MAX),
         min_position=_whole("min_position", single["min_position"], 0, 2**63 - 1) or 0,
+        top=_whole("top", single["top"], 1, TOP_MAX),
+        compare=_one_of("compare", single["compare"] or "none", ("previous", "none")) == "previous",
     )
+    _check_together(query)
+    return query
+
+
+def _check_together(query: MetricQuery) -> None:
+    """Refuse parameters that mean nothing without another."""
+    if query.top is not None and not query.by:
+        raise BadInput("top", "keeps the largest groups, so it needs by")
+    if query.compare and (query.start_us is None or query.end_us is None):
+        raise BadInput(
+            "compare", "needs from and to: the period before is as long as they are apart"
+        )
 
 
 def _single(name: str, parameters: Mapping[str, Sequence[str]]) -> str:
@@ -112,8 +155,8 @@ def _dimensions(texts: Sequence[str]) -> tuple[str, ...]:
     dimensions = tuple(dict.fromkeys(parse_reference(name, "by") for name in names))
     if len(dimensions) > BY_MAX:
         raise BadInput("by", f"at most {BY_MAX} dimensions")
-    for reserved in {"time", "value"} & set(dimensions):
-        raise BadInput("by", f"'{reserved}' names a column of the answer; write data.{reserved}")
+    if "time" in dimensions:
+        raise BadInput("by", "time is divided by interval; a data field is 'data.time'")
     return dimensions
 
 

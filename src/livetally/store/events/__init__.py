@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from livetally.store.events.aggregate import Measure, MeasureTerm, Question, Row, ask, measure_sql
+from livetally.store.events.aggregate import Group, Question, Row, ask
 from livetally.store.events.engine import Engine, EngineError
 from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
 from livetally.store.events.keep import keep
+from livetally.store.events.measure import Measure, MeasureTerm, measure_sql
 from livetally.store.events.reading import extent, last_position, read_identities
 from livetally.store.events.schema import SLOT_US, Projection, create
 
@@ -17,6 +18,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "EventRows",
+    "Group",
     "Measure",
     "MeasureTerm",
     "Projection",

@@ -1,73 +1,32 @@
 """References to an event's members and conditions on them, as SQL with bound values.
 
-In the flow: receives references and conditions from ``query.plan``, hands SQL fragments to
-``aggregate`` and ``rows``.
-Guarantee: a value that came with a request is only ever bound. Text written by a definition's author
-may stand in DDL, where nothing can be bound: it goes through ``literal``, the only place that quotes.
+In the flow: receives references and conditions from ``query``, hands SQL fragments to ``measure``,
+``aggregate``, ``pages`` and ``entities``.
+Guarantee: whatever came with a request, a value or a name inside ``data``, is only ever bound. Text
+written by a definition's author may stand in DDL, where nothing can be bound: it goes through
+``literal``, the only place that quotes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from livetally.definitions import Field, FieldType
-from livetally.store.events.columns import COLUMN_NAME, path_literal
+from livetally.definitions import Field, FieldType, data_path, segments
+from livetally.store.events.columns import COLUMN_NAME
 from livetally.store.events.engine import Parameter
 from livetally.store.events.literals import Value, literal
 
 __all__ = ["BUILTINS", "Binder", "Condition", "Reference", "Value", "condition_sql"]
 
 BUILTINS = frozenset({"subject", "source", "type", "id"})
-
-
-class Reference(NamedTuple):
-    """A member of an event: a built-in, a declared field (with its column), or a path in ``data``."""
-
-    name: str
-    field: Field | None = None
-
-    @property
-    def sql(self) -> str:
-        """The expression that reads the member; NULL where an event lacks it."""
-        if self.field is not None:
-            if not COLUMN_NAME.match(self.field.column):
-                raise AssertionError(f"not a column name: {self.field.column!r}")
-            return f"`{self.field.column}`"
-        if self.name in BUILTINS:
-            return self.name
-        path = path_literal(self.name)
-        return (
-            f"if(JSONType(data, {path}) IN ('Null', 'Object', 'Array'), NULL,"
-            f" JSONExtract(data, {path}, 'Nullable(String)'))"
-        )
-
-    @property
-    def sql_number(self) -> str:
-        """The member as a number to compare with."""
-        if self.field is None:
-            return f"toFloat64OrNull({self.sql})"
-        return self.sql
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether it has a column of its own, or is built in."""
-        return self.field is not None or self.name in BUILTINS
-
-
-class Condition(NamedTuple):
-    """A test of one member: ``op`` is one of ``in range prefix exists``.
-
-    ``in``: equal to one of ``values``. ``range``: ``(low, low_open, high, high_open)``, either bound
-    may be None. ``prefix``: starts with ``values[0]``. A negated condition is the exact complement,
-    so it holds for events that lack the member.
-    """
-
-    reference: Reference
-    op: str
-    values: tuple[Value | None, ...]
-    negated: bool = False
+# These are "" where the sender gave none.
+_MAY_BE_EMPTY = frozenset({"subject", "source"})
+# A number that JSON may also write otherwise: 1.50 is 1.5, and 1e3 is 1000.
+_NOT_CANONICAL = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
+_CANONICAL = re.compile(r"-?(?:0|[1-9]\d{0,14})", re.ASCII)
 
 
 class Binder:
@@ -82,14 +41,90 @@ class Binder:
         """Return the SQL that stands for ``value``."""
         if self._literals:
             assert isinstance(value, Value)
-            return literal(value)
+            return _typed_literal(value, engine_type)
         name = f"v{len(self.parameters)}"
-        if isinstance(value, (Decimal, float)):
-            value = str(value)
+        if isinstance(value, Decimal):
+            value = format(value, "f")
+        elif isinstance(value, float):
+            value = repr(value)
         elif isinstance(value, bool):
             value = int(value)
         self.parameters[name] = value
         return f"{{{name}:{engine_type}}}"
+
+
+def _typed_literal(value: Value, engine_type: str) -> str:
+    """Write a value so that the engine reads it exactly; a bare 1.5 would be a binary number."""
+    if isinstance(value, Decimal):
+        return f"CAST({literal(format(value, 'f'))}, {literal(engine_type)})"
+    return literal(value)
+
+
+class Reference(NamedTuple):
+    """A member of an event: a built-in, a declared field (with its column), or undeclared data.
+
+    ``name`` is the canonical reference of what has no field: ``type`` is built in, ``data.type`` is
+    data.
+    """
+
+    name: str
+    field: Field | None = None
+
+    @property
+    def sql(self) -> str:
+        """What can stand in DDL: the column, or the expression that reads the raw data."""
+        if self.field is not None:
+            if not COLUMN_NAME.match(self.field.column):
+                raise AssertionError(f"not a column name: {self.field.column!r}")
+            return f"`{self.field.column}`"
+        if self.name in BUILTINS:
+            return self.name
+        return self._text(Binder(literals=True))
+
+    def expression(self, binder: Binder) -> str:
+        """Return the expression that reads the member, NULL where an event lacks it.
+
+        A path into ``data`` is bound.
+        """
+        if not self.is_declared:
+            return self._text(binder)
+        if self.field is None and self.name in _MAY_BE_EMPTY:
+            return f"nullIf({self.name}, '')"
+        return self.sql
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it has a column of its own, or is built in."""
+        return self.field is not None or self.name in BUILTINS
+
+    @property
+    def engine_type(self) -> str:
+        """The engine's type of values to compare the member with."""
+        return _engine_type(self.field)
+
+    def _text(self, binder: Binder) -> str:
+        """Read an undeclared member as text; objects, arrays and null are none."""
+        path = data_path(self.name)
+        assert path is not None, self.name
+        keys = ", ".join(binder.bind(key, "String") for key in segments(path))
+        return (
+            f"if(JSONType(data, {keys}) IN ('Null', 'Object', 'Array'), NULL,"
+            f" JSONExtract(data, {keys}, 'Nullable(String)'))"
+        )
+
+
+class Condition(NamedTuple):
+    """A test of one member: ``op`` is one of ``in range prefix exists``.
+
+    ``in``: equal to one of ``values``. ``range``: ``(low, low_open, high, high_open)``, either
+    bound may be None. ``prefix``: starts with ``values[0]``. A negated condition is the exact
+    complement, so it holds for events that lack the member.
+    """
+
+    reference: Reference
+    op: str
+    values: tuple[Value | None, ...]
+    negated: bool = False
 
 
 def condition_sql(condition: Condition, binder: Binder) -> str:
@@ -100,34 +135,44 @@ def condition_sql(condition: Condition, binder: Binder) -> str:
 
 def _positive(condition: Condition, binder: Binder) -> str:
     reference = condition.reference
+    member = reference.expression(binder)
     match condition.op:
         case "exists":
-            if reference.name in BUILTINS:
-                return f"notEmpty({reference.sql})"
-            return f"isNotNull({reference.sql})"
+            return f"isNotNull({member})"
         case "prefix":
-            return f"startsWith({reference.sql}, {binder.bind(str(condition.values[0]), 'String')})"
+            return f"startsWith({member}, {binder.bind(str(condition.values[0]), 'String')})"
         case "in":
-            return _equal_to_one(reference, condition.values, binder)
+            return _equal_to_one(reference, member, condition.values, binder)
         case "range":
-            return _between(reference, condition.values, binder)
+            return _between(reference, member, condition.values, binder)
     raise AssertionError(f"no such condition: {condition.op}")
 
 
 def _equal_to_one(
-    reference: Reference, values: tuple[Value | None, ...], binder: Binder
+    reference: Reference, member: str, values: tuple[Value | None, ...], binder: Binder
 ) -> str:
-    kind = _value_type(reference)
-    tests = [f"{reference.sql} = {binder.bind(v, kind)}" for v in values if v is not None]
+    kind = reference.engine_type
+    tests = []
+    for value in values:
+        if value is None:
+            continue
+        tests.append(f"{member} = {binder.bind(value, kind)}")
+        if not reference.is_declared and _written_otherwise(str(value)):
+            tests.append(f"{_number(member)} = {binder.bind(float(value), 'Float64')}")
     return f"({' OR '.join(tests)})"
 
 
-def _between(reference: Reference, values: tuple[Value | None, ...], binder: Binder) -> str:
+def _written_otherwise(text: str) -> bool:
+    return bool(_NOT_CANONICAL.fullmatch(text)) and not _CANONICAL.fullmatch(text)
+
+
+def _between(
+    reference: Reference, member: str, values: tuple[Value | None, ...], binder: Binder
+) -> str:
     low, low_open, high, high_open = values
-    declared_text = reference.field is not None and _value_type(reference) == "String"
-    textual = declared_text or reference.name in BUILTINS
-    member = reference.sql if textual else reference.sql_number
-    kind = "Float64" if reference.field is None and not textual else _value_type(reference)
+    kind = reference.engine_type
+    if not reference.is_declared:
+        member, kind = _number(member), "Float64"
     tests = []
     if low is not None:
         tests.append(f"{member} {'>' if low_open else '>='} {binder.bind(low, kind)}")
@@ -136,16 +181,21 @@ def _between(reference: Reference, values: tuple[Value | None, ...], binder: Bin
     return f"({' AND '.join(tests)})"
 
 
-def _value_type(reference: Reference) -> str:
-    if reference.field is None:
+def _number(member: str) -> str:
+    """Read a text as a number; the texts "inf" and "nan" are none."""
+    return f"if(isFinite(toFloat64OrNull({member})), toFloat64OrNull({member}), NULL)"
+
+
+def _engine_type(field: Field | None) -> str:
+    if field is None:
         return "String"
-    match reference.field.type:
+    match field.type:
         case FieldType.INTEGER | FieldType.TIME:
             return "Int64"
         case FieldType.NUMBER:
             return "Float64"
         case FieldType.DECIMAL:
-            return f"Decimal(38, {reference.field.scale})"
+            return f"Decimal(38, {field.scale})"
         case FieldType.BOOLEAN:
             return "Bool"
         case _:

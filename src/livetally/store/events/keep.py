@@ -16,7 +16,9 @@ from livetally.store.events.engine import Engine
 __all__ = ["keep"]
 
 
-def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[schema.Projection]) -> None:
+def keep(
+    engine: Engine, fields: Mapping[str, Field], projections: Iterable[schema.Projection]
+) -> None:
     """Add the columns of ``fields``, and keep exactly ``projections``. Blocks while DDL runs.
 
     Columns are never dropped: the raw data they were read from stays, and another definition may

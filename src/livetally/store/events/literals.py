@@ -1,6 +1,7 @@
 """The only place where a value is quoted into SQL.
 
-In the flow: called for the text of definitions, which must stand in DDL, and for paths into ``data``.
+In the flow: called for the text of definitions, which must stand in DDL, and for paths into
+``data``.
 Guarantee: whatever the value holds, the engine reads it back as that one value and nothing else.
 
 Values of requests never come here as they are: they are bound (see ``expressions``). A path does,

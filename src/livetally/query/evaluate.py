@@ -1,0 +1,246 @@
+"""Asks the store what a question needs and puts the answer together. Blocks; knows no threads.
+
+In the flow: called by ``run`` on one of its threads, hands an ``Answer`` back.
+Guarantee: an answer includes every commit up to its ``position``, and no event outside its range;
+it is exact, or it says by how much it may be off.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from livetally.calendar import Interval, previous
+from livetally.clock import Clock
+from livetally.definitions import Aggregate, Metric, Ratio
+from livetally.errors import QueryTooLarge
+from livetally.query.answer import (
+    ROWS_MAX,
+    Answer,
+    AnswerRow,
+    compared,
+    divided,
+    ordered,
+    with_empty_buckets,
+)
+from livetally.query.declared import Declared
+from livetally.query.extents import Extents
+from livetally.query.limits import NARROW, QueryLimits, is_too_large
+from livetally.query.plan import Plan, Window, plan, sortable
+from livetally.query.spec import MetricQuery
+from livetally.query.values import Key, key_of, value_of
+from livetally.store.events import Engine, EngineError, Group, Question, Row, ask
+
+__all__ = ["Asked", "Evaluator"]
+
+# Relative standard error of the sketch that counts different values beyond the memory limit:
+# 1.04 / sqrt(2 ** 17).
+_SKETCH_ERROR = 0.0029
+_OUT_OF_MEMORY = 241
+
+
+class Asked(NamedTuple):
+    """For whom a question is asked, and what is known about the store at that moment.
+
+    ``noted`` is the last commit that the extents are known to include.
+    """
+
+    declared: Declared
+    team: int
+    position: int
+    noted: int
+    window: Window | None = None
+
+
+class _Rows(NamedTuple):
+    """Rows of one metric; ``groups`` leads from a shown key back to the store's."""
+
+    rows: list[AnswerRow]
+    edges: tuple[int, ...]
+    groups: dict[Key, Group]
+    error: float = 0.0
+    cut: bool = False
+
+
+class Evaluator:
+    """Answers questions. Safe for any thread."""
+
+    def __init__(self, engine: Engine, extents: Extents, clock: Clock, limits: QueryLimits) -> None:
+        """Ask ``engine`` within ``limits``; ``clock`` ends open ranges that are filled."""
+        self._engine = engine
+        self._extents = extents
+        self._clock = clock
+        self._settings = limits.settings
+
+    def answer(self, query: MetricQuery, asked: Asked) -> Answer:
+        """Answer a question, or only what changed in the asked window of it.
+
+        Raises:
+            UnknownName: no such metric.
+            BadInput: a filter does not fit its field.
+            QueryTooLarge: a limit of the query was reached.
+        """
+        metric = asked.declared.metric(query.metric)
+        chosen = self._top(query, metric, asked) if query.top is not None else None
+        found = self._found(query, metric, asked, chosen)
+        rows = found.rows
+        if query.fill_zero and found.edges and asked.window is None:
+            rows = with_empty_buckets(rows, found.edges, metric)
+        before: tuple[int, int] | None = None
+        if query.compare:
+            before, rows = self._with_previous(query, metric, asked, chosen, found, rows)
+        rows = rows if found.cut else ordered(rows, query.order)
+        start_us, end_us = query.start_us, query.end_us
+        if found.edges:
+            start_us = found.edges[0] if start_us is None else start_us
+            end_us = found.edges[-1] if end_us is None else end_us
+        limit = ROWS_MAX if query.limit is None else query.limit
+        cut = len(rows) > limit
+        return Answer(
+            query, asked.position, start_us, end_us, rows[:limit], cut, before, found.error
+        )
+
+    def _with_previous(
+        self,
+        query: MetricQuery,
+        metric: Metric | Ratio,
+        asked: Asked,
+        chosen: tuple[Group, ...] | None,
+        found: _Rows,
+        rows: list[AnswerRow],
+    ) -> tuple[tuple[int, int], list[AnswerRow]]:
+        assert query.start_us is not None
+        assert query.end_us is not None
+        unit = query.interval or Interval.DAY
+        before = previous(unit, query.zone, query.start_us, query.end_us)
+        earlier = query._replace(start_us=before[0], end_us=before[1])
+        then = self._found(earlier, metric, asked, chosen)
+        return before, compared(rows, then.rows, (found.edges, then.edges), metric)
+
+    def _top(self, query: MetricQuery, metric: Metric | Ratio, asked: Asked) -> tuple[Group, ...]:
+        """Return the groups with the largest values over the whole range."""
+        ranking = query._replace(
+            interval=None, order="-value", limit=query.top, top=None, fill_zero=False, compare=False
+        )
+        found = self._found(ranking, metric, asked, None)
+        rows = ordered(found.rows, "-value")[: query.top]
+        return tuple(found.groups[row.keys] for row in rows)
+
+    def _found(
+        self,
+        query: MetricQuery,
+        metric: Metric | Ratio,
+        asked: Asked,
+        chosen: tuple[Group, ...] | None,
+    ) -> _Rows:
+        if isinstance(metric, Metric):
+            return self._metric(query, metric, asked, chosen)
+        halves = [asked.declared.metric(n) for n in (metric.numerator, metric.denominator)]
+        upper, lower = halves
+        assert isinstance(upper, Metric), "checked when the definition was read"
+        assert isinstance(lower, Metric), "checked when the definition was read"
+        # Both halves have the same buckets, and one that did not change still divides: the window
+        # narrows the range, not the position.
+        window = asked.window
+        whole = asked._replace(window=window and window._replace(since=0))
+        extent = self._extents.of(asked.team, _types(upper) + _types(lower))
+        # Groups are ordered by their quotient, so each half needs all of them.
+        query = query._replace(order="time", limit=None)
+        over = self._metric(query, upper, whole, chosen, extent)
+        under = self._metric(query, lower, whole, chosen, extent)
+        rows = divided(over.rows, under.rows, upper)
+        if window is not None:
+            rows = [row for row in rows if row.version > window.since]
+        error = over.error + under.error
+        return _Rows(rows, over.edges or under.edges, under.groups | over.groups, error)
+
+    def _metric(
+        self,
+        query: MetricQuery,
+        metric: Metric,
+        asked: Asked,
+        chosen: tuple[Group, ...] | None,
+        extent: tuple[int, int] | None = None,
+    ) -> _Rows:
+        if extent is None:
+            extent = self._extents.of(asked.team, _types(metric))
+        now_us = self._clock.now_us()
+        planned = plan(query, metric, asked.declared, asked.team, extent, now_us, asked.window)
+        if planned is None:
+            return _Rows([], (), {})
+        by_value = _cut_by_store(query, metric, asked, chosen)
+        question = planned.question._replace(chosen=chosen)
+        if by_value:
+            question = question._replace(
+                descending=query.order == "-value", rows_max=query.limit or ROWS_MAX
+            )
+        rows, error = self._asked(planned._replace(question=question), asked.noted)
+        if len(rows) > question.rows_max and not by_value:
+            raise QueryTooLarge(NARROW)
+        return _shown(query, planned, rows, error, cut=by_value)
+
+    def _asked(self, planned: Plan, noted: int) -> tuple[list[Row], float]:
+        """Ask; the second result is the standard error, 0 when the values are exact."""
+        question = planned.question
+        error = 0.0
+        try:
+            rows = self._ask(question)
+        except EngineError as failure:
+            if failure.code != _OUT_OF_MEMORY or planned.metric.aggregate is not Aggregate.UNIQUE:
+                raise
+            error = _SKETCH_ERROR
+            question = question._replace(measure=question.measure._replace(approximate=True))
+            rows = self._ask(question)
+        if planned.strict != (question.start_us, question.end_us) and (
+            question.descending is not None or any(row.version > noted for row in rows)
+        ):
+            # An event that the extents did not include may lie beyond the asked range.
+            start_us, end_us = planned.strict
+            rows = self._ask(question._replace(start_us=start_us, end_us=end_us))
+        return rows, error
+
+    def _ask(self, question: Question) -> list[Row]:
+        try:
+            return ask(self._engine, question, self._settings)
+        except EngineError as error:
+            can_sketch = question.measure.aggregate is Aggregate.UNIQUE
+            if error.code == _OUT_OF_MEMORY and can_sketch and not question.measure.approximate:
+                raise
+            if is_too_large(error.code):
+                raise QueryTooLarge(NARROW) from None
+            raise
+
+
+def _types(metric: Metric) -> list[str]:
+    return sorted({term.event for term in metric.terms})
+
+
+def _cut_by_store(
+    query: MetricQuery, metric: Metric, asked: Asked, chosen: tuple[Group, ...] | None
+) -> bool:
+    """Tell whether the store can order by value and cut, so that a million groups are no matter."""
+    return (
+        query.limit is not None
+        and query.order in ("value", "-value")
+        and sortable(metric)
+        and not query.fill_zero
+        and not query.compare
+        and asked.window is None
+        and chosen is None
+    )
+
+
+def _shown(query: MetricQuery, planned: Plan, rows: list[Row], error: float, *, cut: bool) -> _Rows:
+    """Compute each row's value and keys."""
+    references = planned.question.keys
+    groups: dict[Key, Group] = {}
+    keys_of: dict[Group, Key] = {}
+    shown = []
+    for row in rows:
+        keys = keys_of.get(row.keys)
+        if keys is None:
+            keys = keys_of[row.keys] = key_of(references, row.keys, query.zone)
+        if not row.other:
+            groups[keys] = row.keys
+        value = value_of(planned.metric, row.parts, query.zone)
+        shown.append(AnswerRow(row.bucket_us, keys, value, row.version, row.other))
+    return _Rows(shown, planned.edges, groups, error, cut)
