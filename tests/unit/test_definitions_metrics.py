@@ -152,6 +152,16 @@ def test_what_is_shown_is_kept() -> None:
     assert (found.name, found.application) == ("m", "shop")
 
 
+def test_many_undeclared_event_types_can_be_counted() -> None:
+    """Looking for misspelt names is bounded; names that were not compared are accepted."""
+    of = ", ".join(f'"visit{number}"' for number in range(50))
+    many = "".join(
+        f'[metric.m{page}]\naggregate = "count"\nevent = [{of.replace("visit", f"page{page}_")}]\n'
+        for page in range(5)
+    )
+    assert len(shop(many).metrics) == 5
+
+
 def test_undeclared_event_type_can_be_counted() -> None:
     """Its attributes are known; nothing of its data is."""
     assert (
