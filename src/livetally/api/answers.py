@@ -1,24 +1,40 @@
-"""An answer on the wire: JSON and CSV.
+"""An answer on the wire: JSON, CSV and Arrow.
 
 In the flow: receives ``Answer`` and rows from ``query`` and ``live``, hands bytes to the routes.
 Guarantee: a row is written the same way in an answer and in a live update; decimals are written as
-numbers with every digit.
+numbers with every digit; the same content has the same ``ETag``, and another one another.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from livetally.calendar import label
+from livetally.calendar import label, labels
+from livetally.errors import UnsupportedMedia
 from livetally.query import Answer, AnswerRow, MetricQuery
 
-__all__ = ["answer_csv", "answer_json", "encode_head", "encode_rows", "encode_value"]
+__all__ = [
+    "ARROW",
+    "CSV",
+    "JSON",
+    "encode_head",
+    "encode_rows",
+    "encode_value",
+    "written",
+]
 
+JSON = "application/json"
+CSV = "text/csv"
+ARROW = "application/vnd.apache.arrow.stream"
+
+_INT64 = 2**63
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -29,37 +45,63 @@ def encode_value(value: Any) -> bytes:
 
 def encode_rows(query: MetricQuery, rows: Iterable[AnswerRow]) -> bytes:
     """Write rows as a JSON array."""
-    return _encoder.encode([_row(query, row) for row in rows])
-
-
-def answer_json(answer: Answer) -> bytes:
-    """Write a whole answer."""
-    query = answer.query
-    body = _about(query, answer.start_us, answer.end_us)
-    body["position"] = answer.position
-    if answer.truncated:
-        body["truncated"] = True
-    body["rows"] = [_row(query, row) for row in answer.rows]
-    return _encoder.encode(body)
-
-
-def answer_csv(answer: Answer) -> bytes:
-    """Write the rows as CSV with a header line (RFC 4180)."""
-    query = answer.query
-    out = io.StringIO()
-    writer = csv.writer(out)
-    times = ["time"] if query.interval else []
-    writer.writerow([*times, *query.by, "value"])
-    for row in answer.rows:
-        shown = [label(row.bucket_us, query.zone)] if row.bucket_us is not None else []
-        value = "" if row.value is None else row.value
-        writer.writerow([*shown, *("" if key is None else key for key in row.keys), value])
-    return out.getvalue().encode()
+    listed = list(rows)
+    times = _times(query, listed)
+    names = query.columns
+    shown: list[dict[str, Any]] = []
+    for row in listed:
+        one: dict[str, Any] = {}
+        if row.bucket_us is not None:
+            one["time"] = times[row.bucket_us]
+        one.update(zip(names, row.keys, strict=False))
+        if row.other:
+            one["other"] = True
+        one["value"] = row.value
+        if query.compare:
+            one["previous"] = row.previous
+        shown.append(one)
+    return _encoder.encode(shown)
 
 
 def encode_head(query: MetricQuery, start_us: int | None, end_us: int | None) -> bytes:
     """Write the members of a live snapshot that stand before its position and rows."""
     return _encoder.encode(_about(query, start_us, end_us))[1:-1] + b","
+
+
+def written(answer: Answer, media_type: str) -> tuple[str, bytes]:
+    """Write a whole answer as ``JSON``, ``CSV`` or ``ARROW``; return its ``ETag`` and the bytes.
+
+    The tag changes whenever the content does. It is weak, because ``position`` moves on with every
+    commit, also with those that change nothing here.
+
+    Raises:
+        UnsupportedMedia: Arrow, and pyarrow is not installed.
+
+    Source: RFC 9110, section 8.8.1.
+    """
+    head = _head(answer)
+    rows = _csv(answer) if media_type == CSV else encode_rows(answer.query, answer.rows)
+    mark = blake2b(media_type.encode(), digest_size=12)
+    mark.update(head)
+    mark.update(rows)
+    tag = f'W/"{mark.hexdigest()}"'
+    if media_type == CSV:
+        return tag, rows
+    if media_type == ARROW:
+        return tag, _arrow(answer)
+    return tag, b"{" + head + b',"position":%d,"rows":' % answer.position + rows + b"}"
+
+
+def _head(answer: Answer) -> bytes:
+    about = _about(answer.query, answer.start_us, answer.end_us)
+    if answer.previous:
+        start, end = labels(answer.previous, answer.query.zone)
+        about["previous"] = {"from": start, "to": end}
+    if answer.truncated:
+        about["truncated"] = True
+    if answer.error:
+        about["approximate"] = {"standard_error": answer.error}
+    return _encoder.encode(about)[1:-1]
 
 
 def _about(query: MetricQuery, start_us: int | None, end_us: int | None) -> dict[str, Any]:
@@ -73,10 +115,75 @@ def _about(query: MetricQuery, start_us: int | None, end_us: int | None) -> dict
     }
 
 
-def _row(query: MetricQuery, row: AnswerRow) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    if row.bucket_us is not None:
-        shown["time"] = label(row.bucket_us, query.zone)
-    shown.update(zip(query.by, row.keys, strict=False))
-    shown["value"] = row.value
-    return shown
+def _times(query: MetricQuery, rows: Sequence[AnswerRow]) -> dict[int, str]:
+    """Write each bucket's start once, however many groups it has."""
+    starts = sorted({row.bucket_us for row in rows if row.bucket_us is not None})
+    return dict(zip(starts, labels(starts, query.zone), strict=True))
+
+
+def _columns(answer: Answer) -> dict[str, list[Any]]:
+    """Return an answer column by column, ``time`` as microseconds."""
+    query, rows = answer.query, answer.rows
+    columns: dict[str, list[Any]] = {}
+    if query.interval:
+        columns["time"] = [row.bucket_us for row in rows]
+    for place, name in enumerate(query.columns):
+        columns[name] = [row.keys[place] if row.keys else None for row in rows]
+    if query.top is not None:
+        columns["other"] = [row.other for row in rows]
+    columns["value"] = [row.value for row in rows]
+    if query.compare:
+        columns["previous"] = [row.previous for row in rows]
+    return columns
+
+
+def _csv(answer: Answer) -> bytes:
+    """Write the rows with a header line; what is missing is empty.
+
+    Source: RFC 4180.
+    """
+    columns = _columns(answer)
+    if "time" in columns:
+        times = _times(answer.query, answer.rows)
+        columns["time"] = [times[start] for start in columns["time"]]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for cells in zip(*columns.values(), strict=True):
+        writer.writerow([_cell(cell) for cell in cells])
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _arrow(answer: Answer) -> bytes:
+    """Write the rows as one Arrow record batch in the streaming format."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise UnsupportedMedia("Arrow needs pyarrow: pip install 'livetally[arrow]'.") from None
+    arrays = {
+        name: pa.array(values, pa.timestamp("us", tz=answer.query.zone.key))
+        if name == "time"
+        else pa.array(_of_one_type(values))
+        for name, values in _columns(answer).items()
+    }
+    table = pa.table(arrays)
+    table = table.replace_schema_metadata({"position": str(answer.position)})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return out.getvalue()
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Make decimals of whole numbers beside decimals, or too long for 64 bits."""
+    known = [value for value in values if value is not None]
+    long = any(isinstance(value, int) and not -_INT64 <= value < _INT64 for value in known)
+    if not long and not any(isinstance(value, Decimal) for value in known):
+        return values
+    return [None if value is None else Decimal(value) for value in values]

@@ -6,24 +6,31 @@ Guarantee: an answer is at its ``position`` or later; with ``min_position`` not 
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import answer_csv, answer_json, encode_value
+from livetally.api.accept import chosen_type
+from livetally.api.answers import ARROW, CSV, JSON, encode_value, written
 from livetally.api.auth import identify
 from livetally.api.live import Asked, send_stream
 from livetally.api.services import Services
 from livetally.definitions import Metric, Ratio
-from livetally.query import MetricQuery, parse_query
+from livetally.query import Answer, MetricQuery, parse_query
 from livetally.tenancy import Scope as KeyScope
 
 __all__ = ["get_metric", "list_metrics", "parameters_of"]
 
 _STREAM_ONLY = frozenset({"last_event_id"})
+_STREAM = "text/event-stream"
+# More rows than these take longer to write than a hop to another thread.
+_ROWS_ON_LOOP_MAX = 2_000
+_OFFERED = (JSON, CSV, ARROW, _STREAM)
 
 
 def parameters_of(query: QueryParams) -> dict[str, list[str]]:
@@ -51,24 +58,43 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     """
     who = await identify(scope, services, KeyScope.READ)
     parameters = parameters_of(QueryParams(scope["query_string"]))
-    accept = Headers(scope=scope).get("accept", "")
-    live = "text/event-stream" in accept
-    if live:
+    headers = Headers(scope=scope)
+    form = chosen_type(headers.get("accept", ""), _OFFERED)
+    if form == _STREAM:
         parameters = {k: v for k, v in parameters.items() if k not in _STREAM_ONLY}
     query = parse_query(scope["path_params"]["name"], parameters)
     declared = services.definitions.declared(who.team)
     declared.metric(query.metric)
     await _wait_for(query, services)
-    if live:
+    if form == _STREAM:
+        query.require_live()
         await send_stream(scope, receive, send, services, who, [Asked(query)])
         return
     answer = await services.runner.answer(query, declared, who.team)
-    if "text/csv" in accept:
-        response = Response(answer_csv(answer), media_type="text/csv; charset=utf-8")
-    else:
-        response = Response(answer_json(answer), media_type="application/json")
-    response.headers["Cache-Control"] = "private, no-cache"
+    response = await _answered(answer, form, headers.get("if-none-match", ""))
     await response(scope, receive, send)
+
+
+async def _answered(answer: Answer, form: str, known: str) -> Response:
+    """Write an answer, or say that the client has it already."""
+    if form == ARROW or len(answer.rows) > _ROWS_ON_LOOP_MAX:
+        tag, body = await run_in_threadpool(written, answer, form)
+    else:
+        tag, body = written(answer, form)
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept"}
+    if _is_known(tag, known):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    content_type = f"{form}; charset=utf-8" if form == CSV else form
+    return Response(body, media_type=content_type, headers=headers)
+
+
+def _is_known(tag: str, known: str) -> bool:
+    """Compare as weak tags are compared.
+
+    Source: RFC 9110, section 13.1.2.
+    """
+    tags = {one.strip().removeprefix("W/") for one in known.split(",")}
+    return "*" in tags or tag.removeprefix("W/") in tags
 
 
 async def _wait_for(query: MetricQuery, services: Services) -> None:
