@@ -14,12 +14,20 @@ from livetally.calendar import Interval, current_bucket, edges
 from livetally.definitions import Metric
 from livetally.errors import QueryTooLarge
 from livetally.live.question import Question, Reply, RowKey, Rows, Touched
-from livetally.query import Answer, AnswerRow, Declared, MetricQuery, Runner, Window, empty_value
+from livetally.query import (
+    ROWS_MAX,
+    Answer,
+    AnswerRow,
+    Declared,
+    MetricQuery,
+    Runner,
+    Window,
+    empty_value,
+)
 from livetally.store.events import SLOT_US
 
 __all__ = ["MetricQuestion", "Wire"]
 
-_ROWS_MAX = 100_000
 _BY_VALUE = frozenset({"value", "-value"})
 
 EncodeRows = Callable[[MetricQuery, Iterable[AnswerRow]], bytes]
@@ -54,7 +62,13 @@ class MetricQuestion(Question):
         self.team = team
         self.query = query
         self.types = frozenset(_types(query.metric, declared))
-        self.sent_whole = query.limit is not None or query.order in _BY_VALUE
+        # Here a change in one row can bring, move or remove another.
+        self.sent_whole = (
+            query.limit is not None
+            or query.order in _BY_VALUE
+            or query.top is not None
+            or query.compare
+        )
         self._declared = declared
         self._runner = runner
         self._wire = wire
@@ -109,13 +123,15 @@ class MetricQuestion(Question):
 
     def concerns(self, touched: Touched) -> bool:
         """Tell whether the slots reach into the asked range."""
+        if self.query.compare:
+            return True  # the period before lies outside of the range
         start_us, end_us = self.query.start_us, self.query.end_us
         after = start_us is None or (touched.last_slot + 1) * SLOT_US > start_us
         return after and (end_us is None or touched.first_slot * SLOT_US < end_us)
 
     def differs(self, old: AnswerRow, new: AnswerRow) -> bool:
         """Compare values: a newer version of the same value is no news."""
-        return old.value != new.value
+        return (old.value, old.previous) != (new.value, new.previous)
 
     def lacking(self, rows: Rows, position: int) -> list[RowKey] | None:
         """Return the rows that are newer, and the empty buckets that may not have been there.
@@ -149,24 +165,28 @@ class MetricQuestion(Question):
         return self._fill(rows, query.interval, self._end_us, now_us)
 
     def _fill(self, rows: Rows, interval: Interval, from_us: int, now_us: int) -> Rows:
-        starts = edges(interval, self.query.zone, from_us, now_us + 1, _ROWS_MAX)
+        starts = edges(interval, self.query.zone, from_us, now_us + 1, ROWS_MAX)
         groups = list(dict.fromkeys(row.keys for row in rows.values()))
-        if len(rows) + len(groups) * len(starts) > _ROWS_MAX:
+        if len(rows) + len(groups) * len(starts) > ROWS_MAX:
             raise QueryTooLarge(
-                f"By now there are more than {_ROWS_MAX} rows: ask for a longer interval,"
+                f"By now there are more than {ROWS_MAX} rows: ask for a longer interval,"
                 " a shorter range, or fill=none."
             )
         self._end_us = starts[-1]
-        fresh = [(start, group) for start in starts[:-1] for group in groups]
-        return {
-            (start, group): AnswerRow(start, group, self._empty, 0)
-            for start, group in fresh
-            if (start, group) not in rows
+        fresh = {
+            _key(start, group): AnswerRow(start, group, self._empty, 0)
+            for start in starts[:-1]
+            for group in groups
         }
+        return {key: row for key, row in fresh.items() if key not in rows}
 
 
 def _keyed(answer: Answer) -> dict[RowKey, AnswerRow]:
-    return {(row.bucket_us, row.keys): row for row in answer.rows}
+    return {_key(row.bucket_us, row.keys, other=row.other): row for row in answer.rows}
+
+
+def _key(bucket_us: int | None, group: tuple[Any, ...], *, other: bool = False) -> RowKey:
+    return bucket_us, group, other
 
 
 def _types(name: str, declared: Declared) -> set[str]:

@@ -72,6 +72,8 @@ class Rounds:
             topic = await self._line.get()
             if topic.followers:
                 await self.refresh(topic)
+            # However short the rests, other work has its turn.
+            await asyncio.sleep(0)
 
     async def refresh(self, topic: Topic) -> None:
         """Ask a topic's question and tell what changed."""
