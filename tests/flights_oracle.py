@@ -180,13 +180,20 @@ def grouped(
     """Sort flights into groups; the groups stand in the order in which they are answered."""
     starts: dict[int, int | None] = {}
     groups: defaultdict[tuple[int | None, tuple[str, ...]], Tally] = defaultdict(Tally)
-    places = [Flight._fields.index(name) for name in by]
+    names = _names(by)
     for flight in flights:
         at_s = flight.at_s
         if at_s not in starts:
             starts[at_s] = bucket_start_s(at_s, interval, zone) if interval else None
-        groups[starts[at_s], tuple([str(flight[place]) for place in places])].add(flight)
+        groups[starts[at_s], names(flight)].add(flight)
     return _in_order(groups)
+
+
+def _names(by: Sequence[str]) -> Callable[[Flight], tuple[str, ...]]:
+    """Return what reads the dimensions of a flight: always a tuple, also of one or none."""
+    if len(by) > 1:
+        return operator.attrgetter(*by)
+    return lambda flight: tuple(getattr(flight, name) for name in by)
 
 
 def merged(groups: Groups, keep: Sequence[int]) -> Groups:

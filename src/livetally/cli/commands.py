@@ -1,0 +1,84 @@
+"""The table of commands: the name, where it is, what it does.
+
+In the flow: read by ``main``, which imports a command's module only when it is called.
+Guarantee: ``livetally --help`` imports none of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "Command"]
+
+
+class Command(NamedTuple):
+    """A command: its name, its function or App as ``module:attribute``, its help.
+
+    The first paragraph of the ``help`` is shown in the list of commands.
+    """
+
+    name: str
+    path: str
+    help: str
+
+
+COMMANDS = (
+    Command(
+        "serve",
+        "livetally.cli.serve:serve",
+        "Start the server.\n\n"
+        "Every option can also be given as an environment variable, --query-threads as"
+        " LIVETALLY_QUERY_THREADS, or in a file .env. The first start prints one administrator key,"
+        " once. LIVETALLY_ROOT_KEY, if set, is accepted as the operator's key.",
+    ),
+    Command(
+        "demo",
+        "livetally.cli.demo:demo",
+        "Start a server with example data, and keep new events coming.",
+    ),
+    Command(
+        "send",
+        "livetally.cli.send:send",
+        "Send events: one from the options, or many from a file or standard input.\n\n"
+        "A file has one event in each line (JSON), or is one JSON array. Called again after an"
+        " interruption, it goes on where it stopped; what was sent before counts once.\n\n"
+        "livetally send --type payment --subject ada --data '{\"value\": 9.5}'",
+    ),
+    Command(
+        "import",
+        "livetally.cli.import_:import_file",
+        "Import rows of a CSV or JSON-lines file as events.\n\n"
+        "Importing the same file twice counts once. Rows that can't be taken are written to"
+        " FILE.rejected with the reason; mend them and import that file.\n\n"
+        "livetally import taps.csv.gz --type tap --time tapped_at --subject tag",
+    ),
+    Command(
+        "query",
+        "livetally.cli.query:query",
+        "Ask for a metric: a table and, with an interval, a plot.\n\n"
+        "livetally query departures --interval month --from 2013 --to 2014 --by origin",
+    ),
+    Command(
+        "watch",
+        "livetally.cli.watch:watch",
+        "Show a metric live, until Ctrl-C.\n\n"
+        "livetally watch taps --interval minute --from 2026-03-29",
+    ),
+    Command(
+        "check",
+        "livetally.cli.check:check",
+        "Check definition files: each mistake with its line, key and reason.",
+    ),
+    Command(
+        "apply",
+        "livetally.cli.apply:apply",
+        "Apply a definition file to the server and show what changes.",
+    ),
+    Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
+    Command("teams", "livetally.cli.teams:app", "Make and list teams."),
+    Command(
+        "verify",
+        "livetally.cli.verify:verify",
+        "Recompute metrics from the raw events and compare them with what the server answers.",
+    ),
+)

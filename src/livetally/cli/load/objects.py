@@ -1,0 +1,146 @@
+"""A line of JSON becomes an event: as it stands, or as data of a type that the options name.
+
+In the flow: receives lines from ``records`` and options from ``send`` or ``import``, hands items to
+``upload``.
+Guarantee: the line's own bytes are sent where it is an event already; numbers keep every digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from livetally.cli.load.chain import Chain
+from livetally.cli.load.item import Item, Refused
+from livetally.cli.load.kinds import time_reader
+from livetally.cli.load.records import Line
+from livetally.cli.load.shape import BECAUSE, LINE, Shape
+
+__all__ = ["Objects", "array_lines"]
+
+_Members = dict[str, msgspec.Raw]
+_members: Final = msgspec.json.Decoder(_Members)
+_scalar: Final = msgspec.json.Decoder(str | int | float | bool | None)
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Objects:
+    """The lines of a JSON-lines file as events."""
+
+    def __init__(self, lines: Iterator[Line], shape: Shape, chain: Chain) -> None:
+        """Read ``lines``; ``chain`` gives ids to those without one."""
+        self._lines = lines
+        self._shape = shape
+        self._chain = chain
+        self._read_time = time_reader(shape.zone, shape.time_format)
+
+    def items(self) -> Iterator[Item | Refused]:
+        """Yield each line as an event, or refused."""
+        make = self._completed if self._shape.type is None else self._built
+        for line in self._lines:
+            self._chain.add(line.text)
+            mark = self._chain.id
+            try:
+                if line.broken:
+                    raise _LineRefused("line", line.broken)
+                yield Item(line.line, make(line.text), line.text, mark)
+            except _LineRefused as error:
+                yield Refused(line.line, error.field, error.reason, line.text, mark)
+
+    def _completed(self, text: bytes) -> bytes:
+        """Return an event with an id and a source, if it lacks them."""
+        members = _read(text)
+        added = {}
+        if members.get("id", _NULL) == _NULL:
+            added["id"] = self._chain.id
+        if self._shape.source and members.get("source", _NULL) == _NULL:
+            added["source"] = self._shape.source
+        if not added and LINE not in members:
+            return text
+        kept = {name: raw for name, raw in members.items() if name not in (*added, LINE, BECAUSE)}
+        return msgspec.json.encode({**added, **kept})
+
+    def _built(self, text: bytes) -> bytes:
+        """Return an event of the named type, with the line's members as its data."""
+        shape = self._shape
+        members = _read(text)
+        event: dict[str, object] = {"type": shape.type, "source": shape.source}
+        event["id"] = self._chain.id
+        if shape.id is not None:
+            event["id"] = _text(members, shape.id)
+            if not event["id"]:
+                raise _LineRefused(shape.id, "is missing; it is the id")
+        if shape.subject is not None and (subject := _text(members, shape.subject)):
+            event["subject"] = subject
+        if shape.time is not None and (time := _text(members, shape.time)):
+            event["time"] = self._when(time)
+        apart = {shape.id, shape.subject, shape.time, *shape.skip, LINE, BECAUSE}
+        event["data"] = {name: raw for name, raw in members.items() if name not in apart}
+        return msgspec.json.encode(event)
+
+    def _when(self, text: str) -> str:
+        try:
+            return self._read_time(text)
+        except ValueError as error:
+            raise _LineRefused(self._shape.time or "", str(error)) from None
+
+
+class _LineRefused(Exception):
+    """A line is no event."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        """Name the ``field`` and the ``reason``."""
+        super().__init__(reason)
+        self.field = field
+        self.reason = reason
+
+
+_NULL: Final = msgspec.Raw(b"null")
+
+
+def _read(text: bytes) -> _Members:
+    try:
+        text.decode()
+        return _members.decode(text)
+    except msgspec.ValidationError:
+        raise _LineRefused("line", "is no JSON object") from None
+    except UnicodeDecodeError as error:
+        raise _LineRefused("line", f"is no UTF-8, at its byte {error.start}") from None
+    except _NOT_JSON as error:
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise _LineRefused("line", f"is no JSON: {reason}") from None
+
+
+def _text(members: _Members, name: str) -> str:
+    """Return a member as text, "" when it is missing or null."""
+    if name not in members:
+        return ""
+    try:
+        value = _scalar.decode(members[name])
+    except _NOT_JSON:
+        raise _LineRefused(name, "must be a text or a number") from None
+    if value is None or isinstance(value, (bool, float)):
+        return "" if value is None else bytes(members[name]).decode()
+    return str(value)
+
+
+def array_lines(body: bytes) -> Iterator[Line]:
+    """Yield the items of a JSON array, or the one object, as lines; numbered from 1.
+
+    Raises:
+        ValueError: the body is neither.
+    """
+    try:
+        body.decode()
+        # On one line: an item may not hold a line's end when it is sent.
+        flat = msgspec.json.format(body.removeprefix(b"\xef\xbb\xbf"), indent=-1)
+        items = msgspec.json.decode(flat, type=list[msgspec.Raw] | _Members)
+    except _NOT_JSON as error:
+        raise ValueError(f"is no JSON array of events: {error}") from None
+    if isinstance(items, dict):
+        yield Line(1, msgspec.json.encode(items))
+        return
+    for number, item in enumerate(items, start=1):
+        yield Line(number, bytes(item))

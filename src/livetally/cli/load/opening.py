@@ -1,0 +1,80 @@
+"""A path becomes bytes: unpacked as they are read, with how far the file is read.
+
+In the flow: receives a path or ``-`` from ``loading``, hands a stream of bytes to ``records``.
+Guarantee: memory does not grow with the file; what can't be opened or unpacked is named.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from livetally.errors import LivetallyError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["STDIN", "Opened", "opened", "plain_suffix"]
+
+STDIN = Path("-")
+_PACKED = (".gz", ".zst")
+
+
+class Opened:
+    """An open file: ``stream`` gives its content, unpacked."""
+
+    def __init__(self, raw: BinaryIO, stream: IO[bytes], bytes_total: int | None) -> None:
+        """Hold the file as it lies on disk (``raw``) and its content."""
+        self.stream = stream
+        self.bytes_total = bytes_total
+        self._raw = raw
+
+    def bytes_read(self) -> int:
+        """Return how much of the file, as it lies on disk, is read."""
+        return self._raw.tell() if self.bytes_total is not None else 0
+
+
+def plain_suffix(path: Path) -> str:
+    """Return the suffix that says what is in a file: ``.csv`` for ``taps.csv.gz.rejected``."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in (*_PACKED, ".rejected"):
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a file, or standard input for ``-``.
+
+    Raises:
+        LivetallyError: also while it is read: it can't be read or unpacked.
+    """
+    try:
+        if path == STDIN:
+            yield Opened(sys.stdin.buffer, sys.stdin.buffer, None)
+            return
+        with path.open("rb") as raw, _unpacked(path, raw) as stream:
+            yield Opened(raw, stream, path.stat().st_size)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise LivetallyError(f"{path} can't be read: {error.strerror or error}.") from None
+    except (zlib.error, zstd.ZstdError, EOFError) as error:
+        raise LivetallyError(f"{path} can't be unpacked: {error}.") from None
+
+
+def _unpacked(path: Path, raw: BinaryIO) -> IO[bytes]:
+    match path.suffix.lower():
+        case ".gz":
+            return gzip.GzipFile(fileobj=raw, mode="rb")
+        case ".zst":
+            return zstd.ZstdFile(raw, mode="rb")
+        case _:
+            return raw

@@ -1,0 +1,105 @@
+"""``livetally query``: one answer, as a table and, with an interval, a plot.
+
+In the flow: receives a question from the command line, prints what the server answers.
+Guarantee: ``--json`` and ``--csv`` are the server's own bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from livetally.cli.asking import WHOLE, Range, asked
+from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.codes import DONE
+
+if TYPE_CHECKING:
+    from livetally.client import Answer
+
+__all__ = ["query"]
+
+_PLOT_LINES_MAX = 20
+
+
+def query(
+    metric: str,
+    /,
+    *,
+    within: Range = WHOLE,
+    order: str | None = None,
+    limit: int | None = None,
+    min_position: int | None = None,
+    plot: Annotated[bool | None, Parameter(negative="--no-plot")] = None,
+    json: bool = False,
+    csv: bool = False,
+    connection: Connection = LOCAL,
+) -> int:
+    """Ask for a metric: a table and, with an interval, a plot.
+
+    Args:
+        metric: Name of the metric.
+        within: Which part of it, and how it is divided.
+        order: time, -time, value or -value.
+        limit: Rows at most.
+        min_position: Wait for this position, such as the one that 'send' prints.
+        plot: Draw a plot above the table; the default on a terminal.
+        json: Print the server's JSON.
+        csv: Print CSV.
+        connection: How to reach the server.
+
+    Raises:
+        LivetallyError: the question can't be answered; names the parameter and the reason.
+    """
+    from livetally.client.answer import Answer, decode_exact
+    from livetally.client.question import question
+
+    wanted = asked(within, order=order, limit=limit, min_position=min_position)
+    call = question(metric, **wanted)
+    if csv:
+        call = call._replace(headers={"Accept": "text/csv"})
+    with connection.open() as client:
+        body = client.request(call).body
+    if json or csv:
+        sys.stdout.write(body.decode() if csv else body.decode().rstrip("\n") + "\n")
+    else:
+        _print(Answer.of(decode_exact(body)), plot=plot)
+    return DONE
+
+
+def _print(answer: Answer, *, plot: bool | None) -> None:
+    from rich.console import Console
+
+    from livetally.cli.chart import SERIES_MAX, chart, moment
+    from livetally.cli.output import note, print_table, shown
+
+    screen = Console()
+    if answer.interval and (screen.is_terminal if plot is None else plot):
+        height = max(8, min(_PLOT_LINES_MAX, screen.height - 6))
+        colours = screen.is_terminal and not screen.no_color
+        drawn = chart(answer, screen.width, height, colours=colours)
+        print(f"{drawn}\n" if drawn else "Nothing to draw.\n")
+    if not answer.rows:
+        note(f"No events of '{answer.metric}' in this range.")
+        return
+    if len(answer.rows) == 1 and len(answer.rows[0]) == 1:
+        print(shown(answer.value))
+        return
+    names = list(answer.rows[0])
+    heading = [f"time ({answer.tz})" if name == "time" else name for name in names]
+    print_table(
+        heading,
+        (
+            [moment(row[n], answer.interval) if n == "time" else row[n] for n in names]
+            for row in answer.rows
+        ),
+    )
+    if plot is not False and answer.interval and _groups(answer) > SERIES_MAX:
+        note(f"The plot shows {SERIES_MAX} of {_groups(answer)} groups; narrow them with --where.")
+    if answer.truncated:
+        note("There are more rows: raise --limit, or narrow the range.")
+
+
+def _groups(answer: Answer) -> int:
+    return len({tuple(v for k, v in r.items() if k not in ("time", "value")) for r in answer.rows})

@@ -1,0 +1,128 @@
+"""A question about a metric, from Python values to the parameters of a request.
+
+In the flow: receives the arguments of ``query`` and ``watch``, hands a call to ``exchange`` or
+``watching``.
+Guarantee: a value in ``where`` means itself, whatever characters it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeAlias, TypedDict
+from urllib.parse import quote
+
+import msgspec
+
+from livetally.client.exchange import Call
+from livetally.errors import BadInput
+
+__all__ = ["Asked", "Moment", "Where", "question"]
+
+Moment: TypeAlias = str | date
+"""A text that the server understands, a date, or a datetime with a zone."""
+
+Where: TypeAlias = str | Sequence[str] | Mapping[str, Any]
+"""Filters as texts (``carrier:UA``), or values by field; a list of values means any of them."""
+
+
+class Asked(TypedDict, total=False):
+    """What ``query`` and ``watch`` take besides the metric's name.
+
+    Attributes:
+        interval: ``minute`` to ``year``; without it, one total.
+        start: first instant covered.
+        end: where the range ends, itself not covered.
+        tz: IANA name of the zone of the buckets and of dates; UTC without it.
+        by: dimensions to group by.
+        where: filters, all of which hold.
+        fill: ``zero`` for buckets without events too.
+        order: ``time``, ``-time``, ``value`` or ``-value``.
+        limit: rows at most.
+        min_position: wait for this position, for example that of a receipt.
+    """
+
+    interval: str | None
+    start: Moment | None
+    end: Moment | None
+    tz: str | None
+    by: str | Iterable[str]
+    where: Where
+    fill: str | None
+    order: str | None
+    limit: int | None
+    min_position: int | None
+
+
+def question(
+    metric: str,
+    *,
+    interval: str | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    tz: str | None = None,
+    by: str | Iterable[str] = (),
+    where: Where = (),
+    fill: str | None = None,
+    order: str | None = None,
+    limit: int | None = None,
+    min_position: int | None = None,
+) -> Call:
+    """Return the call that asks for ``metric``; the arguments are those of ``Asked``.
+
+    Raises:
+        BadInput: a datetime without a zone, or a value in ``where`` that can't be compared with.
+    """
+    texts = {
+        "interval": interval,
+        "from": None if start is None else _moment("start", start),
+        "to": None if end is None else _moment("end", end),
+        "tz": tz,
+        "by": by if isinstance(by, str) else ",".join(by),
+        "fill": fill,
+        "order": order,
+        "limit": limit,
+        "min_position": min_position,
+    }
+    params = [(name, str(text)) for name, text in texts.items() if text not in (None, "")]
+    params += [("where", text) for text in _filters(where)]
+    return Call("GET", f"/v1/metrics/{quote(metric, safe='')}", tuple(params))
+
+
+def _moment(field: str, moment: Moment) -> str:
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise BadInput(field, "this datetime has no zone; give it one, such as datetime.UTC")
+    return moment if isinstance(moment, str) else moment.isoformat()
+
+
+def _filters(where: Where) -> list[str]:
+    if isinstance(where, str):
+        return [where]
+    if not isinstance(where, Mapping):
+        return list(where)
+    return [_filter(field, wanted) for field, wanted in where.items()]
+
+
+def _filter(field: str, wanted: Any) -> str:
+    if wanted is None:
+        return f"!{field}:*"
+    many = isinstance(wanted, (list, tuple, set, frozenset))
+    values = sorted(wanted, key=str) if many else [wanted]
+    if not values:
+        raise BadInput("where", f"no value is given for '{field}'")
+    return f"{field}:{','.join(_value(field, value) for value in values)}"
+
+
+def _value(field: str, value: Any) -> str:
+    """Write a value in quotes, so that no comma, star or blank in it is read as grammar."""
+    match value:
+        case bool():
+            text = "true" if value else "false"
+        case str() | int() | float() | Decimal():
+            text = str(value)
+        case datetime():
+            text = _moment("where", value)
+        case _:
+            raise BadInput("where", f"'{field}' can't be compared with {type(value).__name__}")
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,178 @@
+/**
+ * Keeps the answer to every open question current, over one stream for the whole tab.
+ *
+ * In the flow: receives questions from `livequery.js` and events from `stream.js`, hands each question's
+ * rows back at most four times a second, inside an animation frame.
+ * Guarantee: rows are absolute values keyed by bucket, so a change told twice is harmless, and after any
+ * break the picture equals a fresh query at the same position. Nothing grows but the buckets on screen.
+ */
+
+import { Stream } from './stream.js';
+
+const FLUSH_MS = 250;
+
+/**
+ * @typedef {object} View what is known of one question
+ * @property {'waiting' | 'ready' | 'problem'} state
+ * @property {Map<string, import('./contract.js').Row>} rows by bucket
+ * @property {string | null} from
+ * @property {string | null} to
+ * @property {number} version counts the changes; compare instead of the rows
+ * @property {Set<string>} changed the buckets that the last flush changed; empty after a snapshot
+ * @property {import('./contract.js').ProblemBody | null} problem
+ */
+
+/**
+ * @typedef {object} Entry
+ * @property {View} view
+ * @property {Set<() => void>} listeners
+ * @property {Set<string>} pending buckets changed since the last flush
+ */
+
+/** Fires `status` when `status` or `position` changes. */
+export class Live extends EventTarget {
+  constructor() {
+    super();
+    this.#stream = new Stream({
+      status: () => this.dispatchEvent(new Event('status')),
+      message: (kind, data) => this.#receive(kind, data),
+    });
+    this.position = 0;
+  }
+
+  /** @type {Map<string, Entry>} by question */
+  #entries = new Map();
+  /** @type {string[]} the questions of the open stream, by number */
+  #order = [];
+  /** @type {Set<Entry>} */
+  #dirty = new Set();
+  #stream;
+  #reconcileTimer = 0;
+  #flushTimer = 0;
+  #flushedAt = 0;
+
+  /** @returns {import('./stream.js').Status} */
+  get status() {
+    return this.#stream.status;
+  }
+
+  /** Fires when the server no longer knows who this is. @param {() => void} callback */
+  onSignedOut(callback) {
+    this.#stream.signedOut = callback;
+  }
+
+  /**
+   * Keep `question` (such as `metrics/taps?interval=day`) current until the returned function is called.
+   * @param {string} question
+   * @param {() => void} listener called after each change
+   * @returns {{ view: View, release: () => void }}
+   */
+  subscribe(question, listener) {
+    let entry = this.#entries.get(question);
+    if (!entry) {
+      entry = { view: emptyView(), listeners: new Set(), pending: new Set() };
+      this.#entries.set(question, entry);
+    }
+    const held = entry;
+    held.listeners.add(listener);
+    this.#reconcileSoon();
+    return {
+      view: held.view,
+      release: () => {
+        held.listeners.delete(listener);
+        this.#reconcileSoon();
+      },
+    };
+  }
+
+  // A page mounts and unmounts many questions in one turn; they make one stream.
+  #reconcileSoon() {
+    this.#reconcileTimer ||= window.setTimeout(() => this.#reconcile());
+  }
+
+  #reconcile() {
+    this.#reconcileTimer = 0;
+    for (const [question, entry] of this.#entries) {
+      if (entry.listeners.size) continue;
+      this.#entries.delete(question);
+      this.#dirty.delete(entry);
+    }
+    const wanted = [...this.#entries.keys()];
+    if (wanted.length === this.#order.length && wanted.every((one) => this.#order.includes(one))) return;
+    this.#order = wanted;
+    this.#stream.open(wanted.map((one) => `q=${encodeURIComponent(one)}`).join('&'));
+  }
+
+  /** @param {string} kind @param {any} data */
+  #receive(kind, data) {
+    if (typeof data.position === 'number' && data.position !== this.position) {
+      this.position = data.position;
+      this.dispatchEvent(new Event('status'));
+    }
+    const entry = this.#entries.get(this.#order[data.q] ?? '');
+    if (!entry) return;
+    if (kind === 'update') this.#merge(entry, data.rows);
+    else if (kind === 'snapshot') this.#replace(entry, data);
+    else if (kind === 'problem') Object.assign(entry.view, { state: 'problem', problem: data });
+    // After `reset` a snapshot follows; until it is here the old picture is better than none.
+    if (kind !== 'reset') this.#flushSoon(entry);
+  }
+
+  /** @param {Entry} entry @param {import('./contract.js').Answer} answer */
+  #replace(entry, answer) {
+    const { view } = entry;
+    view.rows = new Map(answer.rows.map((row) => [bucketOf(row), row]));
+    view.state = 'ready';
+    view.problem = null;
+    view.from = answer.from ?? null;
+    view.to = answer.to ?? null;
+    entry.pending.clear();
+  }
+
+  /** @param {Entry} entry @param {import('./contract.js').Row[]} rows */
+  #merge(entry, rows) {
+    for (const row of rows) {
+      const bucket = bucketOf(row);
+      entry.view.rows.set(bucket, row);
+      entry.pending.add(bucket);
+    }
+  }
+
+  /** @param {Entry} entry */
+  #flushSoon(entry) {
+    this.#dirty.add(entry);
+    if (this.#flushTimer) return;
+    const wait = Math.max(0, this.#flushedAt + FLUSH_MS - performance.now());
+    this.#flushTimer = window.setTimeout(() => requestAnimationFrame((now) => this.#flush(now)), wait);
+  }
+
+  /** @param {number} now */
+  #flush(now) {
+    this.#flushTimer = 0;
+    this.#flushedAt = now;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const entry of dirty) {
+      entry.view.changed = entry.pending;
+      entry.pending = new Set();
+      entry.view.version += 1;
+      for (const listener of entry.listeners) listener();
+    }
+  }
+}
+
+/** @returns {View} */
+function emptyView() {
+  return { state: 'waiting', rows: new Map(), from: null, to: null, version: 0, changed: new Set(), problem: null };
+}
+
+/**
+ * Name the bucket of a row: everything in it but its value.
+ * @param {import('./contract.js').Row} row
+ * @returns {string}
+ */
+export function bucketOf(row) {
+  let name = '';
+  for (const field in row) if (field !== 'value') name += `${field}=${row[field]}\u0000`;
+  return name;
+}

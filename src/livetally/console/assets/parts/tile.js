@@ -1,0 +1,55 @@
+/**
+ * One number, large: a metric over the whole range.
+ *
+ * In the flow: receives a metric and the reader's choices from the dashboard, asks its question, shows the answer.
+ * Guarantee: every digit is shown; when the number changes it lights up once and does not move its neighbours.
+ */
+
+import { html } from '../vendor/lit/lit-element.js';
+import { LiveQuery } from '../data/livequery.js';
+import { titleOf } from '../data/catalog.js';
+import { NOTHING, valueOfNothing, valueText } from '../view/numbers.js';
+import { questionOf } from '../view/question.js';
+import { Part, flash } from './part.js';
+
+export class Tile extends Part {
+  static properties = { metric: { attribute: false }, name: {}, choices: { attribute: false } };
+
+  constructor() {
+    super();
+    /** @type {import('../data/contract.js').Metric} */
+    this.metric = { name: '', aggregate: 'count', by: [] };
+    this.name = '';
+    /** @type {import('../view/question.js').Choices | null} */
+    this.choices = null;
+  }
+
+  #query = new LiveQuery(this);
+  #shown = '';
+
+  willUpdate() {
+    if (this.choices) this.#query.ask(questionOf(this.metric.name, this.choices, { interval: null, by: null }));
+    this.dataset.state = this.#query.view?.state ?? 'waiting';
+    this.dataset.stale = String(this.#query.stale);
+  }
+
+  render() {
+    const view = this.#query.view;
+    const [row] = view?.rows.values() ?? [];
+    const text = view?.state === 'ready' ? valueText(row?.value ?? (valueOfNothing(this.metric)), this.metric) : NOTHING;
+    return html`<article class="tile" title=${this.metric.description ?? ''}>
+      <h2 class="tile-name">${this.name || titleOf(this.metric)}</h2>
+      <p class="tile-number"><span class="tile-value">${text}</span> <span class="unit">${this.metric.unit}</span></p>
+      ${view?.state === 'problem' ? html`<p class="tile-problem" role="alert">${view.problem?.detail}</p>` : ''}
+    </article>`;
+  }
+
+  updated() {
+    const value = this.querySelector('.tile-value');
+    const text = value?.textContent ?? '';
+    if (this.#shown && this.#shown !== NOTHING && text !== this.#shown && this.#query.view?.changed.size) flash(value);
+    this.#shown = text;
+  }
+}
+
+customElements.define('lt-tile', Tile);
