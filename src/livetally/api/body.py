@@ -23,9 +23,12 @@ else:
 __all__ = ["pieces", "read_whole", "unpacked"]
 
 _PIECE_BYTES = 256 * 1024
+# Events compress five to fifty times. What inflates much further is meant to tie the server up.
+_RATIO_MAX = 200
+_ALWAYS_TAKEN_BYTES = 8 * 1024 * 1024
 
 
-class Disconnected(Exception):  # noqa: N818 - not an error of ours: nobody is left to answer
+class Disconnected(Exception):
     """The client went away in mid-body."""
 
 
@@ -63,6 +66,7 @@ def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
     Raises:
         UnsupportedMedia: the encoding is neither ``gzip`` nor ``zstd``.
         UnreadableBody: while reading: the bytes are not of that encoding.
+        BodyTooLarge: while reading: a few bytes inflate beyond all measure.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -72,79 +76,85 @@ def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
         case "zstd":
             return _inflated(body, _Zstd())
         case other:
-            raise UnsupportedMedia(f"Content-Encoding '{other[:40]}' is not taken; use gzip or zstd.")
+            raise UnsupportedMedia(
+                f"Content-Encoding '{other[:40]}' is not taken; use gzip or zstd."
+            )
 
 
 class _Unpacker(Protocol):
-    done: bool
-
-    def unpack(self, data: bytes) -> bytes:
-        """Return at most a piece of output, keeping the rest of ``data`` for later."""
+    @property
+    def at_end(self) -> bool:
+        """Whether what came so far is whole."""
         ...
 
-    @property
-    def hungry(self) -> bool:
-        """Whether more input is needed before there is more output."""
+    def unpack(self, data: bytes) -> bytes:
+        """Return at most a piece of output; call again with nothing until there is none."""
         ...
 
 
 async def _inflated(body: AsyncIterator[bytes], unpacker: _Unpacker) -> AsyncIterator[bytes]:
+    received = produced = 0
     try:
         async for piece in body:
-            data = piece
-            while True:
-                output = unpacker.unpack(data)
-                data = b""
-                if output:
-                    yield output
-                if unpacker.hungry:
-                    break
+            received += len(piece)
+            output = unpacker.unpack(piece)
+            while output:
+                produced += len(output)
+                if produced > _ALWAYS_TAKEN_BYTES and produced > _RATIO_MAX * received:
+                    raise BodyTooLarge(f"The body inflates to over {_RATIO_MAX} times its size.")
+                yield output
+                output = unpacker.unpack(b"")
     except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise UnreadableBody(f"The body can't be unpacked: {error}.") from None
-    if not unpacker.done:
+    if not unpacker.at_end:
         raise UnreadableBody("The body can't be unpacked: it ends too early.")
 
 
 class _Gzip:
+    """One or more gzip members, one after the other, as RFC 1952 allows."""
+
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=31)
         self._rest = b""
-        self.done = False
-
-    def unpack(self, data: bytes) -> bytes:
-        if self._stream.eof:
-            # A gzip file may be several, one after the other.
-            self._rest = self._stream.unused_data + data
-            if not self._rest:
-                return b""
-            self._stream = zlib.decompressobj(wbits=31)
-            data, self._rest = self._rest, b""
-        output = self._stream.decompress(self._stream.unconsumed_tail + data, _PIECE_BYTES)
-        self.done = self._stream.eof
-        return output
 
     @property
-    def hungry(self) -> bool:
-        if self._stream.eof:
-            return not self._stream.unused_data
-        return not self._stream.unconsumed_tail
+    def at_end(self) -> bool:
+        return self._stream.eof and not self._rest
+
+    def unpack(self, data: bytes) -> bytes:
+        self._rest += data
+        while True:
+            if self._stream.eof:
+                if not self._rest:
+                    return b""
+                self._stream = zlib.decompressobj(wbits=31)
+            output = self._stream.decompress(self._rest, _PIECE_BYTES)
+            eof = self._stream.eof
+            self._rest = self._stream.unused_data if eof else self._stream.unconsumed_tail
+            if output or not (eof and self._rest):
+                return output
 
 
 class _Zstd:
+    """One or more zstd frames, one after the other, as RFC 8878 allows."""
+
     def __init__(self) -> None:
         self._stream = zstd.ZstdDecompressor()
-        self.done = False
-
-    def unpack(self, data: bytes) -> bytes:
-        if self._stream.eof:
-            data = self._stream.unused_data + data
-            if not data:
-                return b""
-            self._stream = zstd.ZstdDecompressor()
-        output = self._stream.decompress(data, _PIECE_BYTES)
-        self.done = self._stream.eof
-        return output
 
     @property
-    def hungry(self) -> bool:
-        return not self._stream.unused_data if self._stream.eof else self._stream.needs_input
+    def at_end(self) -> bool:
+        return self._stream.eof and not self._stream.unused_data
+
+    def unpack(self, data: bytes) -> bytes:
+        while True:
+            if self._stream.eof:
+                data = self._stream.unused_data + data
+                if not data:
+                    return b""
+                self._stream = zstd.ZstdDecompressor()
+            elif not data and self._stream.needs_input:
+                return b""
+            output = self._stream.decompress(data, _PIECE_BYTES)
+            data = b""
+            if output or not (self._stream.eof and self._stream.unused_data):
+                return output

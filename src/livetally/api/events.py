@@ -9,6 +9,7 @@ difference is a fifth of the processor.
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs
 
 import msgspec
@@ -36,6 +37,14 @@ __all__ = ["post_events"]
 _NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _STRUCTURED = "application/cloudevents+json"
 _BATCH = "application/cloudevents-batch+json"
+# Decoding more than this takes milliseconds: not on the thread that serves everybody.
+_INLINE_BYTES_MAX = 256 * 1024
+_NOT_STORABLE: dict[str, object] = {
+    "type": "about:blank",
+    "title": "Not storable",
+    "status": 422,
+    "detail": "Not one event could be stored; 'rejected' says why, item by item.",
+}
 _TAKEN = f"application/json, application/x-ndjson, {_STRUCTURED} or {_BATCH}"
 
 
@@ -54,13 +63,16 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
         accepted = await services.intake.accept_lines(who.team, body)
     else:
         whole = await read_whole(body, services.intake.limits.body_bytes_max)
-        decoded = _decode(kind, whole, scope)
+        if len(whole) > _INLINE_BYTES_MAX:
+            decoded = await asyncio.to_thread(_decode, kind, whole, scope)
+        else:
+            decoded = _decode(kind, whole, scope)
         accepted = await services.intake.accept(who.team, decoded, len(whole), strict=strict)
-    await _answer(send, accepted, services.intake.limits.rejections_listed_max)
+    await _answer(send, accepted)
 
 
 def _decode(kind: str, body: bytes, scope: Scope) -> Decoded:
-    if kind == _STRUCTURED or kind == _BATCH:
+    if kind in (_STRUCTURED, _BATCH):
         return Decoded(*decode_structured(body, batch=kind == _BATCH))
     if any(name == b"ce-specversion" for name, _ in scope["headers"]):
         if kind and kind != "application/json":
@@ -88,25 +100,26 @@ def _strict(query: bytes) -> bool:
     return values["strict"][-1] == "true"
 
 
-async def _answer(send: Send, accepted: Accepted, listed_max: int) -> None:
+async def _answer(send: Send, accepted: Accepted) -> None:
     body: dict[str, object] = {
         "position": accepted.position,
         "stored": accepted.stored,
         "duplicates": accepted.duplicates,
-        "rejected": [rejection._asdict() for rejection in accepted.rejected[:listed_max]],
+        "rejected": [rejection._asdict() for rejection in accepted.rejected],
     }
     if accepted.conflicts:
         body["conflicts"] = [
             {"index": index, "error": "conflict: this id was stored with other content"}
-            for index in accepted.conflicts[:listed_max]
+            for index in accepted.conflicts
         ]
-    if len(accepted.rejected) > listed_max:
-        body["rejected_total"] = len(accepted.rejected)
+    if accepted.rejected_total > len(accepted.rejected):
+        body["rejected_total"] = accepted.rejected_total
+    if accepted.conflicts_total > len(accepted.conflicts):
+        body["conflicts_total"] = accepted.conflicts_total
     status, media = 200, b"application/json"
-    if accepted.rejected and not accepted.stored and not accepted.duplicates:
+    if accepted.rejected and not accepted.storable:
         status, media = 422, PROBLEM_TYPE.encode()
-        detail = "Not one event could be stored; 'rejected' says why, item by item."
-        body = {"type": "about:blank", "title": "Not storable", "status": 422, "detail": detail} | body
+        body = _NOT_STORABLE | body
     encoded = msgspec.json.encode(body)
     length = str(len(encoded)).encode()
     headers = [(b"content-type", media), (b"content-length", length)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from livetally.event.cloudevents import decode_binary, decode_structured
 from livetally.event.decode import Decoded, decode_json, decode_lines
-from livetally.event.identity import content_sums, identity_keys, new_id
-from livetally.event.limits import EventLimits, check_limits
+from livetally.event.identity import content_sums, identity_keys, new_id, new_ids
+from livetally.event.limits import EventLimits, Within, check_limits, instant_us
 from livetally.event.model import EMPTY_DATA, Incoming, Position, Rejection
+from livetally.event.sameness import says_the_same
 
 __all__ = [
     "EMPTY_DATA",
@@ -15,6 +16,7 @@ __all__ = [
     "Incoming",
     "Position",
     "Rejection",
+    "Within",
     "check_limits",
     "content_sums",
     "decode_binary",
@@ -22,5 +24,8 @@ __all__ = [
     "decode_lines",
     "decode_structured",
     "identity_keys",
+    "instant_us",
     "new_id",
+    "new_ids",
+    "says_the_same",
 ]

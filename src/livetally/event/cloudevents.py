@@ -10,7 +10,6 @@ Source: CloudEvents specification 1.0.2, JSON format (section 2 and 4) and HTTP 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
@@ -18,17 +17,20 @@ from urllib.parse import unquote
 import msgspec
 
 from livetally.errors import UnreadableBody
-from livetally.event.model import Incoming, Rejection
+from livetally.event.model import EMPTY_DATA, Incoming, Rejection
 from livetally.event.refusal import NOT_JSON, refusal, why_unreadable
 
 __all__ = ["decode_binary", "decode_structured", "incoming_from_attributes"]
 
 _NAME = re.compile(r"[a-z0-9]{1,40}\Z")
-_OWN = frozenset({"id", "source", "type", "subject", "time", "data", "data_base64", "specversion"})
+_PLAIN = frozenset({"id", "source", "type", "subject", "time"})
+_OWN = _PLAIN | {"data", "data_base64", "specversion"}
 _REQUIRED = ("id", "source", "type", "specversion")
 
 
-def decode_structured(body: bytes, *, batch: bool) -> tuple[list[Incoming], list[int], list[Rejection]]:
+def decode_structured(
+    body: bytes, *, batch: bool
+) -> tuple[list[Incoming], list[int], list[Rejection]]:
     """Decode a structured CloudEvent, or a batch of them.
 
     Raises:
@@ -46,7 +48,7 @@ def decode_structured(body: bytes, *, batch: bool) -> tuple[list[Incoming], list
 
 
 def decode_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Incoming | Rejection:
-    """Decode a binary-mode CloudEvent: attributes in percent-encoded ``ce-*`` headers, data as body.
+    """Decode a binary-mode CloudEvent: attributes in percent-encoded ``ce-*`` headers.
 
     Args:
         headers: raw header pairs with lower-case names.
@@ -62,26 +64,49 @@ def decode_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Incomi
     return incoming_from_attributes(attributes, 0)
 
 
-def incoming_from_attributes(attributes: Mapping[str, msgspec.Raw], index: int) -> Incoming | Rejection:
+def incoming_from_attributes(
+    attributes: Mapping[str, msgspec.Raw], index: int
+) -> Incoming | Rejection:
     """Turn the members of one CloudEvent into an event, or say which one is wrong."""
     for name in _REQUIRED:
         if name not in attributes:
             return Rejection(index, name, "required in a CloudEvent, but missing")
     if bytes(attributes["specversion"]) != b'"1.0"':
         return Rejection(index, "specversion", 'only "1.0" is supported')
-    extensions = {name: value for name, value in attributes.items() if name not in _OWN}
-    for name in extensions:
+    given = {name: value for name, value in attributes.items() if bytes(value) != b"null"}
+    extensions = {name: value for name, value in given.items() if name not in _OWN}
+    for name, value in extensions.items():
         if not _NAME.match(name):
-            return Rejection(index, name, "attribute names are lower-case letters and digits")
-    members = {name: attributes[name] for name in _OWN & attributes.keys() - {"specversion"}}
-    encoded = members.pop("data_base64", None)
-    if encoded is not None:
+            return Rejection(index, name[:60], "attribute names are lower-case letters and digits")
+        if bytes(value)[:1] in b"{[":
+            return Rejection(index, name, "must be a string, a number or a boolean")
+    members = {name: value for name, value in given.items() if name in _PLAIN}
+    try:
+        event = msgspec.json.decode(msgspec.json.encode(members), type=Incoming)
+    except msgspec.ValidationError as error:
+        return refusal(index, error)
+    if extensions:
+        event.attributes = msgspec.json.encode(extensions, order="sorted").decode()
+    return _with_data(event, given, index)
+
+
+def _with_data(
+    event: Incoming, given: Mapping[str, msgspec.Raw], index: int
+) -> Incoming | Rejection:
+    """Add the data; it is read on its own, so that it can't close the object that it stood in."""
+    data = bytes(given.get("data", EMPTY_DATA))
+    if "data_base64" in given:
         try:
-            text = msgspec.json.decode(encoded, type=str)
-            members["data"] = msgspec.Raw(base64.b64decode(text, validate=True))
-        except (msgspec.DecodeError, binascii.Error):
+            text = msgspec.json.decode(given["data_base64"], type=str)
+            data = base64.b64decode(text, validate=True)
+        except (msgspec.DecodeError, ValueError):
             return Rejection(index, "data_base64", "not base64")
-    return _incoming(members, extensions, index)
+    try:
+        data.decode()
+        event.data = msgspec.Raw(bytes(msgspec.json.decode(data, type=msgspec.Raw)).strip())
+    except NOT_JSON as error:
+        return Rejection(index, "data", f"not JSON: {why_unreadable(error)}")
+    return event
 
 
 def sort_out(
@@ -98,23 +123,6 @@ def sort_out(
             events.append(result)
             indexes.append(index)
     return events, indexes, rejected
-
-
-def _incoming(
-    members: dict[str, msgspec.Raw], extensions: dict[str, msgspec.Raw], index: int
-) -> Incoming | Rejection:
-    if extensions:
-        members["attributes"] = msgspec.Raw(msgspec.json.encode(_text(extensions)))
-    try:
-        return msgspec.json.decode(msgspec.json.encode(members), type=Incoming)
-    except msgspec.ValidationError as error:
-        return refusal(index, error)
-    except NOT_JSON as error:
-        return Rejection(index, "data", why_unreadable(error))
-
-
-def _text(extensions: dict[str, msgspec.Raw]) -> str:
-    return msgspec.json.encode(extensions, order="sorted").decode()
 
 
 def _header_text(value: bytes) -> str:

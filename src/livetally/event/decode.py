@@ -11,6 +11,7 @@ fails is the chunk walked line by line to find the culprits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from livetally.errors import UnreadableBody
 from livetally.event.cloudevents import incoming_from_attributes
 from livetally.event.model import Incoming, Rejection
-from livetally.event.refusal import NOT_JSON, refusal, why_unreadable
+from livetally.event.refusal import NOT_JSON, own_member, refusal, why_unreadable
 
 __all__ = ["Decoded", "decode_json", "decode_lines"]
 
@@ -47,15 +48,9 @@ def decode_json(body: bytes) -> Decoded:
         UnreadableBody: the body is not JSON, or neither an object nor an array.
     """
     _require_utf8(body)
-    first = body.lstrip(b" \t\r\n")[:1]
+    first = body[:64].lstrip(b" \t\r\n")[:1] or body.lstrip(b" \t\r\n")[:1]
     if first == b"[":
-        try:
-            events = _many.decode(body)
-        except msgspec.ValidationError:
-            return _each(list(map(bytes, _raw_items.decode(body))), 0)
-        except NOT_JSON as error:
-            raise UnreadableBody(f"The body is not JSON: {why_unreadable(error)}.") from None
-        return Decoded(events, list(range(len(events))), [])
+        return _decode_array(body)
     if first != b"{":
         raise UnreadableBody("The body must be a JSON object (one event) or an array of them.")
     decoded = _each([body], 0)
@@ -73,10 +68,42 @@ def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:
     """
     try:
         chunk.decode()
-        events = msgspec.json.Decoder(Incoming).decode_lines(chunk)
+        events = _one.decode_lines(chunk)
     except (*NOT_JSON, msgspec.ValidationError):
-        return _each([line for line in chunk.split(b"\n") if line.strip()], first_index)
-    return Decoded(events, list(range(first_index, first_index + len(events))), [])
+        events = []
+    # The decoder takes any space between items; NDJSON has one on each line.
+    if _fit_to_send(events) and _count_lines(chunk, len(events)) == len(events):
+        return Decoded(events, list(range(first_index, first_index + len(events))), [])
+    return _each(_lines(chunk), first_index)
+
+
+def _count_lines(chunk: bytes, expected: int) -> int:
+    """Count the lines that are not blank, the usual chunk without looking for blank ones."""
+    ends = chunk.count(b"\n")
+    if ends == expected and chunk.endswith(b"\n"):
+        return ends
+    return len(_lines(chunk))
+
+
+def _lines(chunk: bytes) -> list[bytes]:
+    return [line for line in chunk.split(b"\n") if line and not line.isspace()]
+
+
+def _decode_array(body: bytes) -> Decoded:
+    try:
+        events = _many.decode(body)
+        if _fit_to_send(events):
+            return Decoded(events, list(range(len(events))), [])
+    except msgspec.ValidationError:
+        pass  # found again below, item by item
+    except NOT_JSON as error:
+        raise UnreadableBody(f"The body is not JSON: {why_unreadable(error)}.") from None
+    return _each([bytes(item) for item in _raw_items.decode(body)], 0)
+
+
+def _fit_to_send(events: Sequence[Incoming]) -> bool:
+    """Tell whether no sender filled in the member that only this room may fill."""
+    return {event.attributes for event in events} <= {""}
 
 
 def _each(items: list[bytes], first_index: int) -> Decoded:
@@ -94,11 +121,12 @@ def _each(items: list[bytes], first_index: int) -> Decoded:
 def _decode_item(item: bytes, index: int) -> Incoming | Rejection:
     try:
         item.decode()
-        return _one.decode(item)
+        event = _one.decode(item)
     except msgspec.ValidationError as error:
-        return _as_cloudevent(item, index) or refusal(index, str(error))
+        return _as_cloudevent(item, index) or refusal(index, error)
     except NOT_JSON as error:
         return Rejection(index, "", why_unreadable(error))
+    return own_member(index, "attributes") if event.attributes else event
 
 
 def _as_cloudevent(item: bytes, index: int) -> Incoming | Rejection | None:

@@ -1,8 +1,9 @@
 """The sizes and times that an event may have.
 
-In the flow: receives decoded items from ``ingest``, hands back the ones within the limits and a
-rejection for each of the others.
-Guarantee: what passes fits every column of the store.
+In the flow: receives decoded items from ``ingest``, hands back the ones within the limits, their
+data and times as plain values, and a rejection for each of the others.
+Guarantee: what passes fits every column of the store, and its data is JSON that the engine reads
+as we do.
 
 The usual batch breaks no limit; so the extremes of the batch are looked at first, and the items one
 by one only when an extreme is out of bounds.
@@ -11,18 +12,22 @@ by one only when an extreme is out of bounds.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from livetally.event.model import Incoming, Rejection
+from livetally.event.safety import danger, may_be_dangerous
 
-__all__ = ["EventLimits", "check_limits"]
+__all__ = ["EventLimits", "Within", "check_limits", "instant_us"]
 
 OLDEST_YEAR = 1900
 NEWEST_YEAR = 2299
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
+_NEWEST_US = 10_382_515_200_000_000  # 2299-01-01T00:00:00Z
+_DAY_US = 86_400_000_000
 _TYPE = re.compile(r"[^\s\x00-\x1f\x7f]+\Z")
-_DAY_S = 86_400
 _BRACE = ord("{")
-_NEWEST_US = 10_382_515_200 * 1e6  # 2299-01-01T00:00:00Z
 
 
 class EventLimits(NamedTuple):
@@ -32,13 +37,29 @@ class EventLimits(NamedTuple):
     id_chars_max: int = 256
     source_chars_max: int = 256
     subject_chars_max: int = 1024
+    attributes_chars_max: int = 8192
     data_bytes_max: int = 262_144
     future_days_max: int = 3650
 
 
+class Within(NamedTuple):
+    """The events within the limits, and beside each its index, its data and its time.
+
+    ``given_us`` is in microseconds since 1970 UTC, None where the sender gave no time. ``joined``
+    is the data of all, comma between, as it came (rejected events included).
+    """
+
+    events: list[Incoming]
+    indexes: list[int]
+    data: list[bytes]
+    given_us: list[int | None]
+    rejected: list[Rejection]
+    joined: bytes
+
+
 def check_limits(
     events: list[Incoming], indexes: list[int], limits: EventLimits, now_us: int
-) -> tuple[list[Incoming], list[int], list[Rejection]]:
+) -> Within:
     """Part ``events`` into those within ``limits`` and rejections.
 
     Args:
@@ -47,49 +68,109 @@ def check_limits(
         limits: the bounds.
         now_us: time of arrival, microseconds since 1970 UTC; bounds the future.
     """
-    if _all_within(events, limits, now_us):
-        return events, indexes, []
-    wrong = {i: found for i, e in enumerate(events) if (found := _complaint(e, limits, now_us))}
-    kept = [i for i in range(len(events)) if i not in wrong]
-    rejected = [Rejection(indexes[i], field, reason) for i, (field, reason) in wrong.items()]
-    return [events[i] for i in kept], [indexes[i] for i in kept], rejected
+    data = [bytes(event.data) for event in events]
+    joined = b",".join(data)
+    try:
+        given_us = _instants(events)
+    except TypeError:
+        given_us = None  # a time has no offset
+    if given_us is not None and _all_within(events, data, joined, given_us, limits, now_us):
+        return Within(events, indexes, data, given_us, [], joined)
+    return _one_by_one(events, indexes, data, joined, limits, now_us)
 
 
-def _all_within(events: list[Incoming], limits: EventLimits, now_us: int) -> bool:
+def instant_us(at: datetime) -> int:
+    """Return the instant in microseconds since 1970 UTC, exactly: floats of seconds are not.
+
+    Raises:
+        TypeError: ``at`` has no offset.
+    """
+    passed = at - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def _instants(events: list[Incoming]) -> list[int | None]:
+    """As ``instant_us``, without a call for each event."""
+    instants: list[int | None] = []
+    for event in events:
+        at = event.time
+        if at is None:
+            instants.append(None)
+        else:
+            passed = at - _EPOCH
+            seconds = passed.days * 86_400 + passed.seconds
+            instants.append(seconds * 1_000_000 + passed.microseconds)
+    return instants
+
+
+def _all_within(
+    events: list[Incoming],
+    data: list[bytes],
+    joined: bytes,
+    given_us: list[int | None],
+    limits: EventLimits,
+    now_us: int,
+) -> bool:
     """Look at the extremes of the batch only: a few tens of nanoseconds an event."""
-    kinds = {event.type for event in events}
-    if any(_type_is_wrong(kind, limits) for kind in kinds):
-        return False
     ids = [event.id for event in events if event.id is not None]
-    data = [memoryview(event.data) for event in events]
+    longest = max(map(len, data), default=0)
     if (
-        not all(ids)
+        any(_type_is_wrong(kind, limits) for kind in {event.type for event in events})
+        or not all(ids)
         or max(map(len, ids), default=0) > limits.id_chars_max
         or max(map(len, {event.source for event in events}), default=0) > limits.source_chars_max
-        or max(map(len, [event.subject for event in events]), default=0) > limits.subject_chars_max
-        or max(map(len, data), default=0) > limits.data_bytes_max
-        or {view[0] for view in data} - {_BRACE}
+        or max([len(event.subject) for event in events], default=0) > limits.subject_chars_max
+        or max([len(event.attributes) for event in events], default=0) > limits.attributes_chars_max
+        or longest > limits.data_bytes_max
+        or {body[0] for body in data} - {_BRACE}
+        or may_be_dangerous(data, joined, longest)
     ):
         return False
-    times = [event.time for event in events if event.time is not None]
+    times = [at for at in given_us if at is not None]
     if not times:
         return True
-    if None in {at.tzinfo for at in times}:
-        return False
-    oldest, newest = min(times), max(times)
-    return OLDEST_YEAR < oldest.year and newest.timestamp() * 1e6 <= _future_us(limits, now_us)
+    return min(times) >= _OLDEST_US and max(times) <= _future_us(limits, now_us)
+
+
+def _one_by_one(
+    events: list[Incoming],
+    indexes: list[int],
+    data: list[bytes],
+    joined: bytes,
+    limits: EventLimits,
+    now_us: int,
+) -> Within:
+    rejected: list[Rejection] = []
+    kept: list[int] = []
+    for i, event in enumerate(events):
+        wrong = _complaint(event, data[i], limits, now_us)
+        if wrong is None:
+            kept.append(i)
+        else:
+            rejected.append(Rejection(indexes[i], *wrong))
+    within = [events[i] for i in kept]
+    return Within(
+        within,
+        [indexes[i] for i in kept],
+        [data[i] for i in kept],
+        _instants(within),
+        rejected,
+        joined,
+    )
 
 
 def _type_is_wrong(kind: str, limits: EventLimits) -> bool:
     return len(kind) > limits.type_chars_max or not _TYPE.match(kind)
 
 
-def _future_us(limits: EventLimits, now_us: int) -> float:
+def _future_us(limits: EventLimits, now_us: int) -> int:
     """Return the newest time that is taken; never beyond what the store can hold."""
-    return min(now_us + limits.future_days_max * _DAY_S * 1e6, _NEWEST_US)
+    return min(now_us + limits.future_days_max * _DAY_US, _NEWEST_US)
 
 
-def _complaint(event: Incoming, limits: EventLimits, now_us: int) -> tuple[str, str] | None:
+def _complaint(
+    event: Incoming, data: bytes, limits: EventLimits, now_us: int
+) -> tuple[str, str] | None:
     if _type_is_wrong(event.type, limits):
         return "type", f"must be 1 to {limits.type_chars_max} characters without spaces"
     if event.id is not None and not 0 < len(event.id) <= limits.id_chars_max:
@@ -98,24 +179,27 @@ def _complaint(event: Incoming, limits: EventLimits, now_us: int) -> tuple[str, 
         return "source", f"must be at most {limits.source_chars_max} characters"
     if len(event.subject) > limits.subject_chars_max:
         return "subject", f"must be at most {limits.subject_chars_max} characters"
-    size = len(memoryview(event.data))
-    if size > limits.data_bytes_max:
-        return "data", f"is {size} bytes; at most {limits.data_bytes_max} are taken"
-    if memoryview(event.data)[0] != _BRACE:
+    if len(event.attributes) > limits.attributes_chars_max:
+        return "attributes", f"must be at most {limits.attributes_chars_max} characters together"
+    if len(data) > limits.data_bytes_max:
+        return "data", f"is {len(data)} bytes; at most {limits.data_bytes_max} are taken"
+    if data[0] != _BRACE:
         return "data", "must be an object"
+    if found := danger(data):
+        return "data", found
     return _complaint_about_time(event, limits, now_us)
 
 
 def _complaint_about_time(
     event: Incoming, limits: EventLimits, now_us: int
 ) -> tuple[str, str] | None:
-    at = event.time
-    if at is None:
+    if event.time is None:
         return None
-    if at.tzinfo is None:
+    if event.time.tzinfo is None:
         return "time", "has no offset; write 2026-03-29T12:00:00Z or ...+02:00"
-    if not OLDEST_YEAR < at.year < NEWEST_YEAR:
+    at_us = instant_us(event.time)
+    if not _OLDEST_US <= at_us <= _NEWEST_US:
         return "time", f"must lie between the years {OLDEST_YEAR + 1} and {NEWEST_YEAR - 1}"
-    if at.timestamp() * 1e6 > _future_us(limits, now_us):
+    if at_us > _future_us(limits, now_us):
         return "time", f"lies more than {limits.future_days_max} days in the future"
     return None

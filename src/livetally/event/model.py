@@ -33,13 +33,14 @@ class Incoming(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     time: datetime | None = None
     subject: str = ""
     data: msgspec.Raw = EMPTY_DATA
-    # CloudEvents attributes beyond the above, as a JSON object; "" when there are none.
+    # CloudEvents attributes beyond the above, as a JSON object; "" when there are none. Filled in
+    # by this room and never by a sender: event.decode refuses a member of that name.
     attributes: str = ""
 
 
 class Rejection(NamedTuple):
     """Why the item at ``index`` (0-based, in the request) was not taken: a ``field``, a reason."""
 
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which nobody asks a rejection for
     field: str
     error: str

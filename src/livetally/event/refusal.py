@@ -13,7 +13,7 @@ import msgspec
 
 from livetally.event.model import Incoming, Rejection
 
-__all__ = ["NOT_JSON", "refusal", "why_unreadable"]
+__all__ = ["NOT_JSON", "own_member", "refusal", "why_unreadable"]
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the decoder raises for bytes that are no JSON (ValidationError, a subclass of the first,
@@ -21,6 +21,7 @@ means JSON of the wrong shape: catch it before)."""
 
 _AT = re.compile(r" - at `\$(?:\.(?P<field>[A-Za-z0-9_]+))?.*`$")
 _TIME_FORM = "not an RFC 3339 date-time with an offset, such as 2026-03-29T12:00:00+02:00"
+_MEMBERS = ", ".join(name for name in Incoming.__struct_fields__ if name != "attributes")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
 
@@ -32,13 +33,17 @@ def refusal(index: int, error: msgspec.ValidationError) -> Rejection:
     field = (at and at["field"]) or ""
     reason = _AT.sub("", message)
     if unknown := _UNKNOWN.search(reason):
-        known = ", ".join(name for name in Incoming.__struct_fields__ if name != "attributes")
-        return Rejection(index, unknown["name"], f"unknown member; an event has {known}")
+        return own_member(index, unknown["name"])
     if missing := _MISSING.search(reason):
         return Rejection(index, missing["name"], "required, but missing")
     if field == "time":
         return Rejection(index, field, _TIME_FORM)
     return Rejection(index, field or "event", reason.replace("`", "").lower())
+
+
+def own_member(index: int, name: str) -> Rejection:
+    """Say that an event has no member ``name`` for senders."""
+    return Rejection(index, name[:60], f"unknown member; an event has {_MEMBERS}")
 
 
 def why_unreadable(error: Exception) -> str:

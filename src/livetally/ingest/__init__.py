@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from livetally.ingest.accept import Accepted, Intake, IntakeLimits, deliver_to
+from livetally.ingest.accept import Intake, IntakeLimits, deliver_to
 from livetally.ingest.batch import Batch, Schema
+from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Notice, Writer, WriterLimits
 
-__all__ = ["Accepted", "Batch", "Intake", "IntakeLimits", "Notice", "Schema", "Writer", "WriterLimits", "deliver_to"]
+__all__ = [
+    "Accepted",
+    "Batch",
+    "Intake",
+    "IntakeLimits",
+    "Notice",
+    "Schema",
+    "Writer",
+    "WriterLimits",
+    "deliver_to",
+]

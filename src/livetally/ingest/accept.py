@@ -5,55 +5,46 @@ receipts back as one ``Accepted``.
 Guarantee: what is reported as stored is on disk; every item of the request is accounted for exactly
 once: stored, duplicate, conflict or rejected; memory stays bounded however long the body is.
 
-A long body is taken as a stream of chunks of whole lines. At most a few of them wait for the writer at
-a time; then reading the body pauses, and so does the sender.
+A long body is taken as a stream of chunks of whole lines. At most a few of them wait for the writer
+at a time; then reading the body pauses, and so does the sender.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from livetally.clock import Clock
-from livetally.errors import BodyTooLarge, NotDurable
-from livetally.event import (
-    Decoded,
-    EventLimits,
-    Rejection,
-    check_limits,
-    decode_lines,
-)
+from livetally.errors import ClientError, NotDurable, Overloaded, StoreFailed
+from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
 from livetally.ingest.batch import Batch, Schema, prepare
-from livetally.ingest.writer import Outcome, Writer
+from livetally.ingest.compare import conflicting
+from livetally.ingest.lines import whole_lines
+from livetally.ingest.tally import Accepted, Tally
+from livetally.ingest.writer import Outcome, Receipt, Writer
 
-__all__ = ["Accepted", "Intake", "IntakeLimits"]
+__all__ = ["Intake", "IntakeLimits", "deliver_to"]
+
+# Decoding more than this takes milliseconds: not on the thread that serves everybody.
+_INLINE_EVENTS_MAX = 2000
 
 
 class IntakeLimits(NamedTuple):
-    """Bounds of one request: a body that is read whole, a line, a stream, and rejections listed."""
+    """Bounds of one request: a body that is read whole, a line, a stream, and items listed."""
 
     body_bytes_max: int = 32 * 1024 * 1024
     line_bytes_max: int = 1024 * 1024
     stream_bytes_max: int = 4 * 1024 * 1024 * 1024
-    rejections_listed_max: int = 1000
+    listed_max: int = 1000
     chunk_bytes: int = 256 * 1024
     chunks_waiting_max: int = 8
 
 
-class Accepted(NamedTuple):
-    """The fate of a request's items. ``position`` is that of the newest event among them."""
-
-    position: int
-    stored: int
-    duplicates: int
-    conflicts: list[int]
-    rejected: list[Rejection]
-
-    @property
-    def storable(self) -> int:
-        """How many items were not rejected."""
-        return self.stored + self.duplicates + len(self.conflicts)
+class _Waiting(NamedTuple):
+    batch: Batch
+    future: asyncio.Future[Outcome]
 
 
 class Intake:
@@ -74,61 +65,126 @@ class Intake:
         self._event_limits = event_limits or EventLimits()
         self.limits = limits or IntakeLimits()
 
-    async def accept(self, team: int, decoded: Decoded, size_bytes: int, *, strict: bool) -> Accepted:
+    async def accept(
+        self, team: int, decoded: Decoded, size_bytes: int, *, strict: bool
+    ) -> Accepted:
         """Store decoded items; with ``strict`` all of them or, if one is rejected, none.
 
         Raises:
             Overloaded: the writer is behind; nothing was stored.
             NotDurable: nothing is known to be stored.
         """
-        batch, rejected = self._prepare(team, decoded)
-        if not len(batch) or (strict and rejected):
-            return Accepted(self._writer.position, 0, 0, [], rejected)
-        future = self._submit(batch, size_bytes)
-        return _accepted([await future], rejected)
+        if len(decoded.events) > _INLINE_EVENTS_MAX:
+            batch, rejected = await asyncio.to_thread(self._prepare, team, decoded)
+        else:
+            batch, rejected = self._prepare(team, decoded)
+        tally = Tally(self.limits.listed_max)
+        tally.reject(rejected)
+        if len(batch) and not (strict and rejected):
+            await self._settle(self._submit(batch, size_bytes), tally)
+        return tally.accepted(self._writer.position)
 
     async def accept_lines(self, team: int, body: AsyncIterator[bytes]) -> Accepted:
         """Store NDJSON as it arrives.
 
         Raises:
-            BodyTooLarge: a line, or the whole, is too long; earlier lines may be stored.
-            Overloaded: the writer is behind; earlier lines may be stored.
+            BodyTooLarge: a line, or the whole, is too long; the message says how many events of
+                earlier lines are stored.
+            UnreadableBody: as above, the body can't be unpacked.
+            Overloaded: the writer is behind; nothing was stored. Never after a part was.
             NotDurable: as in ``accept``.
         """
-        waiting: list[asyncio.Future[Outcome]] = []
-        outcomes: list[Outcome] = []
-        rejected: list[Rejection] = []
+        waiting: deque[_Waiting] = deque()
+        tally = Tally(self.limits.listed_max)
+        try:
+            await self._take_lines(team, body, waiting, tally)
+        except ClientError as error:
+            await self._settle_all(waiting, tally)
+            if tally.stored:
+                told = f"{error.message} Of the lines before, {tally.stored} events were stored."
+                error.args = (told,)
+            raise
+        await self._settle_all(waiting, tally)
+        return tally.accepted(self._writer.position)
+
+    async def _take_lines(
+        self, team: int, body: AsyncIterator[bytes], waiting: deque[_Waiting], tally: Tally
+    ) -> None:
+        limits = self.limits
+        chunks = whole_lines(
+            body,
+            chunk_bytes=limits.chunk_bytes,
+            line_bytes_max=limits.line_bytes_max,
+            bytes_max=limits.stream_bytes_max,
+        )
         index = 0
-        async for chunk in whole_lines(body, self.limits):
+        async for chunk in chunks:
             decoded = decode_lines(chunk, index)
             index += decoded.items
-            batch, refused = self._prepare(team, decoded)
-            rejected += refused
+            batch, rejected = self._prepare(team, decoded)
+            tally.reject(rejected)
             if len(batch):
-                waiting.append(self._submit(batch, len(chunk)))
-            while len(waiting) >= self.limits.chunks_waiting_max:
-                outcomes.append(await waiting.pop(0))
-        outcomes += await asyncio.gather(*waiting)
-        accepted = _accepted(outcomes, rejected)
-        if not outcomes:
-            return accepted._replace(position=self._writer.position)
-        return accepted
+                waiting.append(await self._submit_in_turn(batch, len(chunk), waiting, tally))
+            while len(waiting) >= limits.chunks_waiting_max:
+                await self._settle(waiting.popleft(), tally)
+            # A body that is unpacked from a few bytes would otherwise never let others run.
+            await asyncio.sleep(0)
+
+    async def _submit_in_turn(
+        self, batch: Batch, size_bytes: int, waiting: deque[_Waiting], tally: Tally
+    ) -> _Waiting:
+        """Submit; when the writer is behind, wait for room, unless nothing was taken so far."""
+        while True:
+            try:
+                return self._submit(batch, size_bytes, admitted=not waiting and tally.settled)
+            except Overloaded:
+                if not waiting:
+                    raise
+            await self._settle(waiting.popleft(), tally)
 
     def _prepare(self, team: int, decoded: Decoded) -> tuple[Batch, list[Rejection]]:
         now_us = self._clock.now_us()
-        events, indexes, beyond = check_limits(
-            decoded.events, decoded.indexes, self._event_limits, now_us
-        )
-        batch, wrong = prepare(team, events, indexes, self._schema_of(team), now_us)
-        return batch, sorted([*decoded.rejected, *beyond, *wrong])
+        within = check_limits(decoded.events, decoded.indexes, self._event_limits, now_us)
+        batch, wrong = prepare(team, within, self._schema_of(team), now_us)
+        return batch, sorted([*decoded.rejected, *within.rejected, *wrong])
 
-    def _submit(self, batch: Batch, size_bytes: int) -> asyncio.Future[Outcome]:
+    def _submit(self, batch: Batch, size_bytes: int, *, admitted: bool = False) -> _Waiting:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._writer.submit(batch, size_bytes, future)
-        return future
+        self._writer.submit(batch, size_bytes, future, admitted=admitted)
+        return _Waiting(batch, future)
+
+    async def _settle_all(self, waiting: deque[_Waiting], tally: Tally) -> None:
+        while waiting:
+            await self._settle(waiting.popleft(), tally)
+
+    async def _settle(self, item: _Waiting, tally: Tally) -> None:
+        """Wait for a batch's fate and count it.
+
+        Raises:
+            NotDurable: it is not known to be stored.
+        """
+        outcome = await item.future
+        if isinstance(outcome, NotDurable):
+            raise outcome
+        conflicts: list[int] = []
+        if outcome.differing:
+            conflicts = await asyncio.to_thread(self._conflicts, item.batch, outcome)
+        tally.add(outcome, [item.batch.indexes[place] for place in conflicts])
+
+    def _conflicts(self, batch: Batch, receipt: Receipt) -> list[int]:
+        found = [
+            one._replace(position=one.position or receipt.position) for one in receipt.differing
+        ]
+        try:
+            return conflicting(batch, found, self._writer.read_back)
+        except StoreFailed:
+            # What is stored is stored; only the kinder word for the others can't be had now.
+            return [one.place for one in found]
 
 
-def deliver_to(loop: asyncio.AbstractEventLoop) -> Callable[[list[tuple[asyncio.Future[Outcome], Outcome]]], None]:
+def deliver_to(
+    loop: asyncio.AbstractEventLoop,
+) -> Callable[[list[tuple[asyncio.Future[Outcome], Outcome]]], None]:
     """Return the writer's ``deliver``: resolves the waiting requests on ``loop``."""
 
     def resolve(outcomes: list[tuple[asyncio.Future[Outcome], Outcome]]) -> None:
@@ -140,45 +196,3 @@ def deliver_to(loop: asyncio.AbstractEventLoop) -> Callable[[list[tuple[asyncio.
         loop.call_soon_threadsafe(resolve, outcomes)
 
     return deliver
-
-
-async def whole_lines(body: AsyncIterator[bytes], limits: IntakeLimits) -> AsyncIterator[bytes]:
-    """Cut a stream of bytes into chunks that end with a line's end (the last one may not).
-
-    Raises:
-        BodyTooLarge: a line or the whole is longer than ``limits`` allow.
-    """
-    parts: list[bytes] = []
-    held = total = 0
-    async for piece in body:
-        total += len(piece)
-        if total > limits.stream_bytes_max:
-            raise BodyTooLarge(f"The body is longer than {limits.stream_bytes_max} bytes.")
-        parts.append(piece)
-        held += len(piece)
-        if held < limits.chunk_bytes:
-            continue
-        joined = b"".join(parts)
-        cut = joined.rfind(b"\n") + 1
-        if not cut and held > limits.line_bytes_max:
-            raise BodyTooLarge(f"A line is longer than {limits.line_bytes_max} bytes.")
-        if cut:
-            yield joined[:cut]
-        parts = [joined[cut:]]
-        held = len(parts[0])
-    rest = b"".join(parts)
-    if rest.strip():
-        yield rest
-
-
-def _accepted(outcomes: list[Outcome], rejected: list[Rejection]) -> Accepted:
-    position = stored = duplicates = 0
-    conflicts: list[int] = []
-    for outcome in outcomes:
-        if isinstance(outcome, NotDurable):
-            raise outcome
-        position = max(position, outcome.position)
-        stored += outcome.stored
-        duplicates += outcome.duplicates
-        conflicts += outcome.conflicts
-    return Accepted(position, stored, duplicates, conflicts, rejected)

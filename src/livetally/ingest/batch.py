@@ -1,17 +1,19 @@
 """Decoded events of one team become columns that the writer can store.
 
 In the flow: receives ``Incoming`` items from ``accept``, hands a ``Batch`` to the writer.
-Guarantee: every event of a batch is complete (id, times) and its declared fields are of the declared
-type; an event that is not is rejected alone, with its index, the field and the reason.
+Guarantee: every event of a batch is complete (id, times) and its declared fields are of the
+declared type; an event that is not is rejected alone, with its index, the field and the reason.
+Whatever could fail on an event's own account has been done here: nothing in a batch can stop the
+writer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from livetally.definitions import EventType, Field
-from livetally.event import Incoming, Rejection, content_sums, identity_keys, new_id
+from livetally.event import Rejection, Within, content_sums, identity_keys, new_ids
 from livetally.ingest.fields import FieldReader
 
 __all__ = ["Batch", "Schema", "prepare"]
@@ -31,15 +33,21 @@ class Schema:
 
 
 class Batch:
-    """Columns of one request's events (or of a part of it), all of one team and one length."""
+    """Columns of one request's events (or of a part of it), all of one team and one length.
+
+    ``fields`` holds the values of each declared column in ``declared``. A column in ``unread`` is
+    not there although some event that does not declare it may hold such a member: the store is to
+    read it from the data, for all events of the commit.
+    """
 
     __slots__ = (
         "attributes",
-        "columns",
         "data",
+        "declared",
         "fields",
         "ids",
         "indexes",
+        "joined",
         "keys",
         "occurred_us",
         "received_us",
@@ -49,85 +57,139 @@ class Batch:
         "team",
         "timed",
         "types",
+        "unread",
     )
 
-    def __init__(self, team: int, events: Sequence[Incoming], indexes: list[int], now_us: int) -> None:
-        """Spread ``events`` into columns; ``now_us`` is the time of arrival."""
+    def __init__(self, team: int, within: Within, now_us: int) -> None:
+        """Spread events into columns; ``now_us`` is the time of arrival."""
+        events = within.events
         self.team = team
         self.received_us = now_us
-        self.indexes = indexes
+        self.indexes = within.indexes
         self.types = [event.type for event in events]
         self.sources = [event.source for event in events]
         self.subjects = [event.subject for event in events]
-        self.ids = [event.id or new_id(now_us) for event in events]
-        self.data = [bytes(event.data) for event in events]
         self.attributes = [event.attributes for event in events]
-        times = [event.time for event in events]
-        given = [None if at is None else round(at.timestamp() * 1e6) for at in times]
-        self.timed = [at is not None for at in given]
-        self.occurred_us = [now_us if at is None else at for at in given]
+        self.data = within.data
+        self.joined = within.joined
+        self.ids = _ids([event.id for event in events], now_us)
+        given_us = within.given_us
+        self.timed = [at is not None for at in given_us]
+        self.occurred_us = [now_us if at is None else at for at in given_us]
         self.keys = identity_keys(team, self.sources, self.ids)
-        self.sums = content_sums(self.types, given, self.subjects, self.data)
+        self.sums = content_sums(self.types, given_us, self.subjects, self.data)
         self.fields: dict[str, list[Any]] = {}
-        self.columns: Mapping[str, Field] = {}
+        self.declared: dict[str, Field] = {}
+        self.unread: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.ids)
 
+    def may_hold(self, field: Field) -> bool:
+        """Tell whether some event's data may have a member at the field's path."""
+        return mentions(self.joined, field)
+
 
 def prepare(
-    team: int, events: list[Incoming], indexes: list[int], schema: Schema, now_us: int
+    team: int, within: Within, schema: Schema, now_us: int
 ) -> tuple[Batch, list[Rejection]]:
     """Check declared fields and build the batch of what is storable.
 
     Args:
         team: whose events these are.
-        events: decoded, within the limits.
-        indexes: the index of each in the request.
+        within: the events, within the limits.
         schema: what the team has declared.
         now_us: time of arrival, microseconds since 1970 UTC.
     """
-    fields, rejected = _read_fields(events, indexes, schema)
+    places = _places_by_type(within)
+    fields, rejected = _read_fields(within, places, schema)
     if rejected:
         refused = {rejection.index for rejection in rejected}
-        kept = [i for i, index in enumerate(indexes) if index not in refused]
-        events = [events[i] for i in kept]
-        indexes = [indexes[i] for i in kept]
+        kept = [i for i, index in enumerate(within.indexes) if index not in refused]
+        within = _chosen(within, kept)
         fields = {name: [values[i] for i in kept] for name, values in fields.items()}
-    batch = Batch(team, events, indexes, now_us)
-    batch.fields = fields
-    batch.columns = schema.columns
+    batch = Batch(team, within, now_us)
+    batch.unread = _unread(fields, places, within, schema)
+    batch.fields = {name: fields[name] for name in fields if name not in batch.unread}
+    batch.declared = {name: schema.columns[name] for name in fields}
     return batch, rejected
 
 
+def mentions(data: bytes, field: Field) -> bool:
+    """Tell whether JSON text may have a member at the field's path: a cheap no is certain."""
+    if b"\\u00" in data:
+        return True
+    return all(f'"{part}"'.encode() in data for part in field.name.split("."))
+
+
+def _ids(given: list[str | None], now_us: int) -> list[bytes]:
+    missing = given.count(None)
+    if not missing:
+        return [event_id.encode() for event_id in given if event_id is not None]
+    made = iter(new_ids(now_us, missing))
+    return [(next(made) if event_id is None else event_id).encode() for event_id in given]
+
+
+def _places_by_type(within: Within) -> dict[str, list[int]]:
+    kinds = {event.type for event in within.events}
+    if len(kinds) == 1:
+        return {kinds.pop(): list(range(len(within.events)))}
+    places: dict[str, list[int]] = {kind: [] for kind in kinds}
+    for place, event in enumerate(within.events):
+        places[event.type].append(place)
+    return places
+
+
 def _read_fields(
-    events: list[Incoming], indexes: list[int], schema: Schema
+    within: Within, places: dict[str, list[int]], schema: Schema
 ) -> tuple[dict[str, list[Any]], list[Rejection]]:
     """Read the declared fields type by type; a column holds None where a type lacks the field."""
     fields: dict[str, list[Any]] = {}
     rejected: list[Rejection] = []
-    by_type: dict[str, list[int]] = {}
-    for i, event in enumerate(events):
-        by_type.setdefault(event.type, []).append(i)
-    for kind, places in by_type.items():
+    indexes, count = within.indexes, len(within.events)
+    for kind, at in places.items():
         reader = schema.readers.get(kind)
         if reader is None:
             if schema.reject_unknown:
-                rejected += [
-                    Rejection(indexes[i], "type", f"no event type '{kind}' is declared") for i in places
-                ]
+                why = f"no event type '{kind}' is declared"
+                rejected += [Rejection(indexes[place], "type", why) for place in at]
             continue
-        columns, wrong = reader.read([events[i].data for i in places])
-        rejected += [Rejection(indexes[places[at]], field, why) for at, field, why in wrong]
+        whole = len(at) == count
+        columns, wrong = reader.read(within.data if whole else [within.data[i] for i in at])
+        rejected += [Rejection(indexes[at[i]], field, why) for i, field, why in wrong]
         for column, values in columns.items():
-            _scatter(fields.setdefault(column, [None] * len(events)), places, values)
+            if whole:
+                fields[column] = values
+            else:
+                _scatter(fields.setdefault(column, [None] * count), at, values)
     return fields, rejected
 
 
 def _scatter(column: list[Any], places: list[int], values: list[Any]) -> None:
-    if len(places) == len(column):
-        column[:] = values
-        return
     for place, value in zip(places, values, strict=True):
         column[place] = value
+
+
+def _chosen(within: Within, kept: list[int]) -> Within:
+    return within._replace(
+        events=[within.events[i] for i in kept],
+        indexes=[within.indexes[i] for i in kept],
+        data=[within.data[i] for i in kept],
+        given_us=[within.given_us[i] for i in kept],
+    )
+
+
+def _unread(
+    fields: dict[str, list[Any]], places: dict[str, list[int]], within: Within, schema: Schema
+) -> frozenset[str]:
+    """Return the columns that hold None for an event which may have such a member undeclared."""
+    unread: set[str] = set()
+    for kind in places if len(places) > 1 else ():
+        reader = schema.readers.get(kind)
+        lacking = [name for name in fields if reader is None or name not in reader.columns]
+        if not lacking:
+            continue
+        data = b",".join([e.data for e in within.events if e.type == kind])
+        unread.update(name for name in lacking if mentions(data, schema.columns[name]))
+    return frozenset(unread)

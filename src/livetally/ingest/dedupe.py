@@ -2,7 +2,7 @@
 
 In the flow: receives the batches of one commit from the writer, asks ``store.identities``.
 Guarantee: of one identity the first event counts, in the order of arrival, within the commit as in
-all history; a later one is a duplicate, or a conflict when it says something else.
+all history; a later one is a duplicate, or differs in its bytes and is left to ``ingest.compare``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from livetally.ingest.batch import Batch
-from livetally.store.identities import IdentityIndex
+from livetally.store.identities import IdentityIndex, Stored
 
-__all__ = ["Known", "Sorted", "sort_out"]
+__all__ = ["Differing", "Known", "Sorted", "sort_out"]
+
+
+class Differing(NamedTuple):
+    """An event whose identity was stored with other bytes, by its ``place`` in the batch.
+
+    ``position`` is the earlier event's, 0 when that is of the same commit.
+    """
+
+    place: int
+    position: int
 
 
 class Known(NamedTuple):
-    """What of one batch was known: how many the same, and the request indexes that differ."""
+    """What of one batch was known: how many with the same content, and which with other bytes."""
 
     duplicates: int
-    conflicts: tuple[int, ...]
+    differing: tuple[Differing, ...]
 
 
 class Sorted(NamedTuple):
@@ -40,33 +50,39 @@ _NOTHING = Known(0, ())
 
 
 def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
-    """Look every identity of the commit up, in the index and in the commit itself. Blocks."""
+    """Look every identity of the commit up, in the index and in the commit itself. Blocks.
+
+    Raises:
+        StoreFailed: the index can't be read.
+    """
     keys = [key for batch in batches for key in batch.keys]
-    sums = [content for batch in batches for content in batch.sums]
-    stored = index.look_up(keys)
-    if stored.count(None) == len(keys) == len(set(keys)):
+    distinct = set(keys)
+    seen = index.look_up(distinct)
+    if not seen and len(distinct) == len(keys):
+        sums = [content for batch in batches for content in batch.sums]
         return Sorted(len(keys), [None] * len(batches), [_NOTHING] * len(batches), keys, sums)
-    first: dict[bytes, int] = {}
     outcome = Sorted(0, [], [], [], [])
-    start = 0
     for batch in batches:
-        places: list[int] = []
-        duplicates = 0
-        conflicts: list[int] = []
-        for i in range(len(batch)):
-            key, content = keys[start + i], sums[start + i]
-            earlier = stored[start + i]
-            earlier = first.get(key) if earlier is None else earlier
-            if earlier is None:
-                first[key] = content
-                places.append(i)
-            elif earlier == content:
-                duplicates += 1
-            else:
-                conflicts.append(batch.indexes[i])
-        start += len(batch)
+        places, known = _part(batch, seen)
         outcome.places.append(places)
-        outcome.known.append(Known(duplicates, tuple(conflicts)))
+        outcome.known.append(known)
         outcome.keys.extend(batch.keys[i] for i in places)
         outcome.sums.extend(batch.sums[i] for i in places)
     return outcome._replace(new=len(outcome.keys))
+
+
+def _part(batch: Batch, seen: dict[bytes, Stored]) -> tuple[list[int], Known]:
+    """Part one batch, and add what is new in it to ``seen``."""
+    places: list[int] = []
+    duplicates = 0
+    differing: list[Differing] = []
+    for place, (key, content) in enumerate(zip(batch.keys, batch.sums, strict=True)):
+        earlier = seen.get(key)
+        if earlier is None:
+            seen[key] = Stored(content, 0)
+            places.append(place)
+        elif earlier.content == content:
+            duplicates += 1
+        else:
+            differing.append(Differing(place, earlier.position))
+    return places, Known(duplicates, tuple(differing))

@@ -1,10 +1,11 @@
 """Reads and checks the declared fields of one event type.
 
-In the flow: built from a definition by ``fields.reader``, used by ``batch`` for every event.
-Guarantee: a value that comes out has the declared type and bounds; decimals keep every digit.
+In the flow: built by ``batch.Schema`` from a definition, used by ``batch.prepare`` for every event.
+Guarantee: a value that comes out has the declared type and bounds, and equals what the store would
+read from the raw data by itself; decimals keep every digit.
 
-The decoder is compiled from the declaration once, so a usual event costs one call; only an event
-that fails it is looked at member by member.
+The decoder is compiled from the declaration once, and all events of a batch are decoded in one
+call; only when that fails are they looked at one by one.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
 
 from livetally.definitions import EventType, Field, FieldType
+from livetally.ingest.repeats import RepeatFinder
+from livetally.ingest.values import finisher
 
-__all__ = ["FieldReader"]
+__all__ = ["FieldReader", "Wrong"]
 
-# Sums of ten billion values of this many whole digits fit the store's 38 digits at any scale.
-_WHOLE_DIGITS_SPARE = 10
-_AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+Wrong = tuple[int, str, str]
+"""The place of an event in what was read, the field, the reason."""
+
+_AT = re.compile(r" - at `\$(?P<path>.*)`$")
+_MISSING = re.compile(r"missing required field (\S+)")
 _INT64 = 2**63
 
 
@@ -34,56 +40,74 @@ class FieldReader:
     def __init__(self, event: EventType) -> None:
         """Compile the declared fields of ``event``."""
         self._fields = tuple(event.fields.values())
-        self._decoder = msgspec.json.Decoder(_struct(event.name, event.fields))
-        self._names = [_paths(field) for field in self._fields]
+        self.columns = frozenset(field.column for field in self._fields)
+        shape = _struct(event.fields)
+        self._one = msgspec.json.Decoder(shape)
+        self._many = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type] # built at run time
+        self._getters = [_getter(field) for field in self._fields]
+        self._finishers = [finisher(field) for field in self._fields]
+        self._repeats = RepeatFinder([field.name for field in self._fields])
 
-    def read(
-        self, data: Sequence[msgspec.Raw]
-    ) -> tuple[dict[str, list[Any]], list[tuple[int, str, str]]]:
-        """Return values by column name, and ``(place, field, reason)`` for each bad event."""
-        wrong: list[tuple[int, str, str]] = []
+    def read(self, data: Sequence[bytes]) -> tuple[dict[str, list[Any]], list[Wrong]]:
+        """Return values by column name, and what is wrong with each bad event.
+
+        Times are in microseconds since 1970 UTC, decimals in units of their last place.
+        """
+        if not self._fields:
+            return {}, []
+        joined = b",".join(data)
+        wrong: list[Wrong] = []
+        try:
+            decoded: list[Any] = self._many.decode(b"[" + joined + b"]")
+        except (msgspec.DecodeError, RecursionError):
+            decoded = self._each(data, wrong)
+        columns: dict[str, list[Any]] = {}
+        present: dict[str, int] = {}
+        for field, get, finish in zip(self._fields, self._getters, self._finishers, strict=True):
+            values = list(map(get, decoded))
+            present[field.name] = len(values) - values.count(None)
+            columns[field.column] = finish(values, wrong) if finish else values
+        wrong += self._repeats.find(data, joined, present)
+        return columns, _first_of_each(wrong)
+
+    def _each(self, data: Sequence[bytes], wrong: list[Wrong]) -> list[Any]:
         decoded: list[Any] = []
-        decode = self._decoder.decode
-        for place, raw in enumerate(data):
+        for place, body in enumerate(data):
             try:
-                decoded.append(decode(raw))
+                decoded.append(self._one.decode(body))
             except (msgspec.DecodeError, RecursionError) as error:
                 wrong.append((place, *_why(error)))
                 decoded.append(None)
-        columns: dict[str, list[Any]] = {}
-        for field, names in zip(self._fields, self._names, strict=True):
-            values = [_member(item, names) for item in decoded]
-            if field.type in _FINISH or field.one_of:
-                values = _finish(field, values, wrong)
-            columns[field.column] = values
-        return columns, wrong
+        return decoded
 
 
-def _finish(field: Field, values: list[Any], wrong: list[tuple[int, str, str]]) -> list[Any]:
-    finish = _FINISH.get(field.type, _finish_one_of)
-    finished: list[Any] = []
-    for place, value in enumerate(values):
-        try:
-            finished.append(None if value is None else finish(field, value))
-        except ValueError as error:
-            wrong.append((place, f"data.{field.name}", str(error)))
-            finished.append(None)
-    return finished
+def _first_of_each(wrong: list[Wrong]) -> list[Wrong]:
+    """Keep one complaint for an event, so that every item is accounted for once."""
+    first: dict[int, Wrong] = {}
+    for one in wrong:
+        first.setdefault(one[0], one)
+    return list(first.values())
 
 
-def _member(item: Any, names: list[str]) -> Any:
-    for name in names:
-        if item is None:
-            return None
-        item = getattr(item, name)
-    return item
+def _getter(field: Field) -> Any:
+    """Return what takes the field's value out of a decoded event, None where it is missing."""
+    names = [f"m_{part}" for part in field.name.split(".")]
+    direct = attrgetter(names[0])
+
+    def nested(item: Any) -> Any:
+        for name in names:
+            if item is None:
+                return None
+            item = getattr(item, name)
+        return item
+
+    def flat(item: Any) -> Any:
+        return None if item is None else direct(item)
+
+    return nested if len(names) > 1 else flat
 
 
-def _paths(field: Field) -> list[str]:
-    return [f"m_{part}" for part in field.name.split(".")]
-
-
-def _struct(name: str, fields: Mapping[str, Field]) -> type[msgspec.Struct]:
+def _struct(fields: Mapping[str, Field]) -> type[msgspec.Struct]:
     """Build the type to decode into; a nested path ``a.b`` becomes a struct ``a`` with ``b``."""
     nested: dict[str, dict[str, Field]] = {}
     members: list[tuple[str, Any, Any]] = []
@@ -96,12 +120,12 @@ def _struct(name: str, fields: Mapping[str, Field]) -> type[msgspec.Struct]:
         else:
             members.append(_member_type(f"m_{head}", field))
     for head, inner in nested.items():
-        kind = _struct(head, inner)
+        kind = _struct(inner)
         required = any(field.required for field in inner.values())
         default: Any = msgspec.NODEFAULT if required else None
         members.append((f"m_{head}", kind if required else kind | None, default))
     members.sort(key=lambda member: member[2] is not msgspec.NODEFAULT)
-    return msgspec.defstruct(f"Data_{abs(hash(name))}", members, rename=rename, gc=False)
+    return msgspec.defstruct("Data", members, rename=rename, gc=False)
 
 
 def _member_type(name: str, field: Field) -> tuple[str, Any, Any]:
@@ -113,13 +137,14 @@ def _member_type(name: str, field: Field) -> tuple[str, Any, Any]:
 
 def _python_type(field: Field) -> Any:
     bounds = {"ge": field.minimum, "le": field.maximum}
-    limits = {key: value for key, value in bounds.items() if value is not None}
+    limits: dict[str, Any] = {key: value for key, value in bounds.items() if value is not None}
     match field.type:
         case FieldType.INTEGER:
-            whole = {key: int(value) for key, value in limits.items()}
-            return Annotated[int, msgspec.Meta(**{"ge": -_INT64, "le": _INT64 - 1, **whole})]
+            whole: dict[str, Any] = {key: int(value) for key, value in limits.items()}
+            return Annotated[int, msgspec.Meta(**{"ge": -_INT64, "le": _INT64 - 1} | whole)]
         case FieldType.NUMBER:
-            return Annotated[float, msgspec.Meta(**{k: float(v) for k, v in limits.items()})]
+            near: dict[str, Any] = {key: float(value) for key, value in limits.items()}
+            return Annotated[float, msgspec.Meta(**near)]
         case FieldType.BOOLEAN:
             return bool
         case FieldType.TIME:
@@ -135,49 +160,12 @@ def _python_type(field: Field) -> Any:
 def _why(error: Exception) -> tuple[str, str]:
     text = str(error)
     at = _AT.search(text)
-    path = re.sub(r"\[.*?\]", "", at["path"]) if at else ""
+    path = re.sub(r"\[.*?\]", "", at["path"]).strip(".") if at else ""
     reason = _AT.sub("", text).replace("`", "")
-    missing = re.search(r"missing required field (\S+)", reason)
-    if missing:
-        return ".".join(part for part in ("data", path, missing[1]) if part), "required, but missing"
-    return ".".join(part for part in ("data", path) if part), reason[:1].lower() + reason[1:]
+    if missing := _MISSING.search(reason):
+        return _joined("data", path, missing[1]), "required, but missing"
+    return _joined("data", path), reason[:1].lower() + reason[1:]
 
 
-def _finish_decimal(field: Field, value: Decimal) -> Decimal:
-    if not value.is_finite():
-        raise ValueError("must be a finite number")
-    scale = field.scale or 0
-    exponent = int(value.as_tuple().exponent)
-    whole = 38 - scale - _WHOLE_DIGITS_SPARE
-    if value and value.adjusted() >= whole:
-        raise ValueError(f"has more than {whole} digits before the point")
-    if -exponent > scale and any(value.as_tuple().digits[exponent + scale :]):
-        raise ValueError(f"has more than {scale} digits after the point")
-    _within(field, value)
-    return value
-
-
-def _finish_time(_field: Field, value: datetime) -> int:
-    if value.tzinfo is None:
-        raise ValueError("has no offset; write 2026-03-29T12:00:00Z or ...+02:00")
-    return round(value.timestamp() * 1e6)
-
-
-def _finish_one_of(field: Field, value: str | int) -> str | int:
-    if value not in field.one_of:
-        raise ValueError(f"must be one of {', '.join(map(str, field.one_of))}")
-    return value
-
-
-def _within(field: Field, value: Decimal) -> None:
-    if field.minimum is not None and value < Decimal(str(field.minimum)):
-        raise ValueError(f"must be at least {field.minimum}")
-    if field.maximum is not None and value > Decimal(str(field.maximum)):
-        raise ValueError(f"must be at most {field.maximum}")
-
-
-_FINISH: dict[FieldType, Any] = {
-    FieldType.DECIMAL: _finish_decimal,
-    FieldType.TIME: _finish_time,
-    FieldType.UUID: lambda _field, value: str(value),
-}
+def _joined(*parts: str) -> str:
+    return ".".join(part for part in parts if part)

@@ -1,32 +1,76 @@
 """At start: find the last position, and complete the index of identities from the events table.
 
 In the flow: run once by the writer before its first commit.
-Guarantee: afterwards the index knows every stored identity. The events table decides what is stored;
-the index is only ever behind it, because it is written after the insert.
+Guarantee: afterwards the index knows every stored identity and no other. The events table decides
+what is stored; the index is only ever behind it, because it is written after the insert. An index
+that is ahead belongs to another table (a backup was put back): it would call events known that are
+nowhere stored, so it is made anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from livetally.event import content_sums, identity_keys
-from livetally.store.events import Engine, last_position, read_identities
+from livetally.store.events import (
+    Engine,
+    StoredIdentity,
+    count_by_position,
+    last_position,
+    read_identities,
+)
 from livetally.store.identities import IdentityIndex
 
 __all__ = ["recover"]
 
-# A commit has at most some tens of thousands of events, so this bounds the memory of one step.
-_POSITIONS_AT_ONCE = 16
+# Bounds the memory of one step: a hundred megabytes or so.
+_EVENTS_AT_ONCE = 50_000
 
 
 def recover(engine: Engine, index: IdentityIndex) -> int:
-    """Complete ``index`` and return the last durable position (0 in a new store). Blocks."""
+    """Complete ``index`` and return the last durable position (0 in a new store). Blocks.
+
+    Raises:
+        StoreFailed: the table or the index can't be read or written.
+    """
     last = last_position(engine)
-    for first in range(index.complete_to + 1, last + 1, _POSITIONS_AT_ONCE):
-        until = min(first + _POSITIONS_AT_ONCE - 1, last)
-        keys: list[bytes] = []
-        sums: list[int] = []
-        for row in read_identities(engine, first, until):
-            keys += identity_keys(row.team, [row.source], [row.id])
-            at = row.occurred_us if row.timed else None
-            sums += content_sums([row.type], [at], [row.subject], [row.data.encode()])
-        index.record(keys, sums, until)
+    if index.complete_to > last:
+        index.forget_all()
+    complete_to = index.complete_to
+    while complete_to < last:
+        for first, until in steps(count_by_position(engine, complete_to)):
+            _add(index, read_identities(engine, first, until), until)
+            complete_to = until
+    index.flush()
     return last
+
+
+def steps(counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Cut ``(position, events)`` into inclusive ranges of a bounded number of events."""
+    first = until = events = 0
+    for position, count in counts:
+        if events and events + count > _EVENTS_AT_ONCE:
+            yield first, until
+            events = 0
+        first = first if events else position
+        until = position
+        events += count
+    if events:
+        yield first, until
+
+
+def _add(index: IdentityIndex, rows: list[StoredIdentity], until: int) -> None:
+    keys: list[bytes] = []
+    sums: list[int] = []
+    by_team: dict[int, list[StoredIdentity]] = {}
+    for row in rows:
+        by_team.setdefault(row.team, []).append(row)
+    for team, group in by_team.items():
+        keys += identity_keys(team, [r.source for r in group], [r.id.encode() for r in group])
+        sums += content_sums(
+            [row.type for row in group],
+            [row.occurred_us if row.timed else None for row in group],
+            [row.subject for row in group],
+            [row.data.encode() for row in group],
+        )
+    index.record(keys, sums, until)

@@ -1,8 +1,11 @@
 """The batches of one commit become the columns of one insert.
 
-In the flow: receives batches and the places of their new rows from the writer, hands ``EventRows`` to
-``store.events`` and the touched time slots to the commit's notice.
-Guarantee: rows keep the order of arrival; every column has one value for each row.
+In the flow: receives batches and the places of their new rows from the writer, hands ``EventRows``
+to ``store.events`` and the touched time slots to the commit's notice.
+Guarantee: rows keep the order of arrival; every column has one value for each row. A declared
+column is handed over only if its values are known for every row of the commit; otherwise the engine
+reads it from the raw data, which gives the same values, only slower. So what one team or type
+declares never hides from another, later declaration what its own events hold.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from livetally.definitions import Field
 from livetally.ingest.batch import Batch
 from livetally.store.events import SLOT_US, EventRows
 
-__all__ = ["joined_rows", "touched_slots"]
+__all__ = ["Places", "joined_rows", "touched_slots"]
 
 Places = Sequence[list[int] | None]
 """For each batch the rows to take, None for all of them."""
@@ -30,20 +33,17 @@ def joined_rows(batches: Sequence[Batch], places: Places) -> EventRows:
     def joined(name: str) -> list[Any]:
         return _joined([getattr(batch, name) for batch in batches], places)
 
-    def texts(name: str) -> list[bytes]:
-        return [value.encode() for value in joined(name)]
-
     return EventRows(
         team=_repeated([batch.team for batch in batches], counts),
-        type=texts("types"),
+        type=joined("types"),
         occurred_us=joined("occurred_us"),
-        subject=texts("subjects"),
-        source=texts("sources"),
-        id=texts("ids"),
+        subject=joined("subjects"),
+        source=joined("sources"),
+        id=joined("ids"),
         timed=joined("timed"),
         received_us=_repeated([batch.received_us for batch in batches], counts),
         data=joined("data"),
-        attributes=texts("attributes"),
+        attributes=joined("attributes"),
         fields=_fields(batches, places),
     )
 
@@ -66,18 +66,21 @@ def touched_slots(
     return {key: frozenset(slots) for key, slots in touched.items()}
 
 
-def _fields(
-    batches: Sequence[Batch], places: Places
-) -> dict[str, tuple[Field, list[Any]]]:
-    """Join the declared fields; a batch without a field has it as missing in every row."""
-    declared = {name: batch.columns[name] for batch in batches for name in batch.fields}
+def _fields(batches: Sequence[Batch], places: Places) -> dict[str, tuple[Field, list[Any]]]:
+    """Join the declared fields whose values are known for every row."""
+    declared = {name: field for batch in batches for name, field in batch.declared.items()}
     return {
         name: (
             field,
             _joined([batch.fields.get(name) or [None] * len(batch) for batch in batches], places),
         )
         for name, field in declared.items()
+        if all(_is_known(batch, name, field) for batch in batches)
     }
+
+
+def _is_known(batch: Batch, name: str, field: Field) -> bool:
+    return name in batch.fields or not (name in batch.unread or batch.may_hold(field))
 
 
 def _joined(columns: Sequence[list[Any]], places: Places) -> list[Any]:

@@ -2,8 +2,8 @@
 
 In the flow: receives batches from ``accept``, hands rows to ``store.events``, identities to
 ``store.identities``, receipts back to the waiting requests and a ``Notice`` to whoever listens.
-Guarantee: an event is acknowledged after it is on disk and never before; the same identity is stored
-once, whatever the batch or the age; positions grow by one with each commit.
+Guarantee: an event is acknowledged after it is on disk and never before; the same identity is
+stored once, whatever the batch or the age; positions grow by one with each commit.
 
 The life of the thread, in order, for each round: take everything that waits; part new from known;
 insert (fsync); tell the listeners; answer; remember the identities. It adapts by itself: alone, an
@@ -17,17 +17,25 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from livetally.clock import Clock
 from livetally.errors import BadInput, NotDurable, Overloaded
 from livetally.ingest.batch import Batch
-from livetally.ingest.dedupe import Sorted, sort_out
+from livetally.ingest.dedupe import Differing, Sorted, sort_out
 from livetally.ingest.recovery import recover
 from livetally.ingest.rows import joined_rows, touched_slots
-from livetally.store.events import Engine, insert_rows
+from livetally.store.events import Engine, StoredIdentity, insert_rows, read_stored
 from livetally.store.identities import IdentityIndex
+from livetally.telemetry import (
+    COMMIT_EVENTS,
+    COMMIT_SECONDS,
+    COMMITS,
+    EVENTS,
+    POSITION,
+    WAITING_EVENTS,
+)
 
 __all__ = ["Deliver", "Notice", "Outcome", "Receipt", "Writer", "WriterLimits"]
 
@@ -41,12 +49,12 @@ class WriterLimits(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What became of a batch: all counts are of this batch; ``conflicts`` are request indexes."""
+    """What became of a batch; ``differing`` are known identities that came with other bytes."""
 
     position: int
     stored: int
     duplicates: int
-    conflicts: tuple[int, ...]
+    differing: tuple[Differing, ...]
 
 
 Outcome = Receipt | NotDurable
@@ -130,8 +138,19 @@ class Writer:
         """Start committing."""
         self._thread.start()
 
-    def submit(self, batch: Batch, size_bytes: int, token: Any) -> None:
+    def read_back(self, team: int, wanted: Sequence[tuple[bytes, int]]) -> list[StoredIdentity]:
+        """Return a team's events by ``(id, position)``. Blocks; for any thread but the loop's."""
+        return read_stored(self._engine, team, wanted)
+
+    def submit(self, batch: Batch, size_bytes: int, token: Any, *, admitted: bool = False) -> None:
         """Queue a batch; ``deliver`` gets ``token`` with the outcome when its fate is on disk.
+
+        Args:
+            batch: what to store.
+            size_bytes: how much memory it takes, about.
+            token: comes back with the outcome.
+            admitted: take it however much waits: it continues a request that was let in, and whose
+                sender has nothing else waiting.
 
         Raises:
             Overloaded: too much waits already; nothing of the batch was taken.
@@ -140,9 +159,13 @@ class Writer:
         with self._arrived:
             if self.failure is not None or self._closing:
                 raise NotDurable(None)
-            if self._waiting and (
-                self._waiting_events + len(batch) > self._limits.waiting_events_max
-                or self._waiting_bytes + size_bytes > self._limits.waiting_bytes_max
+            if (
+                self._waiting
+                and not admitted
+                and (
+                    self._waiting_events + len(batch) > self._limits.waiting_events_max
+                    or self._waiting_bytes + size_bytes > self._limits.waiting_bytes_max
+                )
             ):
                 raise Overloaded(None)
             self._waiting.append(_Work(batch, size_bytes, token))
@@ -161,7 +184,8 @@ class Writer:
     def _run(self) -> None:
         while work := self._take():
             try:
-                self._commit(work)
+                with COMMIT_SECONDS.time():
+                    self._commit(work)
             except BaseException as error:  # noqa: BLE001 - whatever it was: nothing is acknowledged
                 self._fail(error, work)
                 return
@@ -181,6 +205,7 @@ class Writer:
                 events += len(work.batch)
                 self._waiting_bytes -= work.size_bytes
             self._waiting_events -= events
+            WAITING_EVENTS.set(self._waiting_events)
             return taken
 
     def _commit(self, work: list[_Work]) -> None:
@@ -189,19 +214,24 @@ class Writer:
         if parted.new:
             self._store(batches, parted)
         outcomes: list[tuple[Any, Outcome]] = []
+        duplicates = differing = 0
         for item, known in zip(work, parted.known, strict=True):
-            stored = len(item.batch) - known.duplicates - len(known.conflicts)
-            receipt = Receipt(self._position, stored, known.duplicates, known.conflicts)
+            stored = len(item.batch) - known.duplicates - len(known.differing)
+            receipt = Receipt(self._position, stored, known.duplicates, known.differing)
             outcomes.append((item.token, receipt))
+            duplicates += known.duplicates
+            differing += len(known.differing)
         self._deliver(outcomes)
         if parted.new:
             self._index.record(parted.keys, parted.sums, self._position)
+        _count(parted.new, duplicates, differing)
 
     def _store(self, batches: list[Batch], parted: Sorted) -> None:
         """Insert what is new and tell the listeners; after it, every question includes it."""
         position = self._position + 1
         insert_rows(self._engine, joined_rows(batches, parted.places), position)
         self._position = position
+        POSITION.set(position)
         touched = touched_slots(batches, parted.places)
         notice = Notice(position, self._clock.now_us(), parted.new, touched)
         for listener in self._listeners:
@@ -214,3 +244,11 @@ class Writer:
             self._waiting.clear()
         self._deliver([(item.token, NotDurable(None)) for item in abandoned])
         self.on_failure(error)
+
+
+def _count(stored: int, duplicates: int, differing: int) -> None:
+    COMMITS.inc(bool(stored))
+    COMMIT_EVENTS.observe(stored)
+    for outcome, number in (("stored", stored), ("duplicate", duplicates), ("conflict", differing)):
+        if number:
+            EVENTS.labels(outcome).inc(number)

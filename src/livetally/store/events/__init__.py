@@ -8,7 +8,14 @@ from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
 from livetally.store.events.keep import keep
 from livetally.store.events.measure import Measure, MeasureTerm, measure_sql
-from livetally.store.events.reading import extent, last_position, read_identities
+from livetally.store.events.reading import (
+    StoredIdentity,
+    count_by_position,
+    extent,
+    last_position,
+    read_identities,
+    read_stored,
+)
 from livetally.store.events.schema import SLOT_US, Projection, create
 
 __all__ = [
@@ -25,7 +32,9 @@ __all__ = [
     "Question",
     "Reference",
     "Row",
+    "StoredIdentity",
     "ask",
+    "count_by_position",
     "create",
     "extent",
     "insert_rows",
@@ -33,4 +42,5 @@ __all__ = [
     "last_position",
     "measure_sql",
     "read_identities",
+    "read_stored",
 ]

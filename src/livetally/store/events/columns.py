@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from livetally.definitions import Field, FieldType, segments
 from livetally.store.events import native
 from livetally.store.events.literals import literal
 
-__all__ = ["COLUMN_NAME", "default_expression", "encode", "engine_type", "path_literal"]
+__all__ = [
+    "COLUMN_NAME",
+    "DECIMAL_DIGITS_SPARE",
+    "default_expression",
+    "encode",
+    "engine_type",
+    "path_literal",
+]
 
 COLUMN_NAME = re.compile(r"f_[A-Za-z0-9_]{1,200}\Z")
 
@@ -29,6 +35,23 @@ _ENGINE_TYPES = {
     FieldType.TIME: "Int64",
     FieldType.UUID: "String",
 }
+
+
+# Which of the engine's names for a JSON value's type a field takes.
+_WHOLE = ("Int64", "UInt64")
+_JSON_TYPES = {
+    FieldType.STRING: ("String",),
+    FieldType.INTEGER: _WHOLE,
+    FieldType.NUMBER: (*_WHOLE, "Double"),
+    FieldType.DECIMAL: (*_WHOLE, "Double", "String"),
+    FieldType.BOOLEAN: ("Bool",),
+    FieldType.TIME: ("String",),
+    FieldType.UUID: ("String",),
+}
+_TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)$"
+
+# Sums of ten billion decimals of the digits that this leaves fit the engine's 38.
+DECIMAL_DIGITS_SPARE = 10
 
 
 def engine_type(field: Field) -> str:
@@ -43,13 +66,11 @@ def default_expression(field: Field) -> str:
     path = path_literal(field.name)
     match field.type:
         case FieldType.DECIMAL:
-            text = f"trim(BOTH '\"' FROM JSONExtractRaw(data, {path}))"
-            return f"toDecimal128OrNull({text}, {field.scale})"
+            return f"toDecimal128OrNull({_decimal_text(field, path)}, {field.scale})"
         case FieldType.TIME:
-            text = f"JSONExtract(data, {path}, 'Nullable(String)')"
-            return f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({text}, 6, 'UTC'))"
+            return _time_expression(f"upper(JSONExtract(data, {path}, 'Nullable(String)'))")
         case FieldType.UUID:
-            return f"lower(JSONExtract(data, {path}, 'Nullable(String)'))"
+            return f"toString(toUUIDOrNull(JSONExtract(data, {path}, 'Nullable(String)')))"
         case _:
             return f"JSONExtract(data, {path}, 'Nullable({_ENGINE_TYPES[field.type]})')"
 
@@ -60,25 +81,47 @@ def path_literal(name: str) -> str:
 
 
 def encode(field: Field, values: Sequence[Any]) -> bytes:
-    """Encode a column of values, None where an event lacks the field."""
+    """Encode a column of values, None where an event lacks the field.
+
+    Times are in microseconds since 1970 UTC, decimals in units of the last place.
+    """
     missing = [value is None for value in values]
     return native.nullable(missing, _ENCODERS[field.type](field, values))
 
 
+def _decimal_text(field: Field, path: str) -> str:
+    """Return SQL for the digits of a decimal, as they were sent.
+
+    The engine's JSON functions pass a number through a float, which keeps 15 digits. A longer one
+    is looked up in the text itself, and taken if it is the number that the JSON function saw.
+    """
+    raw = f"replaceRegexpAll(JSONExtractRaw(data, {path}), '[\"_ ]', '')"
+    name = literal(f'"{segments(field.name)[-1]}"\\s*:\\s*(-?[0-9][0-9.eE+-]*)')
+    written = f"extract(data, {name})"
+    is_it = f"toFloat64OrNull({written}) = toFloat64OrNull({raw})"
+    return f"if(length({raw}) > 15 AND ifNull({is_it}, 0), {written}, {raw})"
+
+
+def _time_expression(text: str) -> str:
+    """Return SQL for the microseconds of a time; a seventh digit rounds, as our decoder does."""
+    instant = f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({text}, 6, 'UTC'))"
+    return f"{instant} + (extract(ifNull({text}, ''), '[.][0-9]{{6}}([0-9])') >= '5')"
+
+
 def _encode_strings(_field: Field, values: Sequence[str | None]) -> bytes:
-    return native.strings([value.encode() if value else b"" for value in values])
+    return native.texts([value or "" for value in values])
 
 
-def _encode_decimals(field: Field, values: Sequence[Decimal | None]) -> bytes:
-    return native.decimals([value or Decimal(0) for value in values], field.scale or 0)
+def _encode_integers(_field: Field, values: Sequence[int | None]) -> bytes:
+    return native.int64s([value or 0 for value in values])
 
 
 _ENCODERS: dict[FieldType, Callable[[Field, Sequence[Any]], bytes]] = {
     FieldType.STRING: _encode_strings,
     FieldType.UUID: _encode_strings,
-    FieldType.INTEGER: lambda _field, values: native.int64s([value or 0 for value in values]),
-    FieldType.TIME: lambda _field, values: native.int64s([value or 0 for value in values]),
+    FieldType.INTEGER: _encode_integers,
+    FieldType.TIME: _encode_integers,
     FieldType.NUMBER: lambda _field, values: native.floats([value or 0.0 for value in values]),
     FieldType.BOOLEAN: lambda _field, values: native.uint8s([value or 0 for value in values]),
-    FieldType.DECIMAL: _encode_decimals,
+    FieldType.DECIMAL: lambda _field, values: native.int128s([value or 0 for value in values]),
 }

@@ -29,19 +29,21 @@ _SETTINGS = (
 class EventRows(NamedTuple):
     """Columns of events, all of the same length; times in microseconds since 1970 UTC.
 
-    ``fields`` maps a column to its declared field and values, None where the event lacks it.
+    ``fields`` maps a column to its declared field and values, None where the event lacks it: times
+    in microseconds since 1970 UTC, decimals in units of the last place. A declared column that is
+    not there is read from ``data`` by the engine.
     """
 
     team: Sequence[int]
-    type: Sequence[bytes]
+    type: Sequence[str]
     occurred_us: Sequence[int]
-    subject: Sequence[bytes]
-    source: Sequence[bytes]
+    subject: Sequence[str]
+    source: Sequence[str]
     id: Sequence[bytes]
     timed: Sequence[bool]
     received_us: Sequence[int]
     data: Sequence[bytes]
-    attributes: Sequence[bytes]
+    attributes: Sequence[str]
     fields: Mapping[str, tuple[Field, Sequence[Any]]]
 
 
@@ -54,16 +56,16 @@ def insert_rows(engine: Engine, rows: EventRows, position: int) -> None:
     count = len(rows.id)
     encoded = (
         native.uint32s(rows.team),
-        native.strings(rows.type),
+        native.texts(rows.type),
         native.int64s(rows.occurred_us),
-        native.strings(rows.subject),
-        native.strings(rows.source),
+        native.texts(rows.subject),
+        native.texts(rows.source),
         native.strings(rows.id),
         native.uint8s(rows.timed),
         native.int64s(rows.received_us),
-        native.uint64s([position] * count),
+        native.uint64s([position]) * count,
         native.strings(rows.data),
-        native.strings(rows.attributes),
+        native.texts(rows.attributes),
     )
     columns = [(name, kind, data) for (name, kind), data in zip(COLUMNS, encoded, strict=True)]
     columns += [_field_column(field, values) for field, values in rows.fields.values()]

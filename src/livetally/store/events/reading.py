@@ -1,17 +1,28 @@
 """Raw rows: the last position, the identities of a commit, the extent of what is stored.
 
-In the flow: called by ``ingest.recovery`` and ``query``.
+In the flow: called by ``ingest.recovery``, ``ingest.compare`` and ``query``.
 Guarantee: reads only; every answer is of the moment at which the engine runs the query.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.schema import TABLE
 
-__all__ = ["StoredIdentity", "extent", "last_position", "read_identities"]
+__all__ = [
+    "StoredIdentity",
+    "count_by_position",
+    "extent",
+    "last_position",
+    "read_identities",
+    "read_stored",
+]
+
+_POSITIONS_AT_ONCE = 10_000
+_IDENTITY = "team, type, source, id, subject, toUnixTimestamp64Micro(occurred_at), timed, data"
 
 
 class StoredIdentity(NamedTuple):
@@ -33,19 +44,62 @@ def last_position(engine: Engine) -> int:
     return int(rows[0][0])
 
 
+def count_by_position(engine: Engine, after: int) -> list[tuple[int, int]]:
+    """Return ``(position, events)`` of the commits after a position, oldest first. Blocks.
+
+    At most 10,000 of them: ask again after the last.
+    """
+    rows = engine.read(
+        f"SELECT position, count() FROM {TABLE} WHERE position > {{after:UInt64}}"
+        f" GROUP BY position ORDER BY position LIMIT {_POSITIONS_AT_ONCE}",
+        {"after": after},
+    )
+    return [(position, count) for position, count in rows]
+
+
 def read_identities(engine: Engine, first: int, last: int) -> list[StoredIdentity]:
     """Return the identities stored at positions ``first`` to ``last``, inclusive. Blocks."""
     rows = engine.read(
-        "SELECT team, type, source, id, subject, toUnixTimestamp64Micro(occurred_at), timed, data"
-        f" FROM {TABLE} WHERE position BETWEEN {{first:UInt64}} AND {{last:UInt64}}"
-        " ORDER BY position",
+        f"SELECT {_IDENTITY} FROM {TABLE}"
+        " WHERE position BETWEEN {first:UInt64} AND {last:UInt64} ORDER BY position",
         {"first": first, "last": last},
     )
     return [StoredIdentity(*row) for row in rows]
 
 
+def read_stored(
+    engine: Engine, team: int, wanted: Sequence[tuple[bytes, int]]
+) -> list[StoredIdentity]:
+    """Return the events of a team that have one of the ids and one of the positions. Blocks.
+
+    The positions lead to the few places of the table that can hold them.
+
+    Args:
+        engine: the store.
+        team: whose events.
+        wanted: ``(id, position)``; ids in UTF-8.
+    """
+    if not wanted:
+        return []
+    rows = engine.read(
+        f"SELECT {_IDENTITY} FROM {TABLE} WHERE team = {{team:UInt32}}"
+        " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
+        {
+            "team": team,
+            "positions": sorted({position for _, position in wanted}),
+            # The driver does not quote texts in a list; these need no escaping.
+            "ids": f"[{','.join(sorted({_quoted_hex(event_id) for event_id, _ in wanted}))}]",
+        },
+    )
+    return [StoredIdentity(*row) for row in rows]
+
+
+def _quoted_hex(event_id: bytes) -> str:
+    return f"'{event_id.hex().upper()}'"
+
+
 def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
-    """Return the times of a team's oldest and newest event of type ``kind``, None without any. Blocks.
+    """Return the times of a team's oldest and newest event of a type, None without any. Blocks.
 
     Microseconds since 1970 UTC.
     """
