@@ -63,7 +63,7 @@ def page(browser: Browser) -> Iterator[Page]:
         locale="en-US",
         timezone_id="America/New_York",
     )
-    context.clock.set_fixed_time(NOW_US / US_PER_S * 1000)
+    context.clock.set_fixed_time(NOW_US / US_PER_S)
     opened = context.new_page()
     faults: list[str] = []
     opened.on("console", lambda message: faults.extend(_fault_of(message)))
