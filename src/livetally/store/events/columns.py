@@ -62,15 +62,24 @@ def engine_type(field: Field) -> str:
 
 
 def default_expression(field: Field) -> str:
-    """Return the SQL that reads the field from the raw ``data`` of events stored before it."""
+    """Return the SQL that reads the field from the raw ``data`` of events stored before it.
+
+    A value that ingest would refuse is missing: of another JSON type, with more digits than the
+    field keeps. So what was stored before its field was declared is neither cast nor rounded.
+    """
     path = path_literal(field.name)
+    kinds = ", ".join(literal(kind) for kind in _JSON_TYPES[field.type])
+    return f"if(JSONType(data, {path}) IN ({kinds}), {_read_sql(field, path)}, NULL)"
+
+
+def _read_sql(field: Field, path: str) -> str:
     match field.type:
         case FieldType.DECIMAL:
-            return f"toDecimal128OrNull({_decimal_text(field, path)}, {field.scale})"
+            return _decimal_expression(field, path)
         case FieldType.TIME:
-            return _time_expression(f"upper(JSONExtract(data, {path}, 'Nullable(String)'))")
+            return _time_expression(f"upper(JSONExtractString(data, {path}))")
         case FieldType.UUID:
-            return f"toString(toUUIDOrNull(JSONExtract(data, {path}, 'Nullable(String)')))"
+            return f"toString(toUUIDOrNull(JSONExtractString(data, {path})))"
         case _:
             return f"JSONExtract(data, {path}, 'Nullable({_ENGINE_TYPES[field.type]})')"
 
@@ -89,23 +98,32 @@ def encode(field: Field, values: Sequence[Any]) -> bytes:
     return native.nullable(missing, _ENCODERS[field.type](field, values))
 
 
-def _decimal_text(field: Field, path: str) -> str:
-    """Return SQL for the digits of a decimal, as they were sent.
+def _decimal_expression(field: Field, path: str) -> str:
+    """Return SQL for a decimal, digit by digit.
 
-    The engine's JSON functions pass a number through a float, which keeps 15 digits. A longer one
-    is looked up in the text itself, and taken if it is the number that the JSON function saw.
+    The engine's JSON functions pass a fraction through a binary number, which keeps 15 digits. It
+    says which number is meant: the digits are those in the text, behind the same key, that are
+    nearest to the same binary number.
     """
-    raw = f"replaceRegexpAll(JSONExtractRaw(data, {path}), '[\"_ ]', '')"
-    name = literal(f'"{segments(field.name)[-1]}"\\s*:\\s*(-?[0-9][0-9.eE+-]*)')
-    written = f"extract(data, {name})"
-    is_it = f"toFloat64OrNull({written}) = toFloat64OrNull({raw})"
-    return f"if(length({raw}) > 15 AND ifNull({is_it}, 0), {written}, {raw})"
+    scale = field.scale or 0
+    whole = 38 - scale - DECIMAL_DIGITS_SPARE
+    key = segments(field.name)[-1]
+    pattern = literal(f'"{key}"\\s*:\\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)')
+    seen = f"toFloat64OrNull(JSONExtractRaw(data, {path}))"
+    found = f"arrayFirst(t -> toFloat64OrNull(t) = {seen}, extractAll(data, {pattern}))"
+    quoted = f"replaceRegexpAll(JSONExtractString(data, {path}), '[_ ]', '')"
+    text = f"if(JSONType(data, {path}) = 'String', {quoted}, {found})"
+    exact = f"toDecimal256OrNull(t, 36) = toDecimal256(toDecimal128OrNull(t, {scale}), 36)"
+    small = f"abs(toDecimal256OrNull(t, 36)) < toDecimal256('1e{whole}', 36)"
+    kept = f"if({exact} AND {small}, toDecimal128OrNull(t, {scale}), NULL)"
+    return f"arrayMap(t -> {kept}, [{text}])[1]"
 
 
 def _time_expression(text: str) -> str:
     """Return SQL for the microseconds of a time; a seventh digit rounds, as our decoder does."""
     instant = f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({text}, 6, 'UTC'))"
-    return f"{instant} + (extract(ifNull({text}, ''), '[.][0-9]{{6}}([0-9])') >= '5')"
+    rounded = f"{instant} + (extract({text}, '[.][0-9]{{6}}([0-9])') >= '5')"
+    return f"if(match({text}, {literal(_TIME)}), {rounded}, NULL)"
 
 
 def _encode_strings(_field: Field, values: Sequence[str | None]) -> bytes:

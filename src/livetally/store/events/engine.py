@@ -37,6 +37,8 @@ _READ_SETTINGS = {
     "max_execution_time": 30,
     "max_memory_usage": 2_000_000_000,
     "log_queries": 0,
+    # It would read isNotNull(x) from a part of the column, which no projection has.
+    "optimize_functions_to_subcolumns": 0,
 }
 
 
@@ -98,7 +100,7 @@ class Engine:
                 f"INSERT INTO {table} ({names}) SETTINGS {settings}", "Native"
             )
             with stream:
-                stream.append(block)
+                stream.append(block)  # type: ignore[no-untyped-call]
                 stream.finish()
         except RuntimeError as error:
             raise _engine_error(error) from None
