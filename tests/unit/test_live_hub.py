@@ -115,6 +115,24 @@ async def test_a_commit_while_a_question_is_asked_is_asked_for_again() -> None:
         assert touched == (5, 5)
 
 
+async def test_an_id_waits_for_what_was_committed_during_the_last_evaluation() -> None:
+    """Between two evaluations in a row the id stays at the first, though nothing is being told."""
+    async with room() as (hub, _):
+        tally = Tally()
+        stream, client = await open_client(hub, tally)
+        tally.put("a", 1, 1)
+        first = tally.gate = asyncio.Event()
+        hub.notice(notice(1))
+        await settle()
+        tally.gate = asyncio.Event()
+        tally.put("b", 1, 2)
+        hub.notice(notice(2))
+        first.set()
+        await settle()
+        stream.beat(0.0)
+        assert (client.picture(), client.last_id()) == ({"a": 1}, "e1.1")
+
+
 async def test_an_answer_includes_every_commit_acknowledged_before() -> None:
     """Whoever opens a stream after a commit never sees a picture from before it."""
     async with room() as (hub, _):

@@ -1,0 +1,308 @@
+"""How soon a commit is on every open page, and what an open page costs.
+
+In the flow: starts a server, a process that holds the streams, and senders; prints one line for
+each number of streams and of distinct questions.
+Guarantee: every figure is measured in this run; the last column compares with sse-starlette sending
+frames of the same size to as many clients at the same rate, and doing nothing else.
+
+    python benchmarks/bench_live_fanout.py [--quick] [--streams 100,1000] [--questions 1,100]
+
+``p50`` and ``p99`` are from before an event is sent to its value at the client, so they include the
+commit itself: the oldest event that a frame brings counts. Deliveries are frames at clients.
+``KiB`` is the server's memory for each stream, and the kernel's: half of what the kernel's caches
+grew by, as both ends of every connection are on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import contextlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_HERE = Path(__file__).parent
+_KEY = "root-key-of-the-benchmark-0123456789"
+_SHOPS = 100
+_BATCH = 10
+_EVENTS_PER_S = 1_000
+_DEFINITION = """
+application = "bench"
+[event.sale]
+data.shop = "string"
+[metric.sales]
+event = "sale"
+aggregate = "count"
+by = ["shop"]
+"""
+_SERVE = (
+    "import sys; from livetally.server import serve; from livetally.settings import load_settings;"
+    "sys.exit(serve(load_settings({'port': int(sys.argv[1]), 'data': sys.argv[2],"
+    f" 'definitions': (sys.argv[3],), 'root_key': '{_KEY}', 'log_level': 'error'}})))"
+)
+
+
+class Figures(NamedTuple):
+    """What one run measured."""
+
+    p50_ms: float
+    p99_ms: float
+    deliveries_s: float
+    stream_kib: float
+    kernel_kib: float
+    cpu: float
+
+    @property
+    def cpu_us(self) -> float:
+        """Return the processor's time for each delivery, microseconds."""
+        return self.cpu * 1e6 / max(self.deliveries_s, 1)
+
+
+class Sender(threading.Thread):
+    """Sends events at a steady rate and notes when each position's events were sent."""
+
+    def __init__(self, url: str) -> None:
+        """Send to ``url``."""
+        super().__init__(daemon=True)
+        self._url = url
+        self._stopping = threading.Event()
+        self.sent: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Send until stopped; late batches are sent at once, so that the rate holds."""
+        step_s = _BATCH / _EVENTS_PER_S
+        started = time.monotonic()
+        number = 0
+        while not self._stopping.is_set():
+            number += 1
+            events = [
+                {"type": "sale", "data": {"shop": f"s{(number * _BATCH + i) % _SHOPS}"}}
+                for i in range(_BATCH)
+            ]
+            now = time.monotonic_ns()
+            reply = post(f"{self._url}/v1/events", json.dumps(events).encode())
+            self.sent.setdefault(int(json.loads(reply)["position"]), now)
+            self._stopping.wait(max(0.0, started + number * step_s - time.monotonic()))
+
+    def stop(self) -> None:
+        """Stop, and wait for the last reply."""
+        self._stopping.set()
+        self.join()
+
+
+class Publisher(Sender):
+    """Makes the rival send one frame to everybody, as often as Livetally did."""
+
+    def __init__(self, url: str, rate: float) -> None:
+        """Send ``rate`` times a second."""
+        super().__init__(url)
+        self._rate = rate
+
+    def run(self) -> None:
+        """Publish until stopped."""
+        while not self._stopping.is_set():
+            now = time.monotonic_ns()
+            self.sent[int(post(f"{self._url}/publish", b""))] = now
+            spent_s = (time.monotonic_ns() - now) / 1e9
+            self._stopping.wait(max(0.0, 1 / self._rate - spent_s))
+
+
+def post(url: str, body: bytes) -> bytes:
+    """Send one request; return the body of the answer."""
+    headers = {"Content-Type": "application/json", "X-API-Key": _KEY}
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - this machine
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+        return bytes(reply.read())
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(arguments: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends."""
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONHASHSEED": "0"}
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError("the server does not start")
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def used_kib(pid: int) -> int:
+    """Return the memory of a process."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+def kernel_kib() -> int:
+    """Return the kernel's caches, sockets among them."""
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    return int(text.split("\nSlab:")[1].split()[0])
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor's time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def reading(url: str, streams: int, paths: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Hold streams open until the block ends."""
+    arguments = [sys.executable, str(_HERE / "live_reader.py"), url, _KEY, str(streams), *paths]
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        said(process)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def said(process: subprocess.Popen[str]) -> Any:
+    """Return what the reader says next."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("the reader has ended")
+    return json.loads(line)
+
+
+def latencies_ms(notes: list[list[int]], sent: dict[int, int]) -> list[float]:
+    """Return for each piece read how old the oldest event in it was."""
+    positions = sorted(sent)
+    found = []
+    for _, arrived, before, after in notes:
+        place = bisect.bisect_right(positions, before)
+        if before >= 0 and place < len(positions) and positions[place] <= after:
+            found.append((arrived - sent[positions[place]]) / 1e6)
+    return sorted(found)
+
+
+def run(
+    pid: int, url: str, streams: int, paths: list[str], sender: Sender, seconds: float
+) -> Figures:
+    """Open the streams, send, and measure."""
+    before = used_kib(pid), kernel_kib()
+    with reading(url, streams, paths) as reader:
+        after = used_kib(pid), kernel_kib()
+        sender.start()
+        assert reader.stdin is not None
+        for _ in range(2):  # the first is to warm up
+            cpu = cpu_s(pid)
+            reader.stdin.write(f"measure {seconds}\n")
+            reader.stdin.flush()
+            told = said(reader)
+            cpu = cpu_s(pid) - cpu
+        sender.stop()
+    found = latencies_ms(told["notes"], sender.sent) or [float("nan")]
+    return Figures(
+        p50_ms=found[len(found) // 2],
+        p99_ms=found[int(len(found) * 0.99)],
+        deliveries_s=told["frames"] / told["seconds"],
+        stream_kib=(after[0] - before[0]) / streams,
+        kernel_kib=(after[1] - before[1]) / 2 / streams,
+        cpu=cpu / told["seconds"],
+    )
+
+
+def ours(streams: int, questions: int, seconds: float) -> Figures:
+    """Measure Livetally on a fresh store."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    ask = "/v1/metrics/sales?interval=minute"
+    paths = [ask] if questions == 1 else [f"{ask}&where=shop:s{n}" for n in range(questions)]
+    with tempfile.TemporaryDirectory() as folder:
+        definition = Path(folder, "bench.toml")
+        definition.write_text(_DEFINITION, encoding="utf-8")
+        arguments = [sys.executable, "-c", _SERVE, str(port), f"{folder}/data", str(definition)]
+        with serving(arguments, port) as process:
+            warm = Sender(url)
+            warm.start()
+            with reading(url, 20, paths) as reader:
+                assert reader.stdin is not None
+                reader.stdin.write("measure 1\n")
+                reader.stdin.flush()
+                said(reader)
+            warm.stop()
+            return run(process.pid, url, streams, paths, Sender(url), seconds)
+
+
+def rival(streams: int, rate: float, seconds: float) -> Figures | None:
+    """Measure sse-starlette at the same rate of frames for each client; None without it."""
+    try:
+        import sse_starlette  # noqa: F401
+    except ImportError:
+        return None
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with serving([sys.executable, str(_HERE / "live_rival.py"), str(port)], port) as process:
+        with reading(url, 20, ["/stream"]):
+            pass
+        return run(process.pid, url, streams, ["/stream"], Publisher(url, rate), seconds)
+
+
+def main() -> None:
+    """Measure each combination and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two small runs")
+    parser.add_argument("--streams", default="")
+    parser.add_argument("--questions", default="")
+    parser.add_argument("--seconds", type=float, default=0.0, help="length of each measurement")
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sizes = options.streams or ("100,1000" if options.quick else "100,1000,5000,10000")
+    counts = options.questions or ("1,10" if options.quick else "1,10,100")
+    seconds = options.seconds or (3.0 if options.quick else 10.0)
+    print("streams questions |  p50 ms  p99 ms  deliveries/s   CPU  us each    KiB +kernel | rival")
+    for streams in (int(text) for text in sizes.split(",")):
+        for questions in (int(text) for text in counts.split(",")):
+            mine = ours(streams, questions, seconds)
+            theirs = rival(streams, max(1.0, mine.deliveries_s / streams), seconds)
+            print(line(streams, questions, mine, theirs), flush=True)
+
+
+def line(streams: int, questions: int, mine: Figures, theirs: Figures | None) -> str:
+    """Return one line of the table."""
+    text = (
+        f"{streams:7d} {questions:9d} | {mine.p50_ms:7.1f} {mine.p99_ms:7.1f} "
+        f"{mine.deliveries_s:13,.0f} {mine.cpu:5.2f} {mine.cpu_us:8.1f} "
+        f"{mine.stream_kib:6.1f} {mine.kernel_kib:+7.1f} | "
+    )
+    if theirs is None:
+        return text + "sse-starlette is not installed"
+    return text + (
+        f"p99 {theirs.p99_ms:.1f} ms, {theirs.deliveries_s:,.0f}/s, {theirs.cpu_us:.1f} us,"
+        f" {theirs.stream_kib:.1f} KiB; ours: {theirs.cpu_us / mine.cpu_us:.1f}x less CPU for each,"
+        f" {theirs.stream_kib / max(mine.stream_kib, 0.1):.1f}x less memory"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,307 @@
+"""Live streams under everything that breaks connections, and what every client must have at rest.
+
+In the flow: starts a proxy that cuts connections, senders and clients around a real server; ``check``
+runs them and looks at the result.
+Guarantee: everything that is chosen by chance comes from one seed, which is in every failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from livetally.testing import Server
+
+__all__ = ["DEFINITION", "check"]
+
+DEFINITION = """
+application = "shop"
+[event.sale]
+data.value = { type = "decimal", scale = 2, required = true }
+data.shop = "string"
+[event.refund]
+data.shop = "string"
+[metric.sales]
+event = "sale"
+aggregate = "count"
+by = ["shop"]
+[metric.refunds]
+event = "refund"
+aggregate = "count"
+by = ["shop"]
+[metric.revenue]
+event = "sale"
+aggregate = "sum"
+value = "value"
+by = ["shop"]
+[metric.refund_rate]
+ratio = ["refunds", "sales"]
+"""
+
+_LATE_MINUTES = 150
+_HOUR_S = 3600
+# Every so often a connection is let live; the others are cut after so many bytes.
+_SPARED = 0.2
+_CUT_BYTES_MAX = 4_000
+
+Picture = dict[tuple[tuple[str, Any], ...], Any]
+
+
+@dataclass
+class Client:
+    """Follows questions as any client of server-sent events does, and comes back when cut off."""
+
+    questions: list[str]
+    pictures: list[Picture] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    last_id: str = ""
+    opened: int = 0
+    resets: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start with empty pictures."""
+        self.pictures = [{} for _ in self.questions]
+        self.positions = [0 for _ in self.questions]
+
+    @property
+    def path(self) -> str:
+        """Return the address: the question's own, or that of many."""
+        if len(self.questions) == 1:
+            return f"/v1/{self.questions[0]}"
+        return "/v1/live?" + "&".join(f"q={quote(one, safe='')}" for one in self.questions)
+
+    async def follow(self, port: int, key: str, chance: random.Random) -> None:
+        """Read until cancelled, over as many connections as it takes."""
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._read(port, key)
+            await asyncio.sleep(chance.random() / 10)  # sleeps: as clients do before they retry
+
+    async def _read(self, port: int, key: str) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+        try:
+            resume = f"Last-Event-ID: {self.last_id}\r\n" if self.last_id else ""
+            writer.write(
+                f"GET {self.path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+                f"X-API-Key: {key}\r\n{resume}\r\n".encode()
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" 200 " in head.split(b"\r\n")[0]:
+                self.opened += 1
+                while True:
+                    self._take((await reader.readuntil(b"\n\n")).decode())
+        finally:
+            writer.close()
+
+    def _take(self, block: str) -> None:
+        """Take one whole event; the id counts from then on, as the standard says."""
+        fields = dict(line.split(": ", 1) for line in block.strip().split("\n") if ": " in line)
+        self.last_id = fields.get("id", self.last_id)
+        event = fields.get("event")
+        if event == "reset":
+            self.resets += 1
+        if event in ("snapshot", "update"):
+            data = json.loads(fields["data"], parse_float=Decimal)
+            self._apply(event, data.get("q", 0), data)
+
+    def _apply(self, event: str, place: int, data: Mapping[str, Any]) -> None:
+        if data["position"] < self.positions[place]:
+            self.faults.append(f"{self.questions[place]} went back to {data['position']}")
+        self.positions[place] = data["position"]
+        rows = picture(data["rows"])
+        if event == "snapshot":
+            self.pictures[place] = rows
+        if "sales?" in self.questions[place] and "limit" not in self.questions[place]:
+            old = self.pictures[place]
+            self.faults += [f"{k} fell to {v}" for k, v in rows.items() if old.get(k, 0) > v]
+        self.pictures[place].update(rows)
+
+
+class Proxy:
+    """Passes bytes on, and cuts most connections after some of them."""
+
+    def __init__(self, target: int, chance: random.Random) -> None:
+        """Pass on to the port ``target``."""
+        self.cuts = 0
+        self.calm = False
+        self._target = target
+        self._chance = chance
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        left = 10**9 if self._chance.random() < _SPARED else self._chance.randrange(_CUT_BYTES_MAX)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        try:
+            back.write(await reader.readuntil(b"\r\n\r\n"))
+            while data := await there.read(65536):
+                writer.write(data if self.calm else data[:left])
+                left -= len(data)
+                if left <= 0 and not self.calm:
+                    self.cuts += 1
+                    break
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            # What was written before a cut still arrives, as on a real network.
+            writer.close()
+            back.transport.abort()
+
+
+class Sender:
+    """Sends events, late ones among them, and sends a batch again until it is acknowledged."""
+
+    def __init__(self, server: Server, name: str, chance: random.Random) -> None:
+        """Send to ``server`` as the source ``name``."""
+        self.position = 0
+        self._server = server
+        self._name = name
+        self._chance = chance
+        self._made = 0
+
+    async def send(self, stopping: asyncio.Event) -> None:
+        """Send until stopped, and then until the last batch is acknowledged."""
+        while not stopping.is_set():
+            body = json.dumps([self._event() for _ in range(self._chance.randrange(1, 6))]).encode()
+            while not await self._is_stored(body):  # noqa: ASYNC110 - nobody tells when it is back
+                await asyncio.sleep(0.05)  # sleeps: before it asks a server that is down again
+            await asyncio.sleep(self._chance.random() / 10)  # sleeps: the rate of the sender
+
+    async def _is_stored(self, body: bytes) -> bool:
+        try:
+            reply = await asyncio.to_thread(ask, self._server, "/v1/events", body)
+        except (OSError, urllib.error.HTTPError):
+            return False
+        self.position = max(self.position, reply["position"])
+        return True
+
+    def _event(self) -> dict[str, Any]:
+        self._made += 1
+        chance = self._chance
+        late = timedelta(minutes=chance.choice([0, 0, 0, chance.randrange(_LATE_MINUTES)]))
+        return {
+            "id": f"{self._name}-{self._made}",
+            "source": self._name,
+            "type": "refund" if chance.random() < 0.2 else "sale",
+            "time": (datetime.now(UTC) - late).isoformat(),  # noqa: TID251 - the server's own now
+            "data": {"shop": chance.choice("abcdefg"), "value": f"{chance.randrange(10_000)}.25"},
+        }
+
+
+def ask(server: Server, path: str, body: bytes | None = None) -> Any:
+    """Ask the server itself, not through the proxy."""
+    headers = {"X-API-Key": server.key, "Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + path, body, headers)  # noqa: S310 - this machine
+    with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310
+        return json.loads(reply.read(), parse_float=Decimal)
+
+
+def picture(rows: list[dict[str, Any]]) -> Picture:
+    """Return values by what tells the rows apart."""
+    return {
+        tuple(sorted((k, v) for k, v in row.items() if k != "value")): row["value"] for row in rows
+    }
+
+
+def questions() -> list[str]:
+    """Return one question of each kind: filled, grouped, in a zone, cut, a total and a ratio."""
+    start = datetime.fromtimestamp(time.time() // _HOUR_S * _HOUR_S - 2 * _HOUR_S, UTC)  # noqa: TID251
+    return [
+        f"metrics/sales?interval=minute&fill=zero&from={start:%Y-%m-%dT%H:%M:%SZ}",
+        "metrics/sales?interval=hour&by=shop",
+        "metrics/sales?interval=minute&fill=zero&by=shop",
+        "metrics/sales?interval=day&tz=Asia/Kathmandu",
+        "metrics/sales?by=shop&order=-value&limit=3",
+        "metrics/revenue?by=shop",
+        "metrics/refund_rate?interval=hour",
+    ]
+
+
+async def check(server: Server, seed: int, *, seconds: float, restarts: str, rest_s: float) -> str:
+    """Run everything; return one line that says how much happened.
+
+    Args:
+        server: a started server with ``DEFINITION``.
+        seed: of everything that is chosen by chance.
+        seconds: how long to send, not counting restarts.
+        restarts: one letter each: ``t`` by SIGTERM, ``k`` by SIGKILL.
+        rest_s: how long after the last event the pictures may take to be right.
+
+    Raises:
+        AssertionError: a picture is wrong, went back, or was reset without cause; names the seed.
+    """
+    chance = random.Random(seed)
+    asked = questions()
+    clients = [Client([one]) for one in asked for _ in range(2)]
+    clients += [Client(chance.sample(asked, len(asked))) for _ in range(3)]
+    proxy = Proxy(int(server.url.rsplit(":", 1)[1]), chance)
+    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    senders = [Sender(server, f"sender{n}", random.Random(seed + n)) for n in range(3)]
+    stopping = asyncio.Event()
+    part_s = seconds / (len(restarts) + 1)
+    loop = asyncio.get_running_loop()
+    following = [loop.create_task(one.follow(port, server.key, chance)) for one in clients]
+    sending = [loop.create_task(one.send(stopping)) for one in senders]
+    try:
+        for how in restarts:
+            await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
+            await asyncio.to_thread(server.stop if how == "t" else server.kill)
+            await asyncio.to_thread(server.start)
+        await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
+        stopping.set()
+        await asyncio.gather(*sending)
+        proxy.calm = True
+        await _come_to_rest(server, clients, seed, rest_s)
+    finally:
+        for task in (*following, *sending):
+            task.cancel()
+        await asyncio.gather(*following, *sending, return_exceptions=True)
+        listener.close()
+    faults = [fault for client in clients for fault in client.faults]
+    assert not faults, f"seed {seed}: {faults[:5]}"
+    resets = sum(client.resets for client in clients)
+    assert not resets, f"seed {seed}: {resets} resets without cause"
+    opened = sum(client.opened for client in clients)
+    position = max(sender.position for sender in senders)
+    return f"seed {seed}: {position} commits, {opened} connections, {proxy.cuts} cut"
+
+
+async def _come_to_rest(server: Server, clients: list[Client], seed: int, rest_s: float) -> None:
+    """Wait until every picture equals a fresh answer."""
+    deadline = time.monotonic() + rest_s
+    while True:
+        fresh = {one: picture((await _answer(server, one))["rows"]) for one in questions()}
+        wrong = list(_differences(clients, fresh))
+        if not wrong:
+            return
+        assert time.monotonic() < deadline, f"seed {seed}: {len(wrong)} differ, as {wrong[:3]}"
+        await asyncio.sleep(0.1)  # sleeps: between two looks
+
+
+async def _answer(server: Server, question: str) -> Any:
+    return await asyncio.to_thread(ask, server, f"/v1/{question}")
+
+
+def _differences(clients: list[Client], fresh: Mapping[str, Picture]) -> Iterator[str]:
+    for number, client in enumerate(clients):
+        for question, shown in zip(client.questions, client.pictures, strict=True):
+            if question in fresh and shown != fresh[question]:
+                differ = set(shown.items()) ^ set(fresh[question].items())
+                yield f"client {number} {question} after {client.last_id}: {sorted(differ)[:2]}"
