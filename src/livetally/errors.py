@@ -22,6 +22,7 @@ default message.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 __all__ = [
@@ -144,10 +145,16 @@ class ForbiddenByState(ClientError):
 class QuotaExceeded(ClientError):
     """The key has used up its quota."""
 
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        """Say which quota is used up and after how many seconds to try again."""
+    def __init__(
+        self, message: str, retry_after_s: int, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Say which quota is used up and after how many seconds to try again.
+
+        ``headers`` are those of the answer that tell a program the same.
+        """
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.headers = dict(headers or {})
 
 
 class ServerError(LivetallyError):

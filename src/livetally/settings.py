@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Most events in one commit."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
+    queries_per_hour: int = 100
+    """Charged queries of each key in any hour, for teams without a setting of their own."""
     session_days: int = 30
     """How long the console stays signed in."""
     cookie_secure: bool = False

@@ -20,6 +20,7 @@ from livetally.api.answers import encode_value
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
 from livetally.api.metrics import parameters_of
+from livetally.api.quota import charge
 from livetally.api.raw_events import described_event
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label
@@ -68,6 +69,7 @@ async def list_entities(request: Request) -> Response:
     services.writer.require_position(query.min_position)
     position = services.writer.position
     declared = services.definitions.declared(who.team)
+    left = await charge(services, who)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)
     entities = [described_entity(state) for state in page.states]
     return _json(
@@ -76,7 +78,8 @@ async def list_entities(request: Request) -> Response:
             "position": position,
             "entities": entities,
             "next": page.next or None,
-        }
+        },
+        left,
     )
 
 
@@ -84,12 +87,13 @@ async def get_entity(request: Request) -> Response:
     """Return one entity."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.READ)
+    left = await charge(services, who)
     position = services.writer.position
     name, key = request.path_params["entity"], request.path_params["key"]
     state = await _state(services, who, name, key)
     if state is None:
         raise UnknownName("key", name, key)
-    return _json({"position": position, **described_entity(state)})
+    return _json({"position": position, **described_entity(state)}, left)
 
 
 async def entity_history(request: Request) -> Response:
@@ -104,10 +108,11 @@ async def entity_history(request: Request) -> Response:
     mine = f"{entity.key}:{_quoted(request.path_params['key'])}"
     parameters["where"] = [*parameters.get("where", []), mine]
     query = parse_raw({**parameters, "type": list(entity.events)})
+    left = await charge(services, who)
     position = services.writer.position
     page = await services.runner.call(ask_raw, query, declared, who.team)
     events = [described_event(event) for event in page.events]
-    return _json({"position": position, "events": events, "next": page.next or None})
+    return _json({"position": position, "events": events, "next": page.next or None}, left)
 
 
 async def act(request: Request) -> Response:
@@ -188,6 +193,6 @@ def _quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-def _json(body: dict[str, Any]) -> Response:
-    headers = {"Cache-Control": "private, no-cache"}
+def _json(body: dict[str, Any], left: dict[str, str] | None = None) -> Response:
+    headers = {"Cache-Control": "private, no-cache", **(left or {})}
     return Response(encode_value(body), headers=headers, media_type="application/json")

@@ -19,6 +19,7 @@ from livetally.api.accept import chosen_type
 from livetally.api.answers import ARROW, CSV, JSON, encode_value, written
 from livetally.api.auth import identify
 from livetally.api.live import Asked, send_stream
+from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.definitions import Metric, Ratio
 from livetally.query import Answer, MetricQuery, parse_query
@@ -70,8 +71,15 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
         query.require_live()
         await send_stream(scope, receive, send, services, who, [Asked(query)])
         return
+    known = headers.get("if-none-match", "")
+    free = bool(known) or services.runner.kept(query, declared, who.team) is not None
+    left = {} if free else await charge(services, who)
     answer = await services.runner.answer(query, declared, who.team)
-    response = await _answered(answer, form, headers.get("if-none-match", ""))
+    response = await _answered(answer, form, known)
+    if known and response.status_code == HTTPStatus.OK:
+        # Asked whether the answer has changed: only a changed one is charged.
+        left = await charge(services, who)
+    response.headers.update(left)
     await response(scope, receive, send)
 
 

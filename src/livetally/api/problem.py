@@ -85,6 +85,7 @@ def problem_response(error: Exception, **members: Any) -> Response:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, (errors.Overloaded, errors.QuotaExceeded)):
         headers["Retry-After"] = str(error.retry_after_s)
+        headers |= getattr(error, "headers", {})
     elif body["status"] == _UNAVAILABLE:
         headers["Retry-After"] = str(_RETRY_AFTER_S)
     elif isinstance(error, errors.Unauthenticated):

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from livetally.api.answers import encode_value
 from livetally.api.auth import identify
 from livetally.api.metrics import parameters_of
+from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label
 from livetally.query.raw import ask_raw, parse_raw
@@ -32,6 +33,7 @@ async def list_events(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     query = parse_raw(parameters_of(request.query_params))
     services.writer.require_position(query.min_position)
+    left = await charge(services, who)
     position = services.writer.position
     declared = services.definitions.declared(who.team)
     page = await services.runner.call(ask_raw, query, declared, who.team)
@@ -40,7 +42,7 @@ async def list_events(request: Request) -> Response:
         "events": [described_event(event) for event in page.events],
         "next": page.next or None,
     }
-    headers = {"Cache-Control": "private, no-cache"}
+    headers = {"Cache-Control": "private, no-cache", **left}
     return Response(encode_value(body), headers=headers, media_type="application/json")
 
 

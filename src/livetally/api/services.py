@@ -6,6 +6,7 @@ Guarantee: a route reaches the store, the writer or the catalog through nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,4 +64,5 @@ class Services:
     runner: Runner
     hub: Hub
     version: str
+    queries_per_hour: Callable[[int], int]
     sessions: Sessions = field(default_factory=Sessions)

@@ -47,7 +47,7 @@ class Runner:
         limits: QueryLimits | None = None,
     ) -> None:
         """Ask ``engine`` from ``threads`` threads; ``position`` tells the last durable commit."""
-        self._engine = engine
+        self.engine = engine
         self._extents = extents
         self._clock = clock
         self._position = position
@@ -79,11 +79,16 @@ class Runner:
             return await loop.run_in_executor(
                 self._live_threads, self.answer_now, query, declared, team, window
             )
-        kept = self.cache.get(_key(query, declared, team), self._clock.now_us())
+        kept = self.kept(query, declared, team)
         if kept is not None:
             QUERY_ANSWERS.labels("cache").inc()
-            return kept._replace(query=query)
+            return kept
         return await self._threaded(self.answer_now, query, declared, team)
+
+    def kept(self, query: MetricQuery, declared: Declared, team: int) -> Answer | None:
+        """Return the answer if it is known already and no commit has touched it since."""
+        kept = self.cache.get(_key(query, declared, team), self._clock.now_us())
+        return None if kept is None else kept._replace(query=query)
 
     async def call(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
         """Run ``function(engine, *arguments)`` on one of the threads for questions.
@@ -93,7 +98,7 @@ class Runner:
             Overloaded: too many questions wait.
         """
         try:
-            return await self._threaded(function, self._engine, *arguments)
+            return await self._threaded(function, self.engine, *arguments)
         except EngineError as error:
             if is_too_large(error.code):
                 raise QueryTooLarge(NARROW) from None

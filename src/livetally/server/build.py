@@ -21,6 +21,7 @@ from livetally.event import EventLimits
 from livetally.ingest import Intake, IntakeLimits, Notice, Writer, WriterLimits, deliver_to
 from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
+from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
 from livetally.settings import Settings
@@ -82,6 +83,8 @@ def built(
         writer.listen(on_commit)
         writer.start()
         stack.callback(writer.close)
+        allowances = Allowances(catalog, settings.queries_per_hour)
+        stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
         intake = Intake(
@@ -97,6 +100,7 @@ def built(
             runner=runner,
             hub=hub,
             version=version("livetally"),
+            queries_per_hour=allowances.queries_per_hour,
             sessions=Sessions(settings.session_days * _DAY_S, settings.cookie_secure),
         )
         yield build_app(services, routes()), services
