@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from livetally.definitions import Application, read_toml
-from livetally.event import Incoming
+from livetally.event import EventLimits, Incoming, check_limits
 from livetally.ingest import Schema
 from livetally.ingest.batch import prepare
 from livetally.ingest.rows import joined_rows, touched_slots
@@ -79,7 +79,10 @@ class EventStore:
     def commit(self, team: int, events: Sequence[Told]) -> int:
         """Store the events as one commit; every one must be storable."""
         items = [incoming(event) for event in events]
-        batch, rejected = prepare(team, items, list(range(len(items))), self.schema, 0)
+        limits = EventLimits(future_days_max=100_000)
+        within = check_limits(items, list(range(len(items))), limits, self.clock.now_us())
+        batch, rejected = prepare(team, within, self.schema, self.clock.now_us())
+        assert not within.rejected, within.rejected
         assert not rejected, rejected
         self.position += 1
         insert_rows(self.engine, joined_rows([batch], [None]), self.position)

@@ -49,7 +49,7 @@ def _clock(zone: str, us: int) -> datetime:
 @functools.cache
 def _midnight(zone: str, day: date) -> int:
     """Return the first instant at which the zone's clock shows this date's midnight, or later."""
-    shown = datetime(day.year, day.month, day.day)
+    shown = datetime.combine(day, datetime.min.time())
     low = (shown.replace(tzinfo=UTC) - EPOCH) // US - 40 * 3_600_000_000
     step = 600_000_000
     while _clock(zone, low + step) < shown:

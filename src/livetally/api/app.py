@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from livetally.api import definitions, entities, health, keys, metrics, raw_events, session
+from livetally.api import definitions, entities, health, keys, metrics, raw_events, session, verify
 from livetally.api.answers import encode_value
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
@@ -75,6 +75,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/metrics", metrics.list_metrics),
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
         plain("/v1/live", get_live, "GET"),
+        Route("/v1/verify", verify.post_verify, methods=["POST"]),
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),

@@ -63,6 +63,8 @@ _QUESTION = (
     "fill",
     "order",
     "limit",
+    "top",
+    "compare",
     "min_position",
 )
 _PAGE = ("where", "limit", "cursor", "min_position")
@@ -95,6 +97,15 @@ _OPERATIONS: tuple[_Operation, ...] = (
         None,
         "Answer",
         (304, 400, 404, 422, 429, 503),
+    ),
+    (
+        "post",
+        "/v1/verify",
+        "Recompute metrics from raw events and compare",
+        ("metric", "from", "to"),
+        None,
+        "lines",
+        (400, 404, 503),
     ),
     (
         "get",
@@ -235,6 +246,8 @@ def _responses(
     responses: dict[str, Any] = {str(done): {"description": _REASONS[done]}}
     if answer == "stream":
         responses["200"]["content"] = {_EVENT_STREAM: {"schema": {"type": "string"}}}
+    elif answer == "lines":
+        responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
     elif answer is not None:
         responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
     if answer == "Answer":

@@ -10,14 +10,17 @@ from livetally.query.plan import Window
 from livetally.query.projections import declared_fields, projections
 from livetally.query.run import Runner
 from livetally.query.spec import MetricQuery, parse_query
+from livetally.query.verify import Difference, Progress, verify
 
 __all__ = [
     "ROWS_MAX",
     "Answer",
     "AnswerRow",
     "Declared",
+    "Difference",
     "Extents",
     "MetricQuery",
+    "Progress",
     "QueryLimits",
     "Runner",
     "Window",
@@ -25,4 +28,5 @@ __all__ = [
     "empty_value",
     "parse_query",
     "projections",
+    "verify",
 ]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 __all__ = ["NARROW", "QueryLimits", "is_too_large"]
 
 NARROW = (
-    "The answer is larger, or takes longer, than one query may: ask for a longer interval, a shorter"
-    " range or fewer dimensions, or filter with where."
+    "The answer is larger, or takes longer, than one query may: ask for a longer interval, a"
+    " shorter range or fewer dimensions, or filter with where."
 )
 
 # The engine's numbers for: too many rows, too slow, timed out, out of memory for one query.

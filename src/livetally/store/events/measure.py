@@ -149,7 +149,7 @@ def _function(measure: Measure) -> tuple[str, str, str]:
 
 
 def _added(term: MeasureTerm, aggregate: Aggregate) -> str:
-    """Return a term's value; integers are added in 128 bits, which no number of events overflows."""
+    """Return a term's value; integers are added in 128 bits, which nothing overflows."""
     value = _value(term)
     field = term.value.field if term.value else None
     widened = aggregate in _ADDING and field is not None and field.type is FieldType.INTEGER

@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS {TABLE}
     timed        UInt8                       COMMENT '1 if the sender gave the time',
     received_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it arrived',
     position     UInt64                      CODEC(DoubleDelta, ZSTD(1)) COMMENT 'its commit',
-    data         String                      CODEC(ZSTD(3)) COMMENT 'what the sender said, verbatim',
+    data         String                      CODEC(ZSTD(3)) COMMENT 'what was sent, verbatim',
     attributes   String                      CODEC(ZSTD(1)) COMMENT 'CloudEvents extensions, JSON',
     INDEX by_position position TYPE minmax GRANULARITY 1,
     INDEX by_slot slot TYPE minmax GRANULARITY 1

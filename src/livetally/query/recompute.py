@@ -1,0 +1,226 @@
+"""A metric worked out from what the senders said, event by event, in plain Python.
+
+In the flow: used by ``verify``; receives raw events, hands values by bucket and group.
+Guarantee: shares no code with the way a question is answered: no engine arithmetic, no typed
+column, no projection, no cache. So an agreement of both means something.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import msgspec
+
+from livetally.calendar import find_zone, label
+from livetally.definitions import (
+    Aggregate,
+    Field,
+    FieldType,
+    Filter,
+    Metric,
+    Op,
+    Term,
+    data_path,
+    read_literal,
+    segments,
+)
+from livetally.store.events.recount import SentEvent
+
+__all__ = ["Recomputed", "Recount"]
+
+_UTC = find_zone("UTC")
+_INT64 = 2**63
+# The same as ingest: of a decimal's 38 digits ten are left for sums.
+_DECIMAL_DIGITS = 28
+_EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
+_AVERAGE_DIGITS = 6
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_time = msgspec.json.Decoder(datetime).decode
+
+Place = tuple[int, tuple[Any, ...]]
+"""Bucket start and group."""
+
+
+class Recomputed(NamedTuple):
+    """A bucket's value and the newest position in it."""
+
+    value: Any
+    version: int
+
+
+class Recount:
+    """Collects the events of one metric, then says each bucket's value."""
+
+    def __init__(self, metric: Metric, bucket: Callable[[int], int]) -> None:
+        """Count for ``metric``; ``bucket`` returns the start of the bucket of an instant."""
+        self._metric = metric
+        self._bucket = bucket
+        self._met: dict[Place, list[tuple[Any, Any, int]]] = {}
+        self._versions: dict[Place, int] = {}
+        self._terms = {
+            kind: [term for term in metric.terms if term.event == kind]
+            for kind in {term.event for term in metric.terms}
+        }
+
+    def add(self, kind: str, event: SentEvent) -> None:
+        """Count one event of type ``kind`` in every term that it meets."""
+        data = _decode(event.data)
+        for term in self._terms[kind]:
+            if not all(_meets(one, term, kind, event, data) for one in term.where):
+                continue
+            keys = tuple(
+                _shown(name, term, _member(name, term, kind, event, data))
+                for name in self._metric.by
+            )
+            place = (self._bucket(event.at_us), keys)
+            value: Any = 1
+            if term.value is not None or self._metric.aggregate is Aggregate.UNIQUE:
+                value = _member(term.value or "subject", term, kind, event, data)
+            order = (event.at_us, event.position, event.id.encode())
+            self._met.setdefault(place, []).append((order, value, term.sign))
+            self._versions[place] = max(self._versions.get(place, 0), event.position)
+
+    def values(self) -> dict[Place, Recomputed]:
+        """Return the value of every bucket and group that an event fell into."""
+        return {
+            place: Recomputed(self._value(met), self._versions[place])
+            for place, met in self._met.items()
+        }
+
+    def _value(self, met: list[tuple[Any, Any, int]]) -> Any:
+        known = [one for one in met if one[1] is not None]
+        aggregate = self._metric.aggregate
+        match aggregate:
+            case Aggregate.COUNT | Aggregate.SUM:
+                return _total([value * sign for _, value, sign in known])
+            case Aggregate.UNIQUE:
+                return len({value for _, value, _ in known})
+        if not known:
+            return None
+        match aggregate:
+            case Aggregate.AVG:
+                return self._average([value for _, value, _ in known])
+            case Aggregate.LATEST:
+                return self._shown(max(known, key=lambda one: one[0])[1])
+            case Aggregate.FIRST:
+                return self._shown(min(known, key=lambda one: one[0])[1])
+        ranked = sorted(value for _, value, _ in known)
+        return ranked[_rank(aggregate, len(ranked))]
+
+    def _shown(self, value: Any) -> Any:
+        term = self._metric.terms[0]
+        return _shown(term.value or "", term, value)
+
+    def _average(self, values: list[Any]) -> Any:
+        mean = Fraction(_total(values)) / len(values)
+        fields = [term.fields.get(term.value or "") for term in self._metric.terms]
+        scales = [field.scale for field in fields if field and field.scale is not None]
+        if not scales:
+            return float(mean)
+        digits = max(scales) + _AVERAGE_DIGITS
+        return _EXACT.scaleb(Decimal(round(mean * 10**digits)), -digits)
+
+
+def _shown(name: str, term: Term, value: Any) -> Any:
+    """Write a time as the answers of UTC do; all else is shown as it is."""
+    field = term.fields.get(name)
+    is_time = value is not None and field is not None and field.type is FieldType.TIME
+    return label(value, _UTC) if is_time else value
+
+
+def _rank(aggregate: Aggregate, count: int) -> int:
+    """Return the place of a minimum, maximum or nearest-rank quantile among ``count`` values."""
+    if aggregate is Aggregate.MIN:
+        return 0
+    if aggregate is Aggregate.MAX:
+        return count - 1
+    return math.ceil(Fraction(int(aggregate.value[1:]), 100) * count) - 1
+
+
+def _total(values: list[Any]) -> Any:
+    if any(isinstance(value, float) for value in values):
+        return math.fsum(values)
+    total = sum((Fraction(value) for value in values), Fraction())
+    if total.denominator == 1:
+        return total.numerator
+    return _EXACT.divide(Decimal(total.numerator), Decimal(total.denominator))
+
+
+def _member(name: str, term: Term, kind: str, event: SentEvent, data: Any) -> Any:
+    """Return a member as its declared type reads it, None where the event lacks it."""
+    path = data_path(name)
+    if path is None:
+        return kind if name == "type" else getattr(event, name) or None
+    found = data
+    for key in segments(path):
+        found = found.get(key) if isinstance(found, dict) else None
+    field = term.fields.get(name)
+    return None if found is None or field is None else _typed(field, found)
+
+
+def _typed(field: Field, value: Any) -> Any:
+    match field.type:
+        case FieldType.STRING:
+            return value if isinstance(value, str) else None
+        case FieldType.BOOLEAN:
+            return value if isinstance(value, bool) else None
+        case FieldType.INTEGER:
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            return value if whole and -_INT64 <= value < _INT64 else None
+        case FieldType.NUMBER:
+            numeric = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+            return float(value) if numeric else None
+        case FieldType.DECIMAL:
+            return _decimal(field, value)
+    if not isinstance(value, str):
+        return None
+    try:
+        if field.type is FieldType.UUID:
+            return str(uuid.UUID(value))
+        return round(_decode_time(msgspec.json.encode(value)).timestamp() * 1e6)
+    except (ValueError, msgspec.DecodeError):
+        return None
+
+
+def _decimal(field: Field, value: Any) -> Decimal | None:
+    scale = field.scale or 0
+    try:
+        number = Decimal(value) if not isinstance(value, bool) else Decimal("nan")
+    except (InvalidOperation, TypeError, ValueError):
+        return None
+    if not number.is_finite() or number.adjusted() >= _DECIMAL_DIGITS - scale:
+        return None
+    cut = _EXACT.scaleb(number, scale)
+    return number if cut == cut.to_integral_value() else None
+
+
+def _meets(one: Filter, term: Term, kind: str, event: SentEvent, data: Any) -> bool:
+    value = _member(one.field, term, kind, event, data)
+    return (value is not None and _holds(one, value, term.fields.get(one.field))) != one.negated
+
+
+def _holds(one: Filter, value: Any, field: Field | None) -> bool:
+    if one.op is Op.EXISTS:
+        return True
+    if one.op is Op.PREFIX:
+        return str(value).startswith(one.values[0])
+    wanted: list[Any] = [read_literal(field, text) if field else text for text in one.values]
+    match one.op:
+        case Op.IN:
+            return value in wanted
+        case Op.RANGE:
+            return bool(wanted[0] <= value <= wanted[1])
+        case Op.GT:
+            return bool(value > wanted[0])
+        case Op.GE:
+            return bool(value >= wanted[0])
+        case Op.LT:
+            return bool(value < wanted[0])
+        case _:
+            return bool(value <= wanted[0])

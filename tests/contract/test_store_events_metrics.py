@@ -1,0 +1,230 @@
+"""What the store keeps for metrics: at once over all history, while it is made, and verifiable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from livetally.query import Difference, Progress, verify
+from livetally.store.events import Engine
+from tests.event_store import EventStore, event_store
+from tests.query_model import Told
+
+DAY_US = 86_400_000_000
+T0 = 1_767_225_600_000_000  # 2026-01-01T00:00Z
+
+BARE = """
+application = "shop"
+[event.visit]
+"""
+FULL = """
+application = "shop"
+[event.visit]
+[event.sale]
+data.price = { type = "decimal", scale = 12 }
+data.pieces = "integer"
+data.weight = "number"
+data.paid = "boolean"
+data.due = "time"
+data.order = "uuid"
+data.place.city = "string"
+[metric.sales]
+event = "sale"
+aggregate = "count"
+where = ["pieces:*"]
+by = ["place.city"]
+[metric.revenue]
+event = "sale"
+aggregate = "sum"
+value = "price"
+by = ["place.city", "subject"]
+[metric.mean_price]
+event = "sale"
+aggregate = "avg"
+value = "price"
+[metric.last_due]
+event = "sale"
+aggregate = "latest"
+value = "due"
+by = ["paid"]
+[metric.orders]
+event = "sale"
+aggregate = "unique"
+value = "order"
+[metric.heavy]
+event = "sale"
+aggregate = "max"
+value = "weight"
+[metric.share]
+ratio = ["sales", "revenue"]
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStore]:
+    """Open one store; each test has its own team."""
+    with event_store(tmp_path_factory.mktemp("events"), FULL) as opened:
+        yield opened
+
+
+def sale(number: int, day: int = 0, **data: object) -> Told:
+    """Return a sale at noon of a day of January 2026."""
+    return Told("sale", T0 + day * DAY_US + DAY_US // 2, f"s{number}", None, None, data)
+
+
+SALES = [
+    sale(1, price=Decimal("12345678.123456789012"), pieces=3, place={"city": "Oslo"}),
+    sale(2, price="0.000000000001", pieces=2**63 - 1, weight=1.5, paid=True),
+    sale(3, 1, price=Decimal("1e2"), paid=False, due="2026-03-29T02:30:00.25+02:00"),
+    sale(4, 1, order="0B0F6C1E-0C6F-4C5E-9F0E-4A5A7C0C8E11", place={"city": ""}),
+    sale(5, 2, order="0b0f6c1e-0c6f-4c5e-9f0e-4a5a7c0c8e11", due="1969-12-31T23:59:59Z", paid=True),
+    sale(6, 2),
+]
+# Of undeclared types anything is stored; these are of no declared type and so count as missing.
+UNFIT = [
+    sale(11, price=Decimal("0.1234567890123"), pieces="5", weight="1", paid=1, due=5, order="x"),
+    sale(12, price=True, pieces=5.0, paid="true", due="2026-01-01", place="Oslo"),
+    sale(13, price=Decimal("1e30"), pieces=2**63, place={"city": 5}),
+    sale(14, price=[1], pieces=None, weight=False, order={"a": 1}, place=[]),
+]
+METRICS = ["sales", "revenue", "mean_price", "last_due", "orders", "heavy", "share"]
+
+
+def everything(store: EventStore, team: int) -> list[object]:
+    """Return all metrics' answers, by day and by their dimensions."""
+    found: list[object] = []
+    for name in METRICS:
+        by = ",".join(store.declared.metric(name).by)
+        rows = store.ask(team, name, interval="day", by=by).rows
+        found += [(name, row.bucket_us, row.keys, row.value) for row in rows]
+    return found
+
+
+def test_a_definition_answers_over_history_as_if_it_had_been_there(store: EventStore) -> None:
+    """Columns and projections that came after the events change nothing in any answer.
+
+    Before, while and after they are made for old parts; values of another type count as missing.
+    """
+    before, after = next(store.teams), next(store.teams)
+    store.commit(after, SALES)
+    expected = everything(store, after)
+    assert len(expected) > len(METRICS)
+    store.define(BARE)
+    for projection in _projections(store.engine):
+        store.engine.execute(f"ALTER TABLE livetally.events DROP PROJECTION {projection}")
+    for column in _field_columns(store.engine):
+        store.engine.execute(f"ALTER TABLE livetally.events DROP COLUMN `{column}`")
+    store.commit(before, SALES)
+    store.define(FULL)
+    assert everything(store, before) == expected
+    assert everything(store, after) == expected
+    store.merge()
+    assert everything(store, before) == expected
+
+
+def test_a_value_of_another_type_in_history_is_missing(store: EventStore) -> None:
+    """What ingest would refuse today was stored undeclared: it is neither cast nor rounded."""
+    team = next(store.teams)
+    store.define(BARE)
+    for projection in _projections(store.engine):
+        store.engine.execute(f"ALTER TABLE livetally.events DROP PROJECTION {projection}")
+    for column in _field_columns(store.engine):
+        store.engine.execute(f"ALTER TABLE livetally.events DROP COLUMN `{column}`")
+    store.commit(team, UNFIT)
+    store.define(FULL)
+    assert store.ask(team, "sales").rows == []
+    assert [row.value for row in store.ask(team, "revenue").rows] == [0]
+    for name in ("mean_price", "heavy"):
+        assert [row.value for row in store.ask(team, name).rows] == [None]
+    assert [row.value for row in store.ask(team, "orders").rows] == [0]
+    assert not _differences(store, team)
+
+
+def test_verify_finds_nothing_where_nothing_is_wrong(store: EventStore) -> None:
+    """Every declared metric is recomputed from what was sent, and is the same."""
+    team = next(store.teams)
+    store.commit(team, SALES[:3])
+    store.commit(team, SALES[3:])
+    items = list(verify(store.runner, store.declared, team))
+    assert not [item for item in items if isinstance(item, Difference)]
+    ends = {item.metric: item for item in items if isinstance(item, Progress)}
+    assert ends.keys() == set(METRICS) - {"share"}
+    assert all(end.done == end.total == len(SALES) for end in ends.values())
+
+
+def test_verify_finds_a_planted_difference(store: EventStore) -> None:
+    """A typed column that says something else than the event did is found, in its bucket."""
+    team = next(store.teams)
+    store.commit(team, SALES)
+    (column,) = [name for name in _field_columns(store.engine) if "price" in name]
+    store.engine.execute(
+        f"ALTER TABLE livetally.events UPDATE `{column}` = 7"
+        f" WHERE team = {team} AND id = 's3' SETTINGS mutations_sync = 1"
+    )
+    found = _differences(store, team)
+    assert {(one.metric, one.bucket_us) for one in found} == {
+        ("revenue", T0 + DAY_US),
+        ("mean_price", T0 + DAY_US),
+    }
+    assert {(one.kept, one.recomputed) for one in found} == {(Decimal(7), 100), (Decimal(7), 100)}
+    narrowed = verify(store.runner, store.declared, team, ["revenue"], (T0 + 2 * DAY_US, None))
+    assert not [one for one in narrowed if isinstance(one, Difference)]
+
+
+def test_a_declared_metric_is_answered_from_its_projection(store: EventStore) -> None:
+    """The engine reads the projection for the metric's own dimensions and for fewer of them."""
+    team = next(store.teams)
+    store.commit(team, SALES)
+    store.merge()
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("revenue", {"interval": "day", "tz": "Asia/Kathmandu", "by": "place.city,subject"}),
+        ("revenue", {"interval": "month", "by": "subject"}),
+        ("revenue", {"where": ["subject:ada", "!place.city:Oslo"]}),
+        ("revenue", {"interval": "minute", "from_": "2026-01-01", "to": "2026-01-02"}),
+        ("sales", {"interval": "week", "to": "2026-01-09T10:11:12.131415Z"}),
+        ("mean_price", {}),
+        ("orders", {"interval": "year", "tz": "Australia/Lord_Howe"}),
+        ("last_due", {"interval": "day", "fill": "zero", "by": "paid"}),
+    ]
+    for name, parameters in asked:
+        plans = _plans(store, team, name, parameters)
+        used = parameters.get("interval") != "minute"
+        assert all(("ReadFromMergeTree (p_" in plan) == used for plan in plans), (name, plans)
+
+
+def _plans(store: EventStore, team: int, name: str, parameters: dict[str, Any]) -> list[str]:
+    """Return the engine's plan of each statement of a question."""
+    plans: list[str] = []
+    read = Engine.read
+
+    def watched(
+        self: Engine, sql: str, parameters: object = None, settings: object = None
+    ) -> object:
+        if "FROM livetally.events" in sql and "m0" in sql:
+            rows = read(self, f"EXPLAIN {sql}", parameters, settings)  # type: ignore[arg-type]
+            plans.append("\n".join(row[0] for row in rows))
+        return read(self, sql, parameters, settings)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "read", watched)
+        store.ask(team, name, **parameters)
+    assert plans
+    return plans
+
+
+def _differences(store: EventStore, team: int) -> list[Difference]:
+    items = verify(store.runner, store.declared, team)
+    return [item for item in items if isinstance(item, Difference)]
+
+
+def _projections(engine: Engine) -> list[str]:
+    sql = "SELECT name FROM system.projections WHERE table = 'events'"
+    return [row[0] for row in engine.read(sql)]
+
+
+def _field_columns(engine: Engine) -> list[str]:
+    sql = "SELECT name FROM system.columns WHERE table = 'events' AND startsWith(name, 'f_')"
+    return [row[0] for row in engine.read(sql)]
