@@ -11,7 +11,11 @@ from contextlib import closing
 from random import Random
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from livetally.store.catalog import open_catalog
+from livetally.store.catalog.database import open_database
+from livetally.store.catalog.tables import quota_hits
 from livetally.tenancy import Admission, MovingWindow
 
 if TYPE_CHECKING:
@@ -67,6 +71,16 @@ def test_refused_hits_do_not_count(catalog: Catalog, clock: ManualClock) -> None
         assert not catalog.charge_quota("key", FIVE).allowed
     clock.advance(s=1)
     assert catalog.charge_quota("key", FIVE) == Admission(True, 4, 10, 0)
+
+
+def test_hits_that_have_left_are_not_kept(catalog: Catalog, url: str, clock: ManualClock) -> None:
+    """What is stored for a key is bounded by its limit, however long it has been used."""
+    for _ in range(40):
+        catalog.charge_quota("key", FIVE)
+        clock.advance(s=3)
+    with closing(open_database(url)) as database, database.reading() as connection:
+        stored = connection.execute(select(func.count()).select_from(quota_hits)).scalar_one()
+    assert 1 <= stored <= FIVE.limit
 
 
 def test_asking_costs_nothing(catalog: Catalog) -> None:
