@@ -91,14 +91,15 @@ def _lines(chunk: bytes) -> list[bytes]:
 
 def _decode_array(body: bytes) -> Decoded:
     try:
-        events = _many.decode(body)
-        if _fit_to_send(events):
+        try:
+            events = _many.decode(body)
+        except msgspec.ValidationError:
+            events = []  # some item is of the wrong shape
+        if events and _fit_to_send(events):
             return Decoded(events, list(range(len(events))), [])
-    except msgspec.ValidationError:
-        pass  # found again below, item by item
+        return _each([bytes(item) for item in _raw_items.decode(body)], 0)
     except NOT_JSON as error:
         raise UnreadableBody(f"The body is not JSON: {why_unreadable(error)}.") from None
-    return _each([bytes(item) for item in _raw_items.decode(body)], 0)
 
 
 def _fit_to_send(events: Sequence[Incoming]) -> bool:

@@ -27,7 +27,7 @@ _DIGITS_MAX = 28
 _LIMIT = 10**_DIGITS_MAX
 _EXACT = Context(prec=60, Emin=-999_999, Emax=999_999, traps=[Inexact, InvalidOperation])
 _OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
-_NEWEST_US = 10_382_515_200_000_000  # 2299-01-01T00:00:00Z
+_NEWEST_US = 10_382_256_000_000_000  # 2299-01-01T00:00:00Z
 
 
 def finisher(field: Field) -> Callable[[list[Any], _Wrong], list[Any]] | None:

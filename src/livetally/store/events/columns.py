@@ -109,8 +109,10 @@ def _decimal_expression(field: Field, path: str) -> str:
     whole = 38 - scale - DECIMAL_DIGITS_SPARE
     key = segments(field.name)[-1]
     pattern = literal(f'"{key}"\\s*:\\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)')
-    seen = f"toFloat64OrNull(JSONExtractRaw(data, {path}))"
-    found = f"arrayFirst(t -> toFloat64OrNull(t) = {seen}, extractAll(data, {pattern}))"
+    raw = f"JSONExtractRaw(data, {path})"
+    # The last resort is for a key that is written with escapes.
+    written = f"arrayPushBack(extractAll(data, {pattern}), {raw})"
+    found = f"arrayFirst(t -> toFloat64OrNull(t) = toFloat64OrNull({raw}), {written})"
     quoted = f"replaceRegexpAll(JSONExtractString(data, {path}), '[_ ]', '')"
     text = f"if(JSONType(data, {path}) = 'String', {quoted}, {found})"
     exact = f"toDecimal256OrNull(t, 36) = toDecimal256(toDecimal128OrNull(t, {scale}), 36)"

@@ -1,0 +1,116 @@
+"""The index of identities: exact, at any age, through restarts.
+
+In the flow: uses ``store.identities`` on a temporary directory.
+Guarantee: the same questions are asked of unwritten, written and reopened identities.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livetally.errors import StoreFailed
+from livetally.store.identities import IdentityIndex, Stored
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[IdentityIndex]:
+    """Open an index in a new directory."""
+    opened = IdentityIndex(tmp_path / "ids")
+    yield opened
+    opened.close()
+
+
+def keys(*numbers: int) -> list[bytes]:
+    """Return keys for numbers."""
+    return [b"team%08d" % number for number in numbers]
+
+
+def test_a_new_index_knows_nothing(index: IdentityIndex) -> None:
+    """No key is known, and nothing is complete."""
+    assert index.look_up(keys(1, 2)) == {}
+    assert index.look_up([]) == {}
+    assert index.complete_to == 0
+
+
+@pytest.mark.parametrize("flushed", [False, True], ids=["unwritten", "written"])
+def test_what_was_recorded_is_found(index: IdentityIndex, flushed: bool) -> None:  # noqa: FBT001
+    """With its sum and position, whether it has reached the files or not, and nothing else."""
+    index.record(keys(1, 2), [0, 2**32 - 1], 7)
+    index.record(keys(3), [5], 2**39)
+    if flushed:
+        index.flush()
+        assert index.complete_to == 2**39
+    assert index.look_up(keys(4, 3, 2, 1, 0)) == {
+        keys(1)[0]: Stored(0, 7),
+        keys(2)[0]: Stored(2**32 - 1, 7),
+        keys(3)[0]: Stored(5, 2**39),
+    }
+
+
+def test_a_reopened_index_is_the_same(tmp_path: Path) -> None:
+    """Closing writes everything out."""
+    first = IdentityIndex(tmp_path / "ids")
+    for position in range(1, 101):
+        first.record(keys(position), [position], position)
+    first.close()
+    second = IdentityIndex(tmp_path / "ids")
+    assert second.complete_to == 100
+    assert second.look_up(keys(100, 101)) == {keys(100)[0]: Stored(100, 100)}
+    second.close()
+
+
+def test_many_keys_in_any_order(index: IdentityIndex) -> None:
+    """Of random keys exactly the recorded ones are known, over many commits."""
+    rng = random.Random(4711)
+    known: dict[bytes, Stored] = {}
+    for position in range(1, 30):
+        fresh = [rng.randbytes(rng.randrange(7, 90)) for _ in range(2000)]
+        sums = [rng.randrange(2**32) for _ in fresh]
+        index.record(fresh, sums, position)
+        known |= {key: Stored(total, position) for key, total in zip(fresh, sums, strict=True)}
+    asked = rng.sample(sorted(known), 3000) + [rng.randbytes(20) for _ in range(3000)]
+    rng.shuffle(asked)
+    expected = {key: known[key] for key in asked if key in known}
+    assert index.look_up(asked) == expected
+    index.flush()
+    assert index.look_up(asked) == expected
+
+
+def test_forgetting_begins_anew(index: IdentityIndex) -> None:
+    """Nothing is known afterwards, and recording goes on."""
+    index.record(keys(1), [1], 9)
+    index.forget_all()
+    assert index.complete_to == 0
+    assert index.look_up(keys(1)) == {}
+    index.record(keys(2), [1], 1)
+    index.flush()
+    assert index.complete_to == 1
+
+
+def test_a_failed_write_is_told_to_the_writer(
+    index: IdentityIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the files could not be written, nothing is answered as if all were well."""
+
+    def full(_position: int, _contents: dict[bytes, int]) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(index, "_write", full)
+    index.record(keys(1), [1], 1)
+    with pytest.raises(StoreFailed, match="No space left"):
+        index.flush()
+    with pytest.raises(StoreFailed, match="No space left"):
+        index.look_up(keys(1))
+    with pytest.raises(StoreFailed, match="No space left"):
+        index.record(keys(2), [1], 2)
+
+
+def test_a_directory_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    """A file in its place is an error that says which part can't be opened."""
+    (tmp_path / "ids").write_text("not a directory")
+    with pytest.raises(StoreFailed, match="index of event ids"):
+        IdentityIndex(tmp_path / "ids")

@@ -1,0 +1,265 @@
+"""The one writer: who is answered what, and when.
+
+In the flow: drives ``ingest.Writer`` over a store and an index that are only dictionaries.
+Guarantee: the store's answers are under the test's control, so each order of events can be had.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import pytest
+
+from livetally.errors import NotDurable, Overloaded, StoreFailed
+from livetally.event import EventLimits, check_limits, decode_lines
+from livetally.ingest import Batch, Notice, Schema, Writer, WriterLimits
+from livetally.ingest.batch import prepare
+from livetally.ingest.writer import Outcome, Receipt
+from livetally.store.events import Engine
+from livetally.store.identities import IdentityIndex, Stored
+from livetally.testing import ManualClock
+
+WAIT_S = 20
+
+
+class FakeStore:
+    """Counts inserts; each waits for ``gate`` and fails while ``error`` is set."""
+
+    def __init__(self) -> None:
+        """Begin empty, willing and at once."""
+        self.rows: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.error: Exception | None = None
+
+    def insert(self, _table: str, _columns: Sequence[str], block: bytes, _settings: str) -> None:
+        """Take a block; its second number is that of its rows (all tests stay below 128)."""
+        self.entered.release()
+        assert self.gate.wait(WAIT_S)
+        if self.error:
+            raise self.error
+        self.rows.append(block[1])
+
+    def read(self, _sql: str, _parameters: object = None) -> list[list[int]]:
+        """Say that nothing is stored yet."""
+        return [[0]]
+
+
+class FakeIndex:
+    """Remembers in a dictionary."""
+
+    complete_to = 0
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.known: dict[bytes, Stored] = {}
+
+    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
+        """Return what is known."""
+        return {key: self.known[key] for key in keys if key in self.known}
+
+    def record(self, keys: Sequence[bytes], sums: Sequence[int], position: int) -> None:
+        """Remember."""
+        for key, total in zip(keys, sums, strict=True):
+            self.known[key] = Stored(total, position)
+
+    def flush(self) -> None:
+        """Have nothing to write."""
+
+
+class House:
+    """A writer with everything around it."""
+
+    def __init__(self, limits: WriterLimits | None = None) -> None:
+        """Build it; the writer is not started."""
+        self.store = FakeStore()
+        self.index = FakeIndex()
+        self.outcomes: dict[Any, Outcome] = {}
+        self.groups: list[list[Any]] = []
+        self.answered = threading.Condition()
+        self.notices: list[Notice] = []
+        self.writer = Writer(
+            cast("Engine", self.store),
+            cast("IdentityIndex", self.index),
+            ManualClock(),
+            limits or WriterLimits(),
+            self.deliver,
+        )
+        self.writer.listen(self.notices.append)
+
+    def deliver(self, outcomes: list[tuple[Any, Outcome]]) -> None:
+        """Note who was answered together."""
+        with self.answered:
+            self.groups.append([token for token, _ in outcomes])
+            self.outcomes.update(outcomes)
+            self.answered.notify_all()
+
+    def outcome(self, token: Any) -> Outcome:
+        """Wait for the answer to ``token``."""
+        with self.answered:
+            assert self.answered.wait_for(lambda: token in self.outcomes, WAIT_S)
+            return self.outcomes[token]
+
+    def receipt(self, token: Any) -> Receipt:
+        """Wait for the answer to ``token``, which must be good."""
+        outcome = self.outcome(token)
+        assert isinstance(outcome, Receipt)
+        return outcome
+
+    def busy(self) -> None:
+        """Send one event and return when the store is at it and will stay there."""
+        self.store.gate.clear()
+        self.writer.start()
+        self.writer.submit(batch("busy"), 10, "busy")
+        assert self.store.entered.acquire(timeout=WAIT_S)
+
+
+def batch(*ids: str, value: int = 1) -> Batch:
+    """Return a batch of events with these ids."""
+    lines = [f'{{"type":"a","id":"{i}","data":{{"v":{value}}}}}' for i in ids]
+    decoded = decode_lines("\n".join(lines).encode())
+    within = check_limits(decoded.events, decoded.indexes, EventLimits(), 0)
+    return prepare(1, within, Schema(), 0)[0]
+
+
+def test_what_arrives_during_a_commit_is_the_next_one() -> None:
+    """Alone, an event is committed at once; those that come meanwhile share one commit."""
+    house = House()
+    house.busy()
+    for number in range(10):
+        house.writer.submit(batch(f"e{number}"), 10, number)
+    assert house.outcomes == {}
+    house.store.gate.set()
+    assert [house.receipt(number) for number in range(10)] == [Receipt(2, 1, 0, ())] * 10
+    house.writer.close()
+    assert house.store.rows == [1, 10]
+    assert house.groups == [["busy"], list(range(10))]
+    assert [(notice.position, notice.events) for notice in house.notices] == [(1, 1), (2, 10)]
+
+
+def test_a_commit_is_bounded_and_a_large_batch_is_not_cut() -> None:
+    """Batches are taken while they fit; one that is larger than a commit is one by itself."""
+    house = House(WriterLimits(commit_events_max=4))
+    house.busy()
+    sizes = [2, 2, 1, 9, 3]
+    for token, size in enumerate(sizes):
+        ids = [f"{token}-{number}" for number in range(size)]
+        house.writer.submit(batch(*ids), 10, token)
+    house.store.gate.set()
+    house.writer.close()
+    assert house.store.rows == [1, 4, 1, 9, 3]
+    assert [house.receipt(token).position for token in range(5)] == [2, 2, 3, 4, 5]
+
+
+def test_one_identity_is_stored_once() -> None:
+    """In a batch, in the same commit, in a later one: duplicates and differing ones are told."""
+    house = House()
+    house.busy()
+    house.writer.submit(batch("a", "b", "a"), 10, "first")
+    house.writer.submit(batch("b", "c"), 10, "second")
+    house.writer.submit(batch("a", "d", value=2), 10, "third")
+    house.store.gate.set()
+    assert house.receipt("first") == Receipt(2, 2, 1, ())
+    assert house.receipt("second") == Receipt(2, 1, 1, ())
+    third = house.receipt("third")
+    assert (third.stored, third.duplicates) == (1, 0)
+    assert [(one.place, one.position) for one in third.differing] == [(0, 0)]
+    house.writer.submit(batch("a", "b", "c", "d", value=2), 10, "later")
+    later = house.receipt("later")
+    assert (later.position, later.stored, later.duplicates) == (2, 0, 1)
+    assert [(one.place, one.position) for one in later.differing] == [(0, 2), (1, 2), (2, 2)]
+    house.writer.close()
+    assert house.store.rows == [1, 4]
+
+
+def test_nothing_is_acknowledged_after_a_failed_insert() -> None:
+    """It is unknown what is on disk: those who wait are told so, and nothing more is taken."""
+    house = House()
+    failed: list[BaseException] = []
+    house.writer.on_failure = failed.append
+    house.busy()
+    house.writer.submit(batch("next"), 10, "next")
+    house.store.error = StoreFailed("fsync failed")
+    house.store.gate.set()
+    assert isinstance(house.outcome("busy"), NotDurable)
+    assert isinstance(house.outcome("next"), NotDurable)
+    house.writer.close()
+    assert failed == [house.store.error]
+    assert house.writer.position == 0
+    assert house.notices == []
+    assert house.index.known == {}
+    with pytest.raises(NotDurable):
+        house.writer.submit(batch("more"), 10, "more")
+
+
+def test_an_identity_is_remembered_only_after_it_is_stored() -> None:
+    """While the insert runs, the index does not know the event."""
+    house = House()
+    house.busy()
+    assert house.index.known == {}
+    house.store.gate.set()
+    house.receipt("busy")
+    house.writer.close()
+    assert len(house.index.known) == 1
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [WriterLimits(waiting_events_max=3), WriterLimits(waiting_bytes_max=300)],
+    ids=["events", "bytes"],
+)
+def test_the_queue_is_bounded(limits: WriterLimits) -> None:
+    """What does not fit is refused as overload, nothing of it taken; an admitted one is taken."""
+    house = House(limits)
+    house.busy()
+    house.writer.submit(batch("a", "b"), 200, "fits")
+    with pytest.raises(Overloaded) as caught:
+        house.writer.submit(batch("c", "d"), 200, "too much")
+    assert caught.value.retry_after_s > 0
+    house.writer.submit(batch("e", "f"), 200, "admitted", admitted=True)
+    assert house.writer.waiting_events == 4
+    house.store.gate.set()
+    house.receipt("admitted")
+    house.writer.submit(batch("c", "d"), 200, "again")
+    assert house.receipt("again").stored == 2
+    house.writer.close()
+    assert "too much" not in house.outcomes
+
+
+def test_a_batch_of_any_size_is_taken_by_an_idle_writer() -> None:
+    """The bound is on what waits behind others, not on one request."""
+    house = House(WriterLimits(waiting_events_max=1, waiting_bytes_max=1))
+    house.writer.start()
+    house.writer.submit(batch("a", "b", "c"), 1000, "large")
+    assert house.receipt("large").stored == 3
+    house.writer.close()
+
+
+def test_closing_commits_what_waits() -> None:
+    """Everything taken before is answered as stored; nothing is taken after."""
+    house = House()
+    house.busy()
+    house.writer.submit(batch("a"), 10, "waits")
+    closing = threading.Thread(target=house.writer.close)
+    closing.start()
+    house.store.gate.set()
+    closing.join(WAIT_S)
+    assert house.receipt("waits").stored == 1
+    with pytest.raises(NotDurable):
+        house.writer.submit(batch("b"), 10, "late")
+
+
+def test_a_commit_of_nothing_new_keeps_the_position() -> None:
+    """A retry of everything is answered at the position where it is, without a commit."""
+    house = House()
+    house.writer.start()
+    house.writer.submit(batch("a"), 10, 1)
+    house.receipt(1)
+    house.writer.submit(batch("a", "a"), 10, 2)
+    assert house.receipt(2) == Receipt(1, 0, 2, ())
+    house.writer.close()
+    assert house.store.rows == [1]
+    assert len(house.notices) == 1
