@@ -39,8 +39,8 @@ class LendingProtocol(HttpToolsProtocol):
     def take_over(self, headers: Iterable[tuple[bytes, bytes]], tap: Tap) -> TakenConnection | None:
         """Answer 200 with ``headers`` and hand the connection over; None when it is lost already.
 
-        The body ends where the connection does, so there is nothing to pack it in. ``tap`` is told
-        of what happens to the connection. The endpoint has nothing more to send, and returns.
+        ``tap`` is told of what happens to the connection. The endpoint has nothing more to send,
+        and returns.
         """
         transport = self.transport
         self.cycle.disconnected = True  # the endpoint's end is not the answer's end
@@ -52,9 +52,13 @@ class LendingProtocol(HttpToolsProtocol):
         lines = [b"HTTP/1.1 200 OK\r\n"]
         for name, value in (*self.server_state.default_headers, *headers):
             lines.append(b"%s: %s\r\n" % (name, value))
+        # Some clients read a body of unknown length in blocks, and a chunk as it comes.
+        chunked = self.scope["http_version"] != "1.0"
+        if chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"connection: close\r\n\r\n")
         transport.write(b"".join(lines))
-        taken = TakenConnection(transport, tap)
+        taken = TakenConnection(transport, tap, chunked=chunked)
         transport.set_protocol(taken)
         # They refer to each other; a parser is not even seen by the garbage collector.
         self.parser = self.scope = self.cycle = None  # type: ignore[assignment]
@@ -64,18 +68,28 @@ class LendingProtocol(HttpToolsProtocol):
 class TakenConnection(asyncio.Protocol):
     """A connection that only writes. Used on the event loop's thread only."""
 
-    __slots__ = ("_tap", "_transport", "paused")
+    __slots__ = ("_chunked", "_tap", "_transport", "paused")
 
-    def __init__(self, transport: asyncio.Transport, tap: Tap) -> None:
-        """Write to ``transport`` and tell ``tap`` what happens to it."""
+    # What was written last, to any client, and the chunk that it made: a change goes to thousands.
+    _last: tuple[bytes, bytes] = (b"", b"")
+
+    def __init__(self, transport: asyncio.Transport, tap: Tap, *, chunked: bool) -> None:
+        """Write to ``transport``, in chunks if so, and tell ``tap`` what happens to it."""
         self._transport = transport
         self._tap = tap
+        self._chunked = chunked
         self.paused = False
         transport.set_write_buffer_limits(high=_UNSENT_BYTES_MAX)
         _tune(transport.get_extra_info("socket"))
 
     def write(self, data: bytes) -> None:
         """Send, or keep until it can be sent."""
+        if self._chunked:
+            last, chunk = TakenConnection._last
+            if data is not last:
+                chunk = b"%x\r\n%s\r\n" % (len(data), data)
+                TakenConnection._last = (data, chunk)
+            data = chunk
         self._transport.write(data)
 
     def unsent_bytes(self) -> int:
@@ -84,6 +98,8 @@ class TakenConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection after what was written."""
+        if self._chunked and not self._transport.is_closing():
+            self._transport.write(b"0\r\n\r\n")
         self._transport.close()
 
     def abort(self) -> None:

@@ -1,0 +1,151 @@
+"""Clients that nobody here wrote follow a question, lose the server, come back and miss nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from livetally.testing import Server
+from tests.e2e.live_clients import Browser, Curl, Node, Python
+from tests.waiting import until
+
+_PATH = "/v1/metrics/sales?by=shop"
+_DEFINITION = """
+application = "shop"
+[event.sale]
+data.shop = "string"
+[metric.sales]
+event = "sale"
+aggregate = "count"
+by = ["shop"]
+"""
+
+
+class Follower(Protocol):
+    """A client that reconnects by itself."""
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return the events seen so far."""
+        ...
+
+    def close(self) -> None:
+        """End the client."""
+        ...
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Start a shop."""
+    definition = tmp_path / "shop.toml"
+    definition.write_text(_DEFINITION, encoding="utf-8")
+    with Server(definitions=[definition]) as started:
+        yield started
+
+
+def sell(server: Server, shop: str) -> int:
+    """Send one sale; return its position."""
+    body = json.dumps({"type": "sale", "data": {"shop": shop}}).encode()
+    headers = {"X-API-Key": server.key, "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server.url}/v1/events", body, headers)  # noqa: S310
+    with urllib.request.urlopen(request) as reply:  # noqa: S310
+        return int(json.loads(reply.read())["position"])
+
+
+def picture(events: list[dict[str, Any]]) -> dict[str, int]:
+    """Apply the events as a page would."""
+    rows: dict[str, int] = {}
+    for event in events:
+        if event["event"] == "snapshot":
+            rows = {}
+        rows |= {row["shop"]: row["value"] for row in event["data"].get("rows", [])}
+    return rows
+
+
+def follows(client: Follower, server: Server) -> None:
+    """See the client follow, lose the server, and catch up with what it missed."""
+    try:
+        until(lambda: picture(client.told()) == {"a": 1}, "the snapshot", 30)
+        sell(server, "b")
+        until(lambda: picture(client.told()) == {"a": 1, "b": 1}, "an update", 30)
+        server.restart()
+        sell(server, "b")
+        sell(server, "c")
+        expected = {"a": 1, "b": 2, "c": 1}
+        until(lambda: picture(client.told()) == expected, "what it missed", 30)
+        kinds = [event["event"] for event in client.told()]
+        assert kinds[0] == "snapshot"
+        assert set(kinds[1:]) == {"update"}, "it resumed: no second snapshot, no reset"
+        ids = [int(event["id"].rpartition(".")[2]) for event in client.told()]
+        assert ids == sorted(ids)
+        assert ids[-1] == 4
+    finally:
+        client.close()
+
+
+def test_chromium_follows_and_resumes(server: Server, program: Callable[..., str]) -> None:
+    """The browser's own EventSource, signed in by cookie, resumes after a restart."""
+    chromium = program("chromium", "chromium-browser", "google-chrome")
+    sell(server, "a")
+    follows(Browser(chromium, server.url, f"/v1/live?q={_PATH[4:]}", server.key), server)
+
+
+def test_npm_eventsource_follows_and_resumes(server: Server, program: Callable[..., str]) -> None:
+    """The npm package, with the key in a header, resumes after a restart."""
+    sell(server, "a")
+    follows(Node(program("node"), server.url, _PATH, server.key), server)
+
+
+def test_a_python_client_follows_and_resumes(server: Server) -> None:
+    """The client from the Python package index that most programs use sees the same."""
+    sell(server, "a")
+    follows(Python(server.url, _PATH, server.key), server)
+
+
+def test_curl_shows_frames_as_they_come_and_resumes_by_header(
+    server: Server, program: Callable[..., str]
+) -> None:
+    """Nothing is held back; the headers keep proxies from it; an id resumes."""
+    sell(server, "a")
+    curl = Curl(program("curl"), server.url, _PATH, server.key)
+    try:
+        head = curl.read_until("event: snapshot").lower()
+        for line in (
+            "content-type: text/event-stream",
+            "cache-control: no-cache, no-transform",
+            "x-accel-buffering: no",
+        ):
+            assert line in head
+        assert re.search(r"^retry: \d+$", head, re.MULTILINE)
+        sell(server, "b")
+        text = curl.read_until('"shop":"b","value":1')
+    finally:
+        curl.close()
+    last_id = re.findall(r"^id: (\S+)$", text, re.MULTILINE)[-1]
+    sell(server, "c")
+    again = Curl(program("curl"), server.url, _PATH, server.key, "-H", f"Last-Event-ID: {last_id}")
+    try:
+        text = again.read_until('"shop":"c","value":1')
+    finally:
+        again.close()
+    assert "snapshot" not in text
+    assert '"shop":"a"' not in text
+
+
+def test_an_id_of_another_epoch_is_reset(server: Server, program: Callable[..., str]) -> None:
+    """A position of another store, or one that was never given, brings a reset and a snapshot."""
+    sell(server, "a")
+    for strange in ("another.1", "nonsense", "another.99999999999999999999999"):
+        curl = Curl(
+            program("curl"), server.url, _PATH, server.key, "-H", f"Last-Event-ID: {strange}"
+        )
+        try:
+            text = curl.read_until('"shop":"a","value":1')
+        finally:
+            curl.close()
+        assert text.index("event: reset") < text.index("event: snapshot")
