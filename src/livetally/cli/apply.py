@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.codes import DONE
+from livetally.cli.connection import LOCAL, Connection
 
 __all__ = ["apply"]
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 from cyclopts import App
 
-from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.codes import DONE
+from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.output import note, print_json, print_table
 from livetally.client import Reply
 from livetally.clock import US_PER_S, SystemClock

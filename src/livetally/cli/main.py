@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
@@ -42,6 +44,8 @@ def main(words: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough of it; what is left must not raise once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except Exception as error:  # noqa: BLE001 - the last resort: a user gets no trace
+        return _fail(_defect(error), "Please report it, with the command.", FAILED)
     return result if isinstance(result, int) else DONE
 
 
@@ -83,6 +87,13 @@ def _mistake(error: CycloptsError) -> str:
 def _usage_of(error: CycloptsError) -> str:
     command = " ".join(["livetally", *(error.command_chain or ())])
     return f"See '{command} --help'."
+
+
+def _defect(error: Exception) -> str:
+    """Say what nobody has thought of, and where, in one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"this is a defect of Livetally: {type(error).__name__}: {error} ({where})"
 
 
 def _fail(message: str, advice: str, code: int) -> int:

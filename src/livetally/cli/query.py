@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from livetally.cli.asking import WHOLE, Range, asked
-from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.codes import DONE
+from livetally.cli.connection import LOCAL, Connection
 
 if TYPE_CHECKING:
     from livetally.client import Answer

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 from cyclopts import App
 
-from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.codes import DONE
+from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.output import print_json, print_table
 
 __all__ = ["app"]

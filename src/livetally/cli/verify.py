@@ -13,8 +13,8 @@ from urllib.parse import quote
 import msgspec
 from cyclopts import Parameter
 
-from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.codes import DONE, FAILED
+from livetally.cli.connection import LOCAL, Connection
 
 if TYPE_CHECKING:
     from livetally.client import Client

@@ -9,7 +9,7 @@ means that every event was acknowledged or reported.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -108,7 +108,7 @@ class AsyncClient:
         reply = await self.request(question(metric, **asked))
         return Answer.of(decode_exact(reply.body))
 
-    async def watch(self, metric: str, **asked: Unpack[Asked]) -> AsyncIterator[Update]:
+    async def watch(self, metric: str, **asked: Unpack[Asked]) -> AsyncGenerator[Update, None]:
         """Yield the answer and then every change of it. See ``Client.watch``.
 
         Close the iterator when done before its end: ``contextlib.aclosing``.
@@ -165,7 +165,7 @@ class AsyncClient:
             _log.error("at close: %s", failure.message)
         finally:
             absorbed = await self._end(error if cancelled else None)
-        return absorbed
+        return absorbed if cancelled else None
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._kit.address.url!r})"

@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -173,7 +173,7 @@ class Client:
         """
         return Answer.of(decode_exact(self.request(question(metric, **asked)).body))
 
-    def watch(self, metric: str, **asked: Unpack[Asked]) -> Iterator[Update]:
+    def watch(self, metric: str, **asked: Unpack[Asked]) -> Generator[Update, None, None]:
         """Yield the answer and then every change of it, as it happens; arguments as ``query``.
 
         Lost connections are opened again where they ended. Ends only by an error, or when the

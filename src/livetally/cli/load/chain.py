@@ -3,10 +3,11 @@
 In the flow: fed with each row by ``table`` and ``objects``, asked by them for an id and by
 ``checkpoint`` for a place.
 Guarantee: the same file gives the same ids, packed or not; a file that has grown at its end gives
-the same ids to the rows it had; two equal rows have different ids.
+the same ids to the rows it had; two equal rows have different ids, in one file and in two.
 
-A hash of the whole file with a line number would change every id when one line is added; a hash of
-the row alone would count two equal rows once.
+A hash of the whole file with a line number would change every id when one line is added, and count
+the file twice; a hash of the row alone would count two equal rows once. The seed holds the file's
+name, because two files may begin with the same rows.
 """
 
 from __future__ import annotations
@@ -22,14 +23,10 @@ class Chain:
     """The hash of the rows so far."""
 
     def __init__(self, seed: str) -> None:
-        """Begin; rows that become different events (of another type) need another ``seed``."""
+        """Begin; rows that become other events, or stand in another file, need another seed."""
         self._digest = blake2b(seed.encode("utf-8", "surrogateescape"), digest_size=_BYTES).digest()
 
-    def add(self, row: bytes) -> None:
-        """Take the next row."""
+    def add(self, row: bytes) -> str:
+        """Take the next row; return its id: 32 hexadecimal digits."""
         self._digest = blake2b(self._digest + row, digest_size=_BYTES).digest()
-
-    @property
-    def id(self) -> str:
-        """The id of the row that was added last: 32 hexadecimal digits."""
         return self._digest.hex()

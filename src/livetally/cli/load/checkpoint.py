@@ -7,7 +7,6 @@ written whole or not at all. Without it nothing is lost but time: rows count onc
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -69,7 +68,7 @@ class Checkpoint:
         fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             fresh.write_bytes(msgspec.json.encode(place))
-            os.replace(fresh, self._path)
+            fresh.replace(self._path)
         except OSError:
             # A folder that can't be written to: the next call begins at the first row.
             self._path = None

@@ -57,7 +57,7 @@ def infer(values: Iterable[str]) -> Kind:
 
     A number with zeros in front is a text: a postal code, not a quantity.
     """
-    left = [
+    left: list[tuple[Kind, Callable[[str], object]]] = [
         (Kind.BOOLEAN, lambda text: text.lower() in ("true", "false")),
         (Kind.INTEGER, _PLAIN_INTEGER.fullmatch),
         (Kind.NUMBER, _PLAIN_NUMBER.fullmatch),

@@ -7,6 +7,7 @@ interrupted, the next call goes on from the last row up to which nothing is miss
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,13 +18,19 @@ from livetally.cli.load.checkpoint import Checkpoint, Place, Totals
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind
 from livetally.cli.load.objects import Objects, array_lines
-from livetally.cli.load.opening import STDIN, Opened, opened, plain_suffix
+from livetally.cli.load.opening import PACKED, STDIN, Opened, opened, plain_suffix
 from livetally.cli.load.records import Line, csv_rows, json_lines
 from livetally.cli.load.rejects import Rejects
 from livetally.cli.load.shape import Shape
 from livetally.cli.load.table import Table
-from livetally.cli.load.upload import Settled, full_batches, timely_batches, uploaded
-from livetally.cli.progress import Bar, transfer
+from livetally.cli.load.upload import (
+    Batch,
+    Settled,
+    full_batches,
+    timely_batches,
+    uploaded,
+)
+from livetally.cli.progress import transfer
 from livetally.client import Client
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
@@ -100,16 +107,22 @@ def load(job: Job, client: Client) -> Loaded:
     with opened(job.path) as file:
         source = _source(job, file)
         if place is not None and not _found(source, place):
-            return _from_the_start(job, client, checkpoint)
+            # Another file by now: its rows that are stored already count once anyway.
+            checkpoint.remove()
+            return load(job, client)
         rejected = job.rejected or Path(f"{named}.rejected")
         with (
             Rejects(rejected, source.heading, resumed=place is not None) as rejects,
             transfer(str(named), file.bytes_total) as bar,
         ):
-            run = _Run(place, checkpoint, rejects)
-            for settled in _settled(job, source, client):
-                run.take(settled)
-                _show(bar, file, run, clock.monotonic_s() - began_s)
+            run = _Run(job.path, place, checkpoint, rejects)
+            try:
+                for settled in uploaded(_batches(job, source), client, job.patience_s):
+                    run.take(settled)
+                    fresh = run.totals.rows - run.resumed_rows
+                    bar.show(file.bytes_read(), fresh, clock.monotonic_s() - began_s)
+            except (LivetallyError, KeyboardInterrupt) as error:
+                raise run.stopped(error) from error
     checkpoint.remove()
     seconds = clock.monotonic_s() - began_s
     found = rejected if run.totals.rejected else None
@@ -119,7 +132,11 @@ def load(job: Job, client: Client) -> Loaded:
 class _Run:
     """How far a load has come."""
 
-    def __init__(self, place: Place | None, checkpoint: Checkpoint, rejects: Rejects) -> None:
+    def __init__(
+        self, path: Path, place: Place | None, checkpoint: Checkpoint, rejects: Rejects
+    ) -> None:
+        self._path = path
+        self._mark = place.mark if place else ""
         self.totals = place.totals if place else Totals()
         self.resumed_rows = self.totals.rows
         self._checkpoint = checkpoint
@@ -134,4 +151,64 @@ class _Run:
         totals.duplicates += receipt.duplicates
         totals.rejected += len(settled.refused)
         totals.position = max(totals.position, receipt.position)
-        self._checkpoint.note(settled.mark, totals)
+        self._mark = settled.mark
+        self._checkpoint.note(self._mark, totals)
+
+    def stopped(self, error: BaseException) -> LivetallyError:
+        """Write the place down; return the error that says how far it came."""
+        reason = error.message if isinstance(error, LivetallyError) else "stopped."
+        rows = self.totals.rows
+        if not rows:
+            return LivetallyError(reason)
+        self._checkpoint.note(self._mark, self.totals, now=True)
+        again = (
+            "send the rest again; what is stored counts once."
+            if self._path == STDIN
+            else "run the same command again to go on from there."
+        )
+        return LivetallyError(f"{reason} {rows:,} rows of {self._path} are done: {again}")
+
+
+def _source(job: Job, file: Opened) -> _Source:
+    """Return the items of a file, by its format."""
+    chain = Chain(_seed(job))
+    if job.format in ("csv", "tsv"):
+        delimiter = "\t" if job.format == "tsv" else job.shape.delimiter
+        rows = csv_rows(file.stream, job.shape.encoding, delimiter)
+        table = Table(rows, job.shape, job.declared, chain)
+        return _Source(table.items(), table.heading)
+    lines = json_lines(file.stream) if job.format == "jsonl" else _array(job.path, file)
+    return _Source(Objects(lines, job.shape, chain).items(), None)
+
+
+def _seed(job: Job) -> str:
+    """Return what makes the rows of this file other rows than equal ones of another file."""
+    name = job.path.name
+    for packed in PACKED:
+        name = name.removesuffix(packed)
+    return f"{job.shape.mark}\x1f{name}"
+
+
+def _array(path: Path, file: Opened) -> Iterator[Line]:
+    body = file.stream.read(_ARRAY_BYTES_MAX + 1)
+    if len(body) > _ARRAY_BYTES_MAX:
+        raise LivetallyError(
+            f"{path} is an array longer than {_ARRAY_BYTES_MAX} bytes; write one event in each"
+            " line instead (.jsonl), which has no bound."
+        )
+    try:
+        yield from array_lines(body)
+    except ValueError as error:
+        raise LivetallyError(f"{path} {error}.") from None
+
+
+def _batches(job: Job, source: _Source) -> Iterator[Batch]:
+    if job.path == STDIN:
+        return timely_batches(source.items, _STREAM_DELAY_S)
+    return full_batches(source.items)
+
+
+def _found(source: _Source, place: Place) -> bool:
+    """Skip the rows that are done; tell whether they are the same rows as then."""
+    newest = deque(islice(source.items, place.totals.rows), maxlen=1)
+    return bool(newest) and newest[0].mark == place.mark

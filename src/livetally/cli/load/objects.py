@@ -38,23 +38,25 @@ class Objects:
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield each line as an event, or refused."""
-        make = self._completed if self._shape.type is None else self._built
         for line in self._lines:
-            self._chain.add(line.text)
-            mark = self._chain.id
+            mark = self._chain.add(line.text)
             try:
-                if line.broken:
-                    raise _LineRefused("line", line.broken)
-                yield Item(line.line, make(line.text), line.text, mark)
+                yield Item(line.line, self._event(line, mark), line.text, mark)
             except _LineRefused as error:
                 yield Refused(line.line, error.field, error.reason, line.text, mark)
 
-    def _completed(self, text: bytes) -> bytes:
+    def _event(self, line: Line, mark: str) -> bytes:
+        if line.broken:
+            raise _LineRefused("line", line.broken)
+        make = self._built if self._shape.type else self._completed
+        return make(line.text, mark)
+
+    def _completed(self, text: bytes, mark: str) -> bytes:
         """Return an event with an id and a source, if it lacks them."""
         members = _read(text)
         added = {}
         if members.get("id", _NULL) == _NULL:
-            added["id"] = self._chain.id
+            added["id"] = mark
         if self._shape.source and members.get("source", _NULL) == _NULL:
             added["source"] = self._shape.source
         if not added and LINE not in members:
@@ -62,12 +64,12 @@ class Objects:
         kept = {name: raw for name, raw in members.items() if name not in (*added, LINE, BECAUSE)}
         return msgspec.json.encode({**added, **kept})
 
-    def _built(self, text: bytes) -> bytes:
+    def _built(self, text: bytes, mark: str) -> bytes:
         """Return an event of the named type, with the line's members as its data."""
         shape = self._shape
         members = _read(text)
         event: dict[str, object] = {"type": shape.type, "source": shape.source}
-        event["id"] = self._chain.id
+        event["id"] = mark
         if shape.id is not None:
             event["id"] = _text(members, shape.id)
             if not event["id"]:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from livetally.errors import LivetallyError
 
@@ -21,10 +21,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["STDIN", "Opened", "opened", "plain_suffix"]
+__all__ = ["PACKED", "STDIN", "Opened", "opened", "plain_suffix"]
 
 STDIN = Path("-")
-_PACKED = (".gz", ".zst")
+PACKED = (".gz", ".zst")
 
 
 class Opened:
@@ -44,7 +44,7 @@ class Opened:
 def plain_suffix(path: Path) -> str:
     """Return the suffix that says what is in a file: ``.csv`` for ``taps.csv.gz.rejected``."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in (*_PACKED, ".rejected"):
+    while suffixes and suffixes[-1] in (*PACKED, ".rejected"):
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
@@ -73,8 +73,8 @@ def opened(path: Path) -> Iterator[Opened]:
 def _unpacked(path: Path, raw: BinaryIO) -> IO[bytes]:
     match path.suffix.lower():
         case ".gz":
-            return gzip.GzipFile(fileobj=raw, mode="rb")
+            return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb"))
         case ".zst":
-            return zstd.ZstdFile(raw, mode="rb")
+            return cast("IO[bytes]", zstd.ZstdFile(raw, mode="rb"))
         case _:
             return raw

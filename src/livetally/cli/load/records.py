@@ -59,7 +59,8 @@ def csv_rows(stream: IO[bytes], encoding: str, delimiter: str) -> Iterator[Row]:
                 yield Row(line, cells)
     finally:
         # The stream is closed by whoever opened it.
-        text.detach()
+        if not stream.closed:
+            text.detach()
 
 
 def _kept(lines: Iterator[str], taken: list[str]) -> Iterator[str]:

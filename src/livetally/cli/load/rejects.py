@@ -1,8 +1,8 @@
 """The file of rows that were not taken: to be mended and loaded again as it is.
 
 In the flow: given refused records by ``loading``, in the order of the file.
-Guarantee: each record stands in it as it was, with its line and the reason; a file of that name that
-was there before is kept under another.
+Guarantee: each record stands in it as it was, with its line and the reason; a file of that name
+that was there before is kept under another.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ class Rejects:
             goes_on = self._resumed and self.path.exists()
             if self.path.exists() and not goes_on:
                 self.path.replace(f"{self.path}~")
-            self._file = self.path.open(
-                "a", encoding="utf-8", errors="surrogateescape", newline=""
-            )
+            self._file = self.path.open("a", encoding="utf-8", errors="surrogateescape", newline="")
             if self._heading is not None and not goes_on:
                 csv.writer(self._file).writerow([*self._heading, LINE, BECAUSE])
         return self._file

@@ -34,13 +34,14 @@ class Shape:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     skip: frozenset[str] = frozenset()
     nulls: frozenset[str] = frozenset({""})
+    salt: str = ""
     encoding: str = "utf-8-sig"
     delimiter: str = ","
 
     @property
     def mark(self) -> str:
         """A text that says how rows are read; it seeds their ids."""
-        return f"{self.type or ''}\x1f{self.source}"
+        return f"{self.type or ''}\x1f{self.source}\x1f{self.salt}"
 
     def members(self) -> tuple[tuple[str, str | None], ...]:
         """Return the options that name a column, with the column: id, subject and time."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain as joined
 from itertools import islice
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -28,15 +29,47 @@ _CACHED_MAX: Final = 10_000
 _SEPARATOR: Final = "\x1f"
 
 
-class _Column(NamedTuple):
-    """A column whose cells go into the data: its place, its name, and its way to be written."""
+class _Cells(dict[str, bytes]):
+    """What the cells of one column become: ``prefix`` and JSON, or nothing for an absent value.
 
-    place: int
-    name: str
-    write: Callable[[str], bytes]
-    guessed: bool
-    known: dict[str, bytes]
-    """Cells that came before: most columns hold few different ones."""
+    A cell that came before is looked up and not written again: most columns hold few values.
+    """
+
+    def __init__(
+        self, name: str, prefix: bytes, write: Callable[[str], bytes], nulls: frozenset[str]
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.guessed = False
+        self._prefix = prefix
+        self._write = write
+        self._nulls = nulls
+
+    def __missing__(self, text: str) -> bytes:
+        written = b"" if text in self._nulls else self._prefix + self._written(text)
+        if len(self) < _CACHED_MAX:
+            self[text] = written
+        return written
+
+    def _written(self, text: str) -> bytes:
+        try:
+            return self._write(text)
+        except UnicodeEncodeError:
+            reason = "is no text in this encoding; name the right one with --encoding"
+            raise _CellRefused(self.name, reason) from None
+        except ValueError as error:
+            hint = f"; if it should be, give --types {self.name}=string" if self.guessed else ""
+            raise _CellRefused(self.name, f"{error}{hint}") from None
+
+
+class _CellRefused(Exception):
+    """A cell is no value of its column."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        """Name the ``column`` and the ``reason``."""
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
 
 
 class Table:
@@ -62,74 +95,69 @@ class Table:
         self._shape = shape
         self._chain = chain
         self._places = {name: place for place, name in enumerate(self.heading)}
-        self._id, self._subject, self._time = (
-            self._place_of(option, name) for option, name in shape.members()
+        self._id = self._member("id", shape.id, msgspec.json.encode)
+        read_time = time_reader(shape.zone, shape.time_format)
+        members = (
+            self._member("subject", shape.subject, msgspec.json.encode),
+            self._member("time", shape.time, lambda text: b'"%s"' % read_time(text).encode()),
         )
-        self._read_time = time_reader(shape.zone, shape.time_format)
+        self._members = [member for member in members if member is not None]
         self._columns = self._data_columns(sample, declared)
+        self._data = _picker([self._places[column.name] for column in self._columns])
         head = {"type": shape.type, "source": shape.source}
         self._head = msgspec.json.encode(head)[:-1]
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield each row as an event, or refused."""
         for row in self._rows:
-            self._chain.add(_SEPARATOR.join(row.cells).encode("utf-8", "surrogateescape"))
-            mark = self._chain.id
+            mark = self._chain.add(_SEPARATOR.join(row.cells).encode("utf-8", "surrogateescape"))
             if row.broken:
                 yield Refused(row.line, "row", row.broken, row.cells, mark)
                 continue
             try:
-                yield Item(row.line, self._event(row.cells), row.cells, mark)
+                yield Item(row.line, self._event(row.cells, mark), row.cells, mark)
             except _CellRefused as error:
                 yield Refused(row.line, error.column, error.reason, row.cells, mark)
 
-    def _event(self, cells: list[str]) -> bytes:
+    def _event(self, cells: list[str], mark: str) -> bytes:
         if len(cells) != len(self.heading):
             found, wanted = len(cells), len(self.heading)
             raise _CellRefused("row", f"has {found} cells, the heading {wanted}")
-        nulls = self._shape.nulls
-        event_id = self._chain.id if self._id is None else cells[self._id]
-        if event_id in nulls:
-            raise _CellRefused(self._shape.id or "", "is empty; it is the id")
-        parts = [self._head, b',"id":', self._text(self._shape.id or "id", event_id)]
-        if self._time is not None and (text := cells[self._time]) not in nulls:
-            parts += (b',"time":"', self._when(text).encode(), b'"')
-        if self._subject is not None and (text := cells[self._subject]) not in nulls:
-            parts += (b',"subject":', self._text(self._shape.subject or "", text))
-        data = [
-            column.known.get(text) or _written(column, text)
-            for column in self._columns
-            if (text := cells[column.place]) not in nulls
-        ]
-        return b"%s,%s}}" % (b"".join(parts), b'"data":{' + b",".join(data))
+        if self._id is None:
+            event_id = b',"id":"%s"' % mark.encode()
+        else:
+            place, column = self._id
+            event_id = column[cells[place]]
+            if not event_id:
+                raise _CellRefused(column.name, "is empty; it is the id")
+        members = b"".join([column[cells[place]] for place, column in self._members])
+        data = [c[text] for c, text in zip(self._columns, self._data(cells), strict=True)]
+        written = b",".join(filter(None, data))
+        return b'%s%s%s,"data":{%s}}' % (self._head, event_id, members, written)
 
-    def _when(self, text: str) -> str:
-        try:
-            return self._read_time(text)
-        except ValueError as error:
-            raise _CellRefused(self._shape.time or "", str(error)) from None
-
-    def _text(self, column: str, text: str) -> bytes:
-        try:
-            return msgspec.json.encode(text)
-        except UnicodeEncodeError:
-            raise _CellRefused(column, _NOT_TEXT) from None
-
-    def _place_of(self, option: str, name: str | None) -> int | None:
+    def _member(
+        self, member: str, name: str | None, write: Callable[[str], bytes]
+    ) -> _Member | None:
+        """Return the column of a member of the event, and its place."""
         if name is None:
             return None
+        self._require(f"--{member}", name)
+        prefix = b',"%s":' % member.encode()
+        return self._places[name], _Cells(name, prefix, write, self._shape.nulls)
+
+    def _require(self, option: str, name: str) -> None:
         if name not in self._places:
             from livetally.definitions import nearest
 
             hint = nearest(name, self.heading)
             also = f"; did you mean '{hint}'?" if hint else f"; it has {', '.join(self.heading)}"
             raise LivetallyError(f"{option}: the file has no column '{name}'{also}")
-        return self._places[name]
 
-    def _data_columns(self, sample: Sequence[Row], declared: Mapping[str, Kind]) -> list[_Column]:
+    def _data_columns(self, sample: Sequence[Row], declared: Mapping[str, Kind]) -> list[_Cells]:
         shape = self._shape
-        for name in (*shape.kinds, *shape.skip):
-            self._place_of("--types or --skip", name)
+        for option, names in (("--types", shape.kinds), ("--skip", shape.skip)):
+            for name in names:
+                self._require(option, name)
         apart = {shape.id, shape.subject, shape.time, *shape.skip, LINE, BECAUSE, ""}
         columns = []
         for place, name in enumerate(self.heading):
@@ -139,21 +167,20 @@ class Table:
             known = shape.kinds.get(name) or declared.get(name)
             kind = known or infer(cell for cell in cells if cell not in shape.nulls)
             write = writer(kind, shape.zone, shape.time_format)
-            columns.append(_Column(place, name, write, known is None, {}))
+            column = _Cells(name, msgspec.json.encode(name) + b":", write, shape.nulls)
+            column.guessed = known is None
+            columns.append(column)
         return columns
 
 
-class _CellRefused(Exception):
-    """A cell is no value of its column."""
-
-    def __init__(self, column: str, reason: str) -> None:
-        """Name the ``column`` and the ``reason``."""
-        super().__init__(reason)
-        self.column = column
-        self.reason = reason
+_Member: TypeAlias = tuple[int, _Cells]
 
 
-_NOT_TEXT: Final = "is no text in this encoding; name the right one with --encoding"
+def _picker(places: Sequence[int]) -> Callable[[list[str]], Any]:
+    """Return the function that picks the cells at these places out of a row."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda cells: [cells[place] for place in places]
 
 
 def _heading(rows: Iterator[Row]) -> list[str]:
@@ -165,19 +192,3 @@ def _heading(rows: Iterator[Row]) -> list[str]:
     if twice:
         raise LivetallyError(f"The heading names a column twice: {', '.join(twice)}.")
     return names
-
-
-def _written(column: _Column, text: str) -> bytes:
-    """Write a cell with its name, and remember how."""
-    try:
-        name = msgspec.json.encode(column.name)
-        written = b"%s:%s" % (name, column.write(text))
-    except UnicodeEncodeError:
-        raise _CellRefused(column.name, _NOT_TEXT) from None
-    except ValueError as error:
-        hint = f"; if it should be, give --types {column.name}=string" if column.guessed else ""
-        raise _CellRefused(column.name, f"{error}{hint}") from None
-    if len(column.known) < _CACHED_MAX:
-        column.known[text] = written
-    return written
-

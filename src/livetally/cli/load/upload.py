@@ -2,8 +2,8 @@
 
 In the flow: receives items from ``table`` or ``objects``, sends them through ``client``, hands each
 batch with its fate to ``loading``.
-Guarantee: memory holds a bounded number of batches; a batch is handed on only when all before it are
-acknowledged, so that the place in the file is always one up to which nothing is missing.
+Guarantee: memory holds a bounded number of batches; a batch is handed on only when all before it
+are acknowledged, so that the place in the file is always one up to which nothing is missing.
 """
 
 from __future__ import annotations

@@ -1,0 +1,160 @@
+"""``livetally import``: rows of CSV, or objects in lines of JSON, become events of one type.
+
+In the flow: receives options and files, hands jobs to ``load``.
+Guarantee: importing a file twice counts it once; nothing valid in it is lost to what is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.loaded import load_all
+
+if TYPE_CHECKING:
+    from livetally.cli.load.kinds import Kind
+    from livetally.cli.load.shape import Shape
+    from livetally.client import Client
+
+__all__ = ["Columns", "import_file"]
+
+
+@Parameter(name="*", group="Columns")
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which column is what; every other one goes into the event's data."""
+
+    time: str | None = None
+    """Column with the time of the event; without it, the time of arrival."""
+    id: str | None = None
+    """Column with the event's id; without it, ids follow from the file's content."""
+    subject: str | None = None
+    """Column with the event's subject."""
+    skip: list[str] | None = None
+    """Column to leave out; may be repeated."""
+    types: list[str] | None = None
+    """Kinds of columns, as zip=string,price=decimal; else the server's definition, else a guess."""
+    tz: str = "UTC"
+    """Time zone of times without an offset."""
+    time_format: str = "iso"
+    """iso; s, ms or us for numbers since 1970; or a pattern such as %d.%m.%Y %H:%M."""
+    null: list[str] | None = None
+    """Text that stands for an absent value besides the empty one, such as NA; may be repeated."""
+    encoding: str = "utf-8-sig"
+    """Encoding of a CSV file, such as latin-1."""
+    delimiter: str = ","
+    """What stands between the cells of a CSV file."""
+
+
+def import_file(
+    file: Path,
+    /,
+    *files: Path,
+    type: Annotated[str, Parameter(name="--type")],  # noqa: A002 - the name of the option
+    source: str = "import",
+    columns: Columns = Columns(),
+    format: Literal["csv", "tsv", "jsonl", "json"] | None = None,  # noqa: A002 - as above
+    rejected: Path | None = None,
+    patience: float = 60.0,
+    json: bool = False,
+    connection: Connection = LOCAL,
+) -> int:
+    """Import rows of a CSV or JSON-lines file as events.
+
+    Args:
+        file: File to import, perhaps packed (.gz, .zst); - is standard input.
+        files: Further ones, with the same columns.
+        type: Type of the events.
+        source: Source of the events; part of their identity.
+        columns: Which column is what.
+        format: What the file holds, when its name does not say it.
+        rejected: File for the rows that can't be taken; FILE.rejected by default.
+        patience: Seconds to go on trying when the server can't be reached.
+        json: Print the summary as JSON.
+        connection: How to reach the server.
+
+    Returns:
+        0 when every row was taken, else 1.
+
+    Raises:
+        LivetallyError: a file can't be read, or the server can't be reached.
+    """
+    from livetally.cli.load.loading import Job, format_of
+
+    shape = _shape(type, source, columns)
+    paths = (file, *files)
+    formats = [format_of(path, format) for path in paths]
+    with connection.open() as client:
+        declared = _declared(client, type)
+        jobs = (
+            Job(path, form, shape, declared, connection.url, rejected, patience)
+            for path, form in zip(paths, formats, strict=True)
+        )
+        return load_all(jobs, client, json=json)
+
+
+def _shape(event_type: str, source: str, columns: Columns) -> Shape:
+    import codecs
+
+    from livetally.calendar import find_zone
+    from livetally.cli.codes import WrongUsage
+    from livetally.cli.load.shape import Shape
+
+    try:
+        codecs.lookup(columns.encoding)
+    except LookupError:
+        raise WrongUsage(f"--encoding: no encoding is called '{columns.encoding}'.") from None
+    if len(columns.delimiter) != 1:
+        raise WrongUsage("--delimiter: give one character.")
+    return Shape(
+        type=event_type,
+        source=source,
+        id=columns.id,
+        subject=columns.subject,
+        time=columns.time,
+        time_format=columns.time_format,
+        zone=find_zone(columns.tz),
+        kinds=dict(_kinds(columns.types or ())),
+        skip=frozenset(columns.skip or ()),
+        nulls=frozenset(("", *(columns.null or ()))),
+        encoding=columns.encoding,
+        delimiter=columns.delimiter,
+    )
+
+
+def _kinds(texts: list[str] | tuple[()]) -> Iterator[tuple[str, Kind]]:
+    """Read ``zip=string,price=decimal``."""
+    from livetally.cli.codes import WrongUsage
+    from livetally.cli.load.kinds import Kind
+
+    for text in (part.strip() for given in texts for part in given.split(",")):
+        name, _, kind = text.rpartition("=")
+        if not name or kind not in Kind.__members__.values():
+            raise WrongUsage(f"--types: write COLUMN=KIND, KIND one of {', '.join(Kind)}.")
+        yield name, Kind(kind)
+
+
+def _declared(client: Client, event_type: str) -> dict[str, Kind]:
+    """Ask the server which fields it knows of this type of event.
+
+    A key that may only write can't ask: then the columns tell.
+    """
+    import msgspec
+
+    from livetally.cli.load.kinds import Kind
+    from livetally.client import Call
+    from livetally.errors import Forbidden
+
+    try:
+        reply = client.request(Call("GET", "/v1/definitions"))
+    except Forbidden:
+        return {}
+    fields: dict[str, Any] = {}
+    for application in msgspec.json.decode(reply.body)["applications"]:
+        fields |= application.get("event", {}).get(event_type, {}).get("data", {})
+    return {name: Kind(field["type"]) for name, field in fields.items()}

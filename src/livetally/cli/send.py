@@ -1,0 +1,131 @@
+"""``livetally send``: one event from the options, or many from files or standard input.
+
+In the flow: receives options and files, hands jobs to ``load`` or one event to the client.
+Guarantee: an event of a file counts once, however often the file is sent; one without an id from
+standard input or the options counts each time.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from livetally.cli.codes import DONE, FAILED, WrongUsage
+from livetally.cli.connection import LOCAL, Connection
+
+__all__ = ["send"]
+
+
+def send(
+    *files: Path,
+    type: str | None = None,  # noqa: A002 - the name of the option
+    subject: str | None = None,
+    data: str | None = None,
+    time: str | None = None,
+    id: str | None = None,  # noqa: A002 - as above
+    source: str = "",
+    format: Literal["jsonl", "json"] | None = None,  # noqa: A002 - as above
+    rejected: Path | None = None,
+    patience: float = 60.0,
+    json: bool = False,
+    connection: Connection = LOCAL,
+) -> int:
+    """Send events: one from the options, or many from a file or standard input.
+
+    Args:
+        files: Files of events, perhaps packed (.gz, .zst); - is standard input.
+        type: Send one event, of this type.
+        subject: Its subject.
+        data: Its data, a JSON object.
+        time: Its time, such as 2026-03-29T12:00:00+02:00; now by default.
+        id: Its id; one is made without it.
+        source: Source of the events that name none; part of their identity.
+        format: What the files hold, when their names do not say it.
+        rejected: File for the events that can't be taken; FILE.rejected by default.
+        patience: Seconds to go on trying when the server can't be reached.
+        json: Print the result as JSON.
+        connection: How to reach the server.
+
+    Returns:
+        0 when every event was taken, else 1.
+
+    Raises:
+        LivetallyError: a file can't be read, or the server can't be reached.
+    """
+    single = {"type": type, "subject": subject, "data": data, "time": time, "id": id}
+    given = [f"--{name}" for name, value in single.items() if value is not None]
+    if type is not None and not files:
+        return _send_one(single | {"source": source or None}, patience, connection, json=json)
+    if given:
+        raise WrongUsage(f"{given[0]} is for a single event: give --type, and no files.")
+    if not files and sys.stdin.isatty():
+        raise WrongUsage("Give files, or --type for a single event, or pipe events in.")
+    return _send_files(
+        files or (Path("-"),), source, format, rejected, patience, connection, json=json
+    )
+
+
+def _send_files(
+    paths: tuple[Path, ...],
+    source: str,
+    form: str | None,
+    rejected: Path | None,
+    patience: float,
+    connection: Connection,
+    *,
+    json: bool,
+) -> int:
+    from secrets import token_hex
+
+    from livetally.cli.load.loading import Job, format_of
+    from livetally.cli.load.opening import STDIN
+    from livetally.cli.load.shape import Shape
+    from livetally.cli.loaded import load_all
+    from livetally.client import Call
+
+    stored_once = Shape(type=None, source=source)
+    # What is piped in is not known to be the same as the last time.
+    each_time = Shape(type=None, source=source, salt=token_hex(8))
+    formats = [form or "jsonl" if path == STDIN else format_of(path, form) for path in paths]
+    jobs = [
+        Job(
+            path=path,
+            format=each,
+            shape=each_time if path == STDIN else stored_once,
+            declared={},
+            server=connection.url,
+            rejected=rejected,
+            patience_s=patience,
+        )
+        for path, each in zip(paths, formats, strict=True)
+    ]
+    with connection.open() as client:
+        # A wrong address is told at once; a server that goes away later is waited for.
+        client.request(Call("GET", "/healthz"))
+        return load_all(jobs, client, json=json)
+
+
+def _send_one(event: dict[str, Any], patience: float, connection: Connection, *, json: bool) -> int:
+    import msgspec
+
+    from livetally.cli.output import note, print_json
+    from livetally.client.answer import decode_exact
+
+    if event["data"] is not None:
+        try:
+            event["data"] = decode_exact(event["data"])
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+            raise WrongUsage(f"--data must be a JSON object: {error}.") from None
+    with connection.open() as client:
+        receipt = client.send_now([event], timeout_s=patience)
+    if json:
+        print_json(receipt._asdict())
+    elif receipt.stored or receipt.duplicates:
+        what = "Stored" if receipt.stored else "Stored before"
+        print(f"{what}; counted at position {receipt.position:,}.")
+    for one in receipt.rejected:
+        note(f"livetally: rejected: {one.field}: {one.error}")
+    if receipt.conflicts:
+        note("livetally: rejected: id: it was stored before with other content")
+    return FAILED if receipt.rejected or receipt.conflicts else DONE
