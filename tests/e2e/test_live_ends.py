@@ -165,6 +165,31 @@ def test_a_changed_definition_resets_the_streams_that_come_back(server: Server) 
         assert text.index("event: reset") < text.index("event: snapshot")
 
 
+def test_another_teams_definition_resets_nobody(server: Server) -> None:
+    """A team that applies a definition of its own leaves the others' streams and ids alone."""
+    asked(server, "POST", "/v1/teams", {"name": "blue"})
+    with opened(server) as connection:
+        text = read_until(connection, b"event: snapshot").decode()
+        put = urllib.request.Request(  # noqa: S310 - this machine
+            f"{server.url}/v1/definitions/own",
+            b'application = "own"\n[metric.visits]\nevent = "visit"\naggregate = "count"\n',
+            {
+                "X-API-Key": server.key,
+                "X-Livetally-Team": "blue",
+                "Content-Type": "application/toml",
+            },
+            method="PUT",
+        )
+        urllib.request.urlopen(put, timeout=20).close()  # noqa: S310
+        asked(server, "POST", "/v1/events", {"type": "sale"})
+        read_until(connection, b'"value":1')
+    last_id = text.split("id: ")[1].split("\n")[0]
+    with opened(server, more=f"Last-Event-ID: {last_id}\r\n") as connection:
+        text = read_until(connection, b'"value":1').decode()
+        assert "event: update" in text
+        assert "reset" not in text
+
+
 def test_an_old_proxy_gets_a_stream_without_chunks(server: Server) -> None:
     """HTTP/1.0 knows no chunks: the frames come as they are, and the end of the connection ends."""
     port = int(server.url.rsplit(":", 1)[1])

@@ -17,13 +17,13 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.answers import encode_head, encode_rows
-from livetally.api.auth import identify
+from livetally.api.auth import TOKEN, identify
 from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.errors import BadInput, ClientError, LivetallyError
 from livetally.live import MetricQuestion, Outlet, Place, Question, Stream, Wire
-from livetally.query import MetricQuery, parse_query
+from livetally.query import Declared, MetricQuery, parse_query
 from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
 
@@ -48,10 +48,10 @@ async def get_live(scope: Scope, receive: Receive, send: Send, services: Service
     Raises:
         LivetallyError: answered by the caller as problem details.
     """
-    who = await identify(scope, services, KeyScope.READ)
+    who = await identify(scope, services, KeyScope.READ, live=True)
     parameters = QueryParams(scope["query_string"])
     for name in parameters:
-        if name not in ("q", "last_event_id"):
+        if name not in ("q", "last_event_id", TOKEN):
             raise BadInput(name[:60], "no such parameter; there are 'q' and 'last_event_id'")
     texts = parameters.getlist("q")
     if not 0 < len(texts) <= QUESTIONS_MAX:
@@ -92,11 +92,11 @@ async def send_stream(
         await send({"type": "http.response.body", "body": b""})
         return
     hub = services.hub
-    # Read before the definitions: they change first, so that an epoch never names older ones.
-    epoch = services.definitions.epoch
+    declared = services.definitions.declared(who.team)
+    epoch = services.definitions.epoch_of(declared)
     stream = hub.join(who, epoch)
     try:
-        first = await _subscribe(stream, services, epoch, asked)
+        first = await _subscribe(stream, services, declared, asked)
         resume = _resume_position(scope, epoch, services.writer.position)
         if resume is not None and resume < 0:
             first, resume = first + _RESET, None
@@ -110,7 +110,9 @@ async def send_stream(
     await send_out(scope, receive, send, stream, opened)
 
 
-async def _subscribe(stream: Stream, services: Services, epoch: str, asked: list[Asked]) -> bytes:
+async def _subscribe(
+    stream: Stream, services: Services, declared: Declared, asked: list[Asked]
+) -> bytes:
     """Follow every question, all at once; return the frames of those that can't be answered."""
     hub = services.hub
     problems: list[bytes] = []
@@ -126,7 +128,7 @@ async def _subscribe(stream: Stream, services: Services, epoch: str, asked: list
         try:
             if isinstance(query, ClientError):
                 raise query
-            question = _question(query, services, epoch, stream.who)
+            question = _question(query, services, declared, stream)
             waiting.append((hub.follow(stream, question, prefix), prefix))
         except ClientError as error:
             failed(error, prefix)
@@ -138,10 +140,13 @@ async def _subscribe(stream: Stream, services: Services, epoch: str, asked: list
     return b"".join(problems)
 
 
-def _question(query: MetricQuery, services: Services, epoch: str, who: Identity) -> Question:
+def _question(
+    query: MetricQuery, services: Services, declared: Declared, stream: Stream
+) -> Question:
     services.writer.require_position(query.min_position)
-    declared = services.definitions.declared(who.team)
-    return MetricQuestion(query, declared, who.team, epoch, services.runner, _WIRE)
+    return MetricQuestion(
+        query, declared, stream.who.team, stream.epoch.decode(), services.runner, _WIRE
+    )
 
 
 def problem_frame(error: LivetallyError, prefix: bytes) -> bytes:

@@ -24,7 +24,9 @@ __all__ = ["Definitions", "Services", "Sessions"]
 class Definitions(Protocol):
     """What each team has declared, and how to change it."""
 
-    epoch: str
+    def epoch_of(self, declared: Declared) -> str:
+        """Name what live positions count in: the store, and these definitions."""
+        ...
 
     def declared(self, team: int) -> Declared:
         """Return a team's joined definitions."""

@@ -38,15 +38,15 @@ class Registry:
         self._schemas: dict[int, Schema] = {}
         self._shared: tuple[Application, ...] = ()
         self._own: dict[int, tuple[Application, ...]] = {}
-        self.epoch = ""
+        self._store_epoch = ""
         self.reload()
 
     def declared(self, team: int) -> Declared:
         """Return a team's joined definitions: the shared ones and its own."""
-        found = self._declared.get(team)
+        kept = self._declared  # a reload meanwhile must not be given what was made before it
+        found = kept.get(team)
         if found is None:
-            found = Declared((*self._shared, *self._own.get(team, ())))
-            self._declared[team] = found
+            found = kept[team] = Declared((*self._shared, *self._own.get(team, ())))
         return found
 
     def schema(self, team: int) -> Schema:
@@ -111,16 +111,23 @@ class Registry:
             self._shared = tuple(shared)
             self._own = {team: tuple(apps) for team, apps in own.items()}
             self._declared, self._schemas = {}, {}
-            self.epoch = self._epoch(everything)
+            self._store_epoch = self._stored_epoch()
 
-    def _epoch(self, applications: Iterable[Application]) -> str:
-        """Name what live positions count in: this store, and these definitions."""
+    def epoch_of(self, declared: Declared) -> str:
+        """Name what live positions count in: this store, and these definitions.
+
+        It is made from the very definitions that a question is answered with, so that it can't
+        name others, and no other team's change is a reason to start anew.
+        """
+        marks = sorted(f"{app.name}\0{app.text}" for app in declared.applications)
+        return f"{self._store_epoch}{_digest(marks)}"
+
+    def _stored_epoch(self) -> str:
         stored = self._catalog.get_meta(_EPOCH)
         if stored is None:
             stored = secrets.token_hex(4)
             self._catalog.set_meta(_EPOCH, stored)
-        marks = sorted(f"{app.name}\0{app.text}" for app in applications)
-        return f"{stored}{_digest(marks)}"
+        return stored
 
 
 def _digest(texts: Iterable[str]) -> str:
