@@ -32,14 +32,18 @@ def declared_fields(applications: Iterable[Application]) -> dict[str, Field]:
 
 
 def projections(applications: Iterable[Application]) -> set[Projection]:
-    """Return one projection for each set of dimensions that some metric declares."""
+    """Return one projection for each set of dimensions that some metric declares, and one of none.
+
+    The one without dimensions keeps every metric, because most questions ask for no dimension, and
+    then the others hold as many rows as there are groups, up to one for each event.
+    """
     wanted: dict[tuple[str, ...], dict[str, None]] = {}
     for application in applications:
         declared = Declared([application])
         for metric in application.metrics.values():
-            keys = _keys(metric, declared)
             aggregates = dict.fromkeys(measure_sql(measure_of(metric)))
-            wanted.setdefault(keys, {}).update(aggregates)
+            for keys in ((), _keys(metric, declared)):
+                wanted.setdefault(keys, {}).update(aggregates)
     return {Projection(keys, tuple(sorted(parts))) for keys, parts in wanted.items()}
 
 

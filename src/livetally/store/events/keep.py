@@ -26,12 +26,12 @@ def keep(
     """
     wanted = {projection.name: projection for projection in projections}
     columns = schema.existing_columns(engine)
-    for name, field in fields.items():
-        if name not in columns:
-            schema.add_column(engine, field)
-            schema.materialise_column(engine, name)
+    new_columns = sorted(fields.keys() - columns)
+    for name in new_columns:
+        schema.add_column(engine, fields[name])
     present = schema.existing_projections(engine)
     schema.drop_projections(engine, present - wanted.keys())
-    for name in sorted(wanted.keys() - present):
+    new_projections = sorted(wanted.keys() - present)
+    for name in new_projections:
         schema.add_projection(engine, wanted[name])
-        schema.materialise_projection(engine, name)
+    schema.materialise(engine, new_columns, new_projections)

@@ -118,11 +118,6 @@ def add_column(engine: Engine, field: Field) -> None:
     )
 
 
-def materialise_column(engine: Engine, column: str) -> None:
-    """Write a column's values into the parts that lack it, in the background."""
-    engine.execute(f"ALTER TABLE {TABLE} MATERIALIZE COLUMN `{column}`")
-
-
 def add_projection(engine: Engine, projection: Projection) -> None:
     """Keep a projection from now on; parts without it are read row by row until rewritten."""
     keys = ", ".join(("team", "type", "slot", *projection.keys))
@@ -133,12 +128,20 @@ def add_projection(engine: Engine, projection: Projection) -> None:
     )
 
 
-def materialise_projection(engine: Engine, name: str) -> None:
-    """Compute a projection for the parts that lack it, in the background."""
-    engine.execute(f"ALTER TABLE {TABLE} MATERIALIZE PROJECTION {name}")
+def materialise(engine: Engine, columns: Iterable[str], projections: Iterable[str]) -> None:
+    """Write columns and projections into the parts that lack them, in the background.
+
+    As one change, so that every old part is rewritten once and not once for each of them.
+    """
+    wanted = [f"MATERIALIZE COLUMN `{column}`" for column in columns]
+    wanted += [f"MATERIALIZE PROJECTION {name}" for name in projections]
+    if wanted:
+        engine.execute(f"ALTER TABLE {TABLE} {', '.join(wanted)} SETTINGS mutations_sync = 0")
 
 
 def drop_projections(engine: Engine, names: Iterable[str]) -> None:
-    """Stop keeping projections that no metric needs any more."""
+    """Stop keeping projections that no metric needs any more; old parts lose them later."""
     for name in names:
-        engine.execute(f"ALTER TABLE {TABLE} DROP PROJECTION IF EXISTS {name}")
+        engine.execute(
+            f"ALTER TABLE {TABLE} DROP PROJECTION IF EXISTS {name} SETTINGS alter_sync = 0"
+        )
