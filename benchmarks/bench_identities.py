@@ -1,0 +1,99 @@
+"""What recognising a duplicate costs: time, memory and disk for each id, as the ids grow.
+
+In the flow: run by hand: ``python benchmarks/bench_identities.py [--quick | --large]``; ``--large``
+goes to 100 million ids and takes hours.
+Guarantee: ids as ingest makes keys of them, 10,000 a commit, every one looked up and then recorded;
+the baseline is a dictionary in memory with the same keys, at the first size.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+from livetally.event import identity_keys
+from livetally.store.identities import IdentityIndex
+
+COMMIT = 10_000
+SIZES = (200_000,) if "--quick" in sys.argv else (1_000_000, 10_000_000)
+if "--large" in sys.argv:
+    SIZES = (1_000_000, 10_000_000, 100_000_000)
+Maker = Callable[[int], bytes]
+
+
+def rss_mib() -> float:
+    """Return the resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def dictionary(make: Maker, count: int) -> tuple[float, float]:
+    """Return the microseconds and bytes for each id of a dictionary."""
+    tracemalloc.start()
+    keys = identity_keys(1, ["till"] * count, [make(number) for number in range(count)])
+    known: dict[bytes, int] = {}
+    begun = time.perf_counter()
+    for key in keys:
+        if key not in known:
+            known[key] = 1
+    took = time.perf_counter() - begun
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return took / count * 1e6, size / count
+
+
+def index(make: Maker, name: str) -> None:
+    """Grow an index and print its costs at each size."""
+    with tempfile.TemporaryDirectory() as place:
+        known = IdentityIndex(Path(place))
+        started_mib = rss_mib()
+        number = 0
+        for size in SIZES:
+            looking = recording = 0.0
+            first, begun = number, time.process_time()
+            while number < size:
+                ids = [make(i) for i in range(number, number + COMMIT)]
+                keys = identity_keys(1, ["till"] * COMMIT, ids)
+                at = time.perf_counter()
+                if known.look_up(keys):
+                    raise SystemExit("a new id was called known")
+                then = time.perf_counter()
+                known.record(keys, range(COMMIT), number // COMMIT + 1)
+                recording += time.perf_counter() - then
+                looking += then - at
+                number += COMMIT
+            known.flush()
+            spent = time.process_time() - begun
+            count = number - first
+            disk = sum(file.stat().st_size for file in Path(place).iterdir())
+            print(
+                f"{name} {size:>11,} ids: look-up {looking / count * 1e6:.2f} us,"
+                f" record {recording / count * 1e6:.2f} us, processor {spent / count * 1e6:.2f} us"
+                f" an id; {disk / number:.0f} bytes an id on disk,"
+                f" {rss_mib() - started_mib:.0f} MiB of memory"
+            )
+        known.close()
+
+
+def main() -> None:
+    """Print the dictionary's cost and the index's, for random and for ordered ids."""
+    rng = random.Random(1)
+
+    def scattered(_number: int) -> bytes:
+        return b"%036x" % rng.getrandbits(128)
+
+    def ordered(number: int) -> bytes:
+        return b"order-%012d" % number
+
+    for name, make in (("random", scattered), ("ordered", ordered)):
+        us, size = dictionary(make, min(SIZES[0], 200_000))
+        print(f"baseline, a dictionary, {name}: {us:.2f} us and {size:.0f} bytes of memory an id")
+        index(make, name)
+
+
+if __name__ == "__main__":
+    main()
