@@ -10,6 +10,7 @@ From weakest to strongest: the default, a ``.env`` file in the working directory
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,19 @@ from livetally.errors import SettingInvalid
 __all__ = ["PREFIX", "Settings", "load_settings"]
 
 _PORT_MAX = 65_535
+_PASSWORD = re.compile(r":[^/@]*@")
 
 PREFIX = "LIVETALLY_"
+
+_AT_LEAST_ONE = (
+    "queries_per_hour",
+    "session_days",
+    "streams_max",
+    "key_streams_max",
+    "key_events_per_second",
+    "failed_keys_per_minute",
+    "stream_token_s_max",
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,10 +72,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Most events in one commit."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
+    key_streams_max: int = 12_000
+    """Most live streams that one key may have open."""
+    key_events_per_second: int = 1_000_000
+    """Events a second that one key may send, on average, before it is answered 429."""
+    failed_keys_per_minute: int = 20
+    """Wrong keys in any minute from one address, before it is answered 429."""
+    stream_token_s_max: int = 3_600
+    """Seconds that a token for streams of other origins may live."""
     queries_per_hour: int = 100
     """Charged queries of each key in any hour, for teams without a setting of their own."""
     session_days: int = 30
     """How long the console stays signed in."""
+    tls_cert: str = ""
+    """File of the certificate and its chain (PEM); with ``tls_key`` the server speaks https."""
+    tls_key: str = ""
+    """File of the certificate's private key (PEM)."""
+    behind_proxy: str = ""
+    """Addresses of proxies, comma-separated, whose ``X-Forwarded-*`` headers are believed."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -71,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
+        shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -97,11 +124,25 @@ def load_settings(
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingInvalid(_reason(str(error))) from None
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what no part of the server could work with.
+
+    Raises:
+        SettingInvalid: names the setting and the reason.
+    """
     if not 0 <= settings.port <= _PORT_MAX:
         raise SettingInvalid(f"{PREFIX}PORT must be from 0 to 65535.")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingInvalid(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY belong together.")
+    for name in _AT_LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise SettingInvalid(f"{PREFIX}{name.upper()} must be 1 or more.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
-    return settings
 
 
 def _parsed(name: str, text: str) -> Any:

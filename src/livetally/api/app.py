@@ -18,7 +18,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from livetally.api import definitions, entities, health, keys, metrics, raw_events, session, verify
+from livetally.api import (
+    audit,
+    definitions,
+    entities,
+    health,
+    keys,
+    metrics,
+    quota,
+    raw_events,
+    session,
+    verify,
+)
 from livetally.api.answers import encode_value
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
@@ -81,6 +92,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
+        Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),
         Route("/v1/keys", keys.list_keys),
         Route("/v1/keys", keys.create_key, methods=["POST"]),
         Route("/v1/keys/{id}", keys.revoke_key, methods=["DELETE"]),
@@ -88,6 +100,9 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/session", session.get_session),
         Route("/v1/session", session.create_session, methods=["POST"]),
         Route("/v1/session", session.end_session, methods=["DELETE"]),
+        Route("/v1/stream-tokens", session.create_stream_token, methods=["POST"]),
+        Route("/v1/quota", quota.get_quota),
+        Route("/v1/audit", audit.list_audit),
         Route("/v1/session/link", session.create_link, methods=["POST"]),
         Route("/signin", session.sign_in_by_link),
         Route("/openapi.json", _openapi),

@@ -55,6 +55,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
         LivetallyError: answered by the caller as problem details.
     """
     who = await identify(scope, services, KeyScope.WRITE)
+    services.ingest_rate.require(who.key_id)
     headers = Headers(scope=scope)
     strict = _strict(scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -68,6 +69,8 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
         else:
             decoded = _decode(kind, whole, scope)
         accepted = await services.intake.accept(who.team, decoded, len(whole), strict=strict)
+    taken = accepted.stored + accepted.duplicates + accepted.rejected_total
+    services.ingest_rate.note(who.key_id, taken)
     await _answer(send, accepted)
 
 

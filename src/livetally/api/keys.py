@@ -21,7 +21,15 @@ from livetally.errors import BadInput, UnknownName
 from livetally.store.catalog import KeyRecord, Team
 from livetally.tenancy import Identity, Scope, TeamId, parse_scopes
 
-__all__ = ["create_key", "create_team", "list_keys", "list_teams", "revoke_key", "rotate_key"]
+__all__ = [
+    "change_team",
+    "create_key",
+    "create_team",
+    "list_keys",
+    "list_teams",
+    "revoke_key",
+    "rotate_key",
+]
 
 _BYTES_MAX = 16 * 1024
 _Body = TypeVar("_Body")
@@ -29,6 +37,11 @@ _Body = TypeVar("_Body")
 
 class _NewTeam(msgspec.Struct, forbid_unknown_fields=True):
     name: str
+
+
+class _TeamChange(msgspec.Struct, forbid_unknown_fields=True):
+    queries_per_hour: int | msgspec.UnsetType | None = msgspec.UNSET
+    allowed_origins: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,6 +69,28 @@ async def create_team(request: Request) -> Response:
     body = await _read(request, _NewTeam)
     team = await run_in_threadpool(services.catalog.create_team, body.name, by=who.key_id)
     return _json(_team(team), 201)
+
+
+async def change_team(request: Request) -> Response:
+    """Change a team's settings; operators only. What the body leaves out stays as it is."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    who.require_operator()
+    body = await _read(request, _TeamChange)
+    name = request.path_params["name"]
+    team = await run_in_threadpool(services.catalog.find_team, name)
+    if team is None:
+        raise UnknownName("name", "team", name[:63])
+    given = {
+        field: value
+        for field, value in msgspec.structs.asdict(body).items()
+        if value is not msgspec.UNSET
+    }
+    settings = msgspec.structs.replace(team.settings, **given)
+    changed = await run_in_threadpool(
+        services.catalog.set_team_settings, team.id, settings, by=who.key_id
+    )
+    return _json(_team(changed))
 
 
 async def list_keys(request: Request) -> Response:
@@ -127,7 +162,13 @@ async def _read(request: Request, kind: type[_Body]) -> _Body:
 
 
 def _team(team: Team) -> dict[str, Any]:
-    return {"id": team.id, "name": team.name, "created_us": team.created_us}
+    return {
+        "id": team.id,
+        "name": team.name,
+        "created_us": team.created_us,
+        "queries_per_hour": team.settings.queries_per_hour,
+        "allowed_origins": list(team.settings.allowed_origins),
+    }
 
 
 def _key(key: KeyRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from livetally.api.accept import chosen_type
 from livetally.api.answers import ARROW, CSV, JSON, encode_value, written
-from livetally.api.auth import identify
+from livetally.api.auth import TOKEN, identify
 from livetally.api.live import Asked, send_stream
 from livetally.api.quota import charge
 from livetally.api.services import Services
@@ -27,7 +27,7 @@ from livetally.tenancy import Scope as KeyScope
 
 __all__ = ["get_metric", "list_metrics", "parameters_of"]
 
-_STREAM_ONLY = frozenset({"last_event_id"})
+_STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 _STREAM = "text/event-stream"
 # More rows than these take longer to write than a hop to another thread.
 _ROWS_ON_LOOP_MAX = 2_000
@@ -57,10 +57,10 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     Raises:
         LivetallyError: answered by the caller as problem details.
     """
-    who = await identify(scope, services, KeyScope.READ)
-    parameters = parameters_of(QueryParams(scope["query_string"]))
     headers = Headers(scope=scope)
     form = chosen_type(headers.get("accept", ""), _OFFERED)
+    who = await identify(scope, services, KeyScope.READ, live=form == _STREAM)
+    parameters = parameters_of(QueryParams(scope["query_string"]))
     if form == _STREAM:
         parameters = {k: v for k, v in parameters.items() if k not in _STREAM_ONLY}
     query = parse_query(scope["path_params"]["name"], parameters)

@@ -14,6 +14,7 @@ from typing import Protocol
 import anyio
 from starlette.types import Receive, Scope, Send
 
+from livetally.api.guard import completed
 from livetally.live import Outlet
 
 __all__ = ["STREAM_HEADERS", "Tap", "send_out"]
@@ -53,7 +54,7 @@ async def send_out(
     """
     take_over: TakeOver | None = scope.get("extensions", {}).get(_TAKE_OVER)
     if take_over is not None:
-        outlet = take_over(STREAM_HEADERS, tap)
+        outlet = take_over(completed(scope, STREAM_HEADERS), tap)
         if outlet is None:
             tap.gone()
         else:

@@ -9,15 +9,20 @@ Source: IETF draft "RateLimit header fields for HTTP"; RFC 9110, section 10.2.3 
 
 from __future__ import annotations
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 
+from livetally.api.auth import identify
 from livetally.api.services import Services
 from livetally.errors import QuotaExceeded
-from livetally.tenancy import Admission, Credential, Identity, MovingWindow
+from livetally.tenancy import Admission, Credential, Identity, MovingWindow, Scope
 
-__all__ = ["charge"]
+__all__ = ["charge", "get_quota"]
 
-_HOUR_US = 3_600_000_000
+_HOUR_S = 3_600
+_HOUR_US = _HOUR_S * 1_000_000
 _FREE = frozenset({Credential.SESSION, Credential.STREAM})
 
 
@@ -42,6 +47,23 @@ async def charge(services: Services, who: Identity) -> dict[str, str]:
             headers,
         )
     return headers
+
+
+async def get_quota(request: Request) -> Response:
+    """Say how many questions the key has left; asking is free."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    body: dict[str, int | None] = {"limit": None, "remaining": None, "window_s": _HOUR_S}
+    headers = {"Cache-Control": "no-store"}
+    if not (who.operator or who.via in _FREE):
+        limit = services.queries_per_hour(who.team)
+        window = MovingWindow(limit, _HOUR_US)
+        verdict = await run_in_threadpool(services.catalog.quota_left, who.key_id, window)
+        # The verdict is on one question more: that one is still there to be asked.
+        left = verdict.remaining + int(verdict.allowed)
+        body |= {"limit": limit, "remaining": left}
+        headers |= _headers(limit, verdict._replace(remaining=left))
+    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")
 
 
 def _headers(limit: int, verdict: Admission) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan
 from livetally.ingest import Intake, Schema, Writer
@@ -47,10 +48,11 @@ class Definitions(Protocol):
 
 @dataclass(frozen=True)
 class Sessions:
-    """How long the console's sign-in lasts, and whether its cookie needs https."""
+    """How long a sign-in and a stream token last, and whether the cookie needs https."""
 
     ttl_s: int = 30 * 86_400
     secure: bool = False
+    stream_token_s_max: int = 3_600
 
 
 @dataclass(frozen=True)
@@ -67,4 +69,8 @@ class Services:
     hub: Hub
     version: str
     queries_per_hour: Callable[[int], int]
+    allowed_origins: Callable[[int | None], frozenset[str]]
+    """The origins that a team lets read its answers; None: those that any team does."""
+    failed_keys: FailedKeys
+    ingest_rate: IngestRate
     sessions: Sessions = field(default_factory=Sessions)

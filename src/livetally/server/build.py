@@ -14,6 +14,8 @@ from importlib.metadata import version
 from starlette.types import ASGIApp
 
 from livetally.api import Services, Sessions, build_app
+from livetally.api.bounds import FailedKeys, IngestRate
+from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
 from livetally.clock import Clock
 from livetally.console import routes
@@ -71,9 +73,7 @@ def built(
         extents = Extents(engine)
         runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
         stack.callback(runner.close)
-        hub = Hub(
-            clock, catalog.recheck, problem_frame, HubLimits(streams_max=settings.streams_max)
-        )
+        hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
 
         def on_commit(notice: Notice) -> None:
@@ -101,9 +101,24 @@ def built(
             hub=hub,
             version=version("livetally"),
             queries_per_hour=allowances.queries_per_hour,
-            sessions=Sessions(settings.session_days * _DAY_S, settings.cookie_secure),
+            allowed_origins=allowances.allowed_origins,
+            failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
+            ingest_rate=IngestRate(clock, settings.key_events_per_second),
+            sessions=_sessions(settings),
         )
-        yield build_app(services, routes()), services
+        yield Guard(build_app(services, routes()), services), services
+
+
+def _sessions(settings: Settings) -> Sessions:
+    return Sessions(
+        ttl_s=settings.session_days * _DAY_S,
+        secure=settings.cookie_secure or bool(settings.tls_cert),
+        stream_token_s_max=settings.stream_token_s_max,
+    )
+
+
+def _hub_limits(settings: Settings) -> HubLimits:
+    return HubLimits(streams_max=settings.streams_max, key_streams_max=settings.key_streams_max)
 
 
 def _writer_limits(settings: Settings) -> WriterLimits:

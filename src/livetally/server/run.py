@@ -70,7 +70,7 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
         loop.add_signal_handler(number, stopping.set)
     listener = _listen(settings)
     with built(settings, directory, SystemClock(), on_failure) as (app, services):
-        server = _Server(_config(app))
+        server = _Server(_config(app, settings))
         stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
         tasks = [
             loop.create_task(services.hub.run(), name="live hub"),
@@ -135,7 +135,11 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    for name in ("tls_cert", "tls_key"):
+        file = getattr(settings, name)
+        if file and not Path(file).is_file():
+            raise SettingInvalid(f"LIVETALLY_{name.upper()}: there is no file '{file}'.")
     return uvicorn.Config(
         app,
         loop="none",
@@ -145,6 +149,11 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
+        # What anybody may claim in a header is believed from named addresses only.
+        proxy_headers=bool(settings.behind_proxy),
+        forwarded_allow_ips=settings.behind_proxy or [],
         date_header=True,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,
@@ -156,7 +165,8 @@ def _announce(listener: socket.socket, services: Services, settings: Settings) -
     """Say where the server is and, once, how to sign in."""
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{port}"
+    scheme = "https" if settings.tls_cert else "http"
+    url = f"{scheme}://{host}:{port}"
     out = sys.stdout
     first = services.catalog.ensure_first_key()
     if first is not None:

@@ -1,0 +1,79 @@
+"""Stands around the whole application: the headers of every answer, and preflights.
+
+In the flow: receives every request before the routes, and every answer after them.
+Guarantee: no answer leaves without the headers that keep a browser from guessing its type, from
+framing it, from running anything in it, and from telling others where a person came from; a stream
+asks for them itself, because its answer does not come this way.
+
+Source: W3C Content Security Policy 3; WHATWG Fetch (nosniff); W3C Referrer Policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from livetally.api.cors import ANSWER_HEADERS, preflight_headers
+from livetally.api.services import Services
+from livetally.errors import LivetallyError
+
+__all__ = ["Guard", "completed"]
+
+_Lines = list[tuple[bytes, bytes]]
+
+_GUARDS: _Lines = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Guard:
+    """The outermost ASGI application."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        """Stand around ``app``."""
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = completed(scope, message.get("headers", ()))
+            await send(message)
+
+        if scope["method"] == "OPTIONS" and await self._preflight(scope, guarded):
+            return
+        await self._app(scope, receive, guarded)
+
+    async def _preflight(self, scope: Scope, send: Send) -> bool:
+        headers = Headers(scope=scope)
+        if "origin" not in headers or "access-control-request-method" not in headers:
+            return False
+        try:
+            lines = await preflight_headers(headers, self._services)
+        except LivetallyError:
+            lines = None  # the catalog can't be asked now: nobody is allowed
+        status = 204 if lines is not None else 403
+        await send({"type": "http.response.start", "status": status, "headers": lines or []})
+        await send({"type": "http.response.body", "body": b""})
+        return True
+
+
+def completed(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> _Lines:
+    """Return the headers with those that are missing; a route's own word stands."""
+    lines = list(headers)
+    names = {name for name, _ in lines}
+    lines += [line for line in _GUARDS if line[0] not in names]
+    lines += scope.get(ANSWER_HEADERS, ())
+    if scope.get("scheme") == "https":
+        lines.append(_STRICT_TRANSPORT)
+    return lines
