@@ -14,7 +14,8 @@ from livetally.live.hub import Hub, HubLimits
 from livetally.live.metric import MetricQuestion, Wire
 from livetally.live.question import Question, Reply, RowKey, Rows, Touched
 from livetally.live.rounds import Pace
-from livetally.live.stream import Outlet, Place, Stream
+from livetally.live.stream import Outlet, Stream
+from livetally.live.topic import Place
 from livetally.live.upkeep import Patience
 
 __all__ = [

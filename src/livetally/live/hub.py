@@ -20,8 +20,8 @@ from livetally.errors import LivetallyError, Overloaded, QuotaExceeded
 from livetally.ingest import Notice
 from livetally.live.question import Question
 from livetally.live.rounds import Pace, Rounds
-from livetally.live.stream import Place, Stream
-from livetally.live.topic import Topic
+from livetally.live.stream import Stream
+from livetally.live.topic import Place, Topic
 from livetally.live.topics import Topics
 from livetally.live.upkeep import Patience, Recheck, Upkeep
 from livetally.telemetry import LIVE_STREAMS

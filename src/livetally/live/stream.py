@@ -11,17 +11,15 @@ more is written to when its connection says that it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from livetally.live.chance import jitter
 from livetally.live.frames import beat, numbered, retry
-from livetally.live.question import RowKey
 from livetally.live.telling import Telling
-from livetally.live.topic import Topic
+from livetally.live.topic import Place
 from livetally.tenancy import Identity
 
-__all__ = ["Host", "Outlet", "Place", "Stream"]
+__all__ = ["Host", "Outlet", "Stream"]
 
 _RETRY_MS = (1000, 3000)
 
@@ -56,35 +54,6 @@ class Host(Protocol):
     def leave(self, stream: Stream) -> None:
         """Forget a stream that has ended."""
         ...
-
-
-class Place:
-    """One question of a stream; ``prefix`` tells the client which."""
-
-    __slots__ = ("dirty", "prefix", "topic", "whole")
-
-    def __init__(self, topic: Topic, prefix: bytes) -> None:
-        """Ask what ``topic`` answers."""
-        self.topic = topic
-        self.prefix = prefix
-        # Rows that changed and were not sent, or all of them.
-        self.dirty: dict[RowKey, None] | None = None
-        self.whole = False
-
-    def mark(self, keys: Iterable[RowKey] | None) -> None:
-        """Take note of what is to be sent: rows by key, or all of them."""
-        if keys is None:
-            self.whole = True
-        elif not self.whole:
-            self.dirty = (self.dirty or {}) | dict.fromkeys(keys)
-
-    def take(self) -> bytes:
-        """Return the frame of what is to be sent, empty when that is nothing."""
-        whole, dirty = self.whole, self.dirty
-        self.whole, self.dirty = False, None
-        if whole:
-            return self.topic.snapshot(self.prefix)
-        return self.topic.update(self.prefix, dirty) if dirty else b""
 
 
 class Stream:

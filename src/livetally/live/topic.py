@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from livetally.errors import LivetallyError
 from livetally.live.frames import SNAPSHOT, UPDATE, frame, payload
 from livetally.live.question import Question, Reply, RowKey, Touched
 
-if TYPE_CHECKING:
-    from livetally.live.stream import Place, Stream
-
-__all__ = ["Change", "Topic"]
+__all__ = ["Change", "Follower", "Place", "Topic"]
 
 _RESUMES_MAX = 64
 
@@ -30,6 +27,18 @@ class Change(NamedTuple):
     """What followers must be told: rows by key, or None for the whole."""
 
     keys: tuple[RowKey, ...] | None
+
+
+class Follower(Protocol):
+    """Whoever is told what changes in a topic: a stream."""
+
+    def tell(self, places: list[Place], telling: Any, now_s: float) -> None:
+        """Take a ``Telling`` of the question that is asked at ``places``."""
+        ...
+
+    def fail(self, frame: bytes) -> None:
+        """Take the frame that says why the question can't be answered any more."""
+        ...
 
 
 class Topic:
@@ -42,7 +51,7 @@ class Topic:
         self.position = 0
         self.told = 0
         # Where each follower asks it: once, or more than once.
-        self.followers: dict[Stream, list[Place]] = {}
+        self.followers: dict[Follower, list[Place]] = {}
         # What commits touched since it was last asked, and when the first of them was committed.
         self.pending: Touched | None = None
         self.pending_since_us: int | None = None
@@ -172,3 +181,32 @@ class Topic:
     def _forget_encodings(self) -> None:
         self._whole = None
         self._resumes.clear()
+
+
+class Place:
+    """One question of a stream; ``prefix`` tells the client which."""
+
+    __slots__ = ("dirty", "prefix", "topic", "whole")
+
+    def __init__(self, topic: Topic, prefix: bytes) -> None:
+        """Ask what ``topic`` answers."""
+        self.topic = topic
+        self.prefix = prefix
+        # Rows that changed and were not sent, or all of them.
+        self.dirty: dict[RowKey, None] | None = None
+        self.whole = False
+
+    def mark(self, keys: Iterable[RowKey] | None) -> None:
+        """Take note of what is to be sent: rows by key, or all of them."""
+        if keys is None:
+            self.whole = True
+        elif not self.whole:
+            self.dirty = (self.dirty or {}) | dict.fromkeys(keys)
+
+    def take(self) -> bytes:
+        """Return the frame of what is to be sent, empty when that is nothing."""
+        whole, dirty = self.whole, self.dirty
+        self.whole, self.dirty = False, None
+        if whole:
+            return self.topic.snapshot(self.prefix)
+        return self.topic.update(self.prefix, dirty) if dirty else b""
