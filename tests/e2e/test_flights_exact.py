@@ -28,6 +28,9 @@ from tests.flights_oracle import (
 )
 from tests.flights_server import DEFINITIONS, FlightsApi, difference, flights_api, loaded
 
+# The file is loaded within the first test.
+pytestmark = pytest.mark.timeout(300)
+
 ZONES: Final = ("UTC", "America/New_York", "Asia/Kathmandu")
 DIMENSIONS: Final = ("carrier", "origin")
 # What to group by, and the places of it in DIMENSIONS.

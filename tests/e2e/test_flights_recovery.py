@@ -55,6 +55,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.mark.timeout(300)
 def test_killed_while_loading(server: Server, random: Random) -> None:
     """Killed twice while a body is on its way, and loaded again: every number is exact."""
     killed_while_loading(server, random.randrange(1, 20_000))

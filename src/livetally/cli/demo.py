@@ -64,13 +64,15 @@ def demo(
         definitions=tuple(str(one.definitions) for one in shown),
         root_key=demo_key(data / "demo.key"),
     )
+    screen = Console()
     with stop_on_signals() as stop, DemoServer(settings, data / "demo.log") as server:
         stop.watch(server.sentinel)
         try:
-            _show(shown, settings, stop, Console())
+            _show(shown, settings, stop, screen)
         except Stopped:
             if not stop.was_set:
                 raise server.why_it_ended() from None
+    _say(screen, f"The demo has ended; what it stored is kept in {data}.")
     return 0
 
 

@@ -41,6 +41,11 @@ class Stop:
         self._watched.append(sentinel)
 
     @property
+    def watchable(self) -> int:
+        """A file descriptor that becomes readable when it is set."""
+        return self._reader
+
+    @property
     def was_set(self) -> bool:
         """Whether it was set, and not only something that it watches."""
         return bool(select.select([self._reader], [], [], 0)[0])
