@@ -1,0 +1,188 @@
+"""Ingest over HTTP: encodings, streams, retries and hostile bodies against a real server.
+
+In the flow: speaks to ``livetally serve`` through sockets and an HTTP client.
+Guarantee: each refusal is a 4xx with problem details, within a bounded time; what was acknowledged
+is there exactly once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from livetally.testing import Server
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LINE = b'{"type":"a","id":"%d","data":{"n":1}}\n'
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Start one server for all tests; each uses ids of its own."""
+    with Server() as started:
+        yield started
+
+
+def post(
+    server: Server, body: bytes, kind: str = "application/x-ndjson", **more: str
+) -> tuple[int, dict[str, Any]]:
+    """POST a body on a new connection; return status and answer."""
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": kind}
+    headers |= {name.replace("_", "-"): value for name, value in more.items()}
+    connection.request("POST", "/v1/events", body, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    decoded: dict[str, Any] = json.loads(text)
+    if answer.status != 200:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    return answer.status, decoded
+
+
+def lines(first: int, count: int) -> bytes:
+    """Return lines with ids from ``first`` on."""
+    return b"".join(LINE % number for number in range(first, first + count))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(lines(1000, 9)) + gzip.compress(lines(1009, 1))),
+        ("zstd", zstd.compress(lines(2000, 9)) + zstd.compress(lines(2009, 1))),
+    ],
+    ids=["gzip", "zstd"],
+)
+def test_packed_bodies_may_have_several_members(
+    server: Server, encoding: str, packed: bytes
+) -> None:
+    """All members count; cut short anywhere it is a 400, and sent again all are duplicates."""
+    status, answer = post(server, packed, Content_Encoding=encoding)
+    assert (status, answer["stored"]) == (200, 10)
+    status, answer = post(server, packed[:-3], Content_Encoding=encoding)
+    assert status == 400
+    assert "unpacked" in answer["detail"]
+    status, answer = post(server, packed, Content_Encoding=encoding)
+    assert (status, answer["stored"], answer["duplicates"]) == (200, 0, 10)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_a_bomb_is_refused_before_it_is_inflated_whole(server: Server, kind: str) -> None:
+    """A gigabyte of line ends in a megabyte is a 413, whichever way the body is read."""
+    member = gzip.compress(b"\n" * (64 * 1024 * 1024))
+    status, answer = post(server, member * 16, kind, Content_Encoding="gzip")
+    assert status == 413
+    assert answer["detail"]
+
+
+def test_a_retry_in_other_words_is_a_duplicate(server: Server) -> None:
+    """Order, spaces and the spelling of numbers and offsets don't count; values do."""
+    first = b'{"type":"p","id":"r","time":"2026-03-01T10:00:00Z","data":{"v":1.10,"w":[1,2]}}'
+    again = b'{"data":{ "w": [1, 2.0], "v": 11e-1 },"time":"2026-03-01T11:00:00+01:00",'
+    again += b'"id":"r","type":"p"}'
+    other = first.replace(b"1.10", b"1.11")
+    assert post(server, first)[1]["stored"] == 1
+    status, answer = post(server, again + b"\n" + other + b"\n" + again)
+    assert (status, answer["stored"], answer["duplicates"]) == (200, 0, 2)
+    assert [conflict["index"] for conflict in answer["conflicts"]] == [1]
+
+
+def test_a_conflict_within_one_request(server: Server) -> None:
+    """The first of two events with one id counts, and the second is told."""
+    body = b'[{"type":"a","id":"c","data":{"n":1}},{"type":"a","id":"c","data":{"n":2}}]'
+    _, answer = post(server, body, "application/json")
+    assert (answer["stored"], [one["index"] for one in answer["conflicts"]]) == (1, [1])
+
+
+def test_strict_is_all_or_nothing(server: Server) -> None:
+    """With one bad line nothing is stored; without it everything is."""
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-ndjson"}
+    for body, status, stored in [
+        (lines(3000, 2) + b"nope\n", 422, 0),
+        (lines(3000, 2), 200, 2),
+    ]:
+        connection.request("POST", "/v1/events?strict=true", body, headers)
+        answer = connection.getresponse()
+        assert answer.status == status
+        assert json.loads(answer.read())["stored"] == stored
+    connection.close()
+
+
+def test_expect_continue_and_keep_alive(server: Server) -> None:
+    """The body is asked for before it is sent, and the connection serves a second request."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as raw:
+        body = LINE % 4000
+        head = (
+            f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n"
+            f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n"
+        ).encode()
+        raw.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 100 ")
+        for number in range(2):
+            raw.sendall(body if number == 0 else head + b"\r\n" + body)
+            answer = b""
+            while b"rejected" not in answer:
+                answer += raw.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert (b'"duplicates":1' in answer) is (number == 1)
+
+
+def test_a_sender_that_leaves_in_mid_body_costs_nothing(server: Server) -> None:
+    """Half a body is dropped without an error in the log; the next sender is served."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as raw:
+        raw.sendall(
+            f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n"
+            "Content-Type: application/x-ndjson\r\nContent-Length: 1000\r\n\r\n".encode()
+        )
+        raw.sendall(LINE % 5000)
+    assert post(server, LINE % 5001)[1]["stored"] == 1
+    assert "Traceback" not in server.log_text()
+
+
+def test_a_large_chunked_body_is_taken_whole(server: Server) -> None:
+    """Several chunks of lines, sent in pieces that end anywhere: each line once, by its index."""
+    whole = lines(100_000, 20_000) + b"nope\n" + lines(120_000, 20_000)
+    pieces = [whole[at : at + 7001] for at in range(0, len(whole), 7001)]
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-ndjson"}
+    connection.request("POST", "/v1/events", iter(pieces), headers, encode_chunked=True)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert answer["stored"] == 40_000
+    assert [one["index"] for one in answer["rejected"]] == [20_000]
+    again = post(server, whole)[1]
+    assert (again["stored"], again["duplicates"]) == (0, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding", "status"),
+    [
+        ("text/plain", "", 415),
+        ("", "", 415),
+        ("application/json", "br", 415),
+        ("application/json", "gzip", 400),
+        ("application/json", "zstd", 400),
+        ("application/cloudevents+json", "", 400),
+    ],
+)
+def test_what_can_not_be_read_is_said(
+    server: Server, kind: str, encoding: str, status: int
+) -> None:
+    """A media type or an encoding that is not taken is a 415, a broken body a 400."""
+    got, answer = post(server, b"nope", kind, Content_Encoding=encoding)
+    assert got == status
+    assert answer["detail"]
