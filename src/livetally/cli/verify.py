@@ -1,20 +1,19 @@
 """``livetally verify``: has metrics recomputed from the raw events and compared.
 
-In the flow: asks the server for one metric after the other; the server recomputes, without its
-projections and its cache.
+In the flow: asks the server, which recomputes without its projections and its cache and tells line
+by line what it finds.
 Guarantee: exit code 0 means that every bucket asked for was recomputed and equal.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
-import msgspec
 from cyclopts import Parameter
 
 from livetally.cli.codes import DONE, FAILED
 from livetally.cli.connection import LOCAL, Connection
+from livetally.errors import StoreFailed
 
 if TYPE_CHECKING:
     from livetally.client import Client
@@ -48,43 +47,46 @@ def verify(
         LivetallyError: something could not be recomputed.
     """
     from livetally.cli.output import print_json
-    from livetally.cli.progress import counted
 
-    params = tuple((name, text) for name, text in (("from", start), ("to", end)) if text)
+    params = [("metric", name) for name in metrics]
+    params += [(name, text) for name, text in (("from", start), ("to", end)) if text]
     with connection.open(timeout_s=_PATIENCE_S) as client:
-        names = metrics or _all(client)
-        checked = [_verified(client, name, params) for name in counted(names, "Recomputing")]
+        checked = _checked(client, tuple(params))
     if json:
-        print_json({"checked": checked})
+        print_json(checked)
     else:
-        for result in checked:
-            _print(result)
-    return FAILED if any(result["differences"] for result in checked) else DONE
+        _print(checked)
+    return DONE if checked["verified"] else FAILED
 
 
-def _all(client: Client) -> list[str]:
-    from livetally.client import Call
-
-    reply = client.request(Call("GET", "/v1/metrics"))
-    return [metric["name"] for metric in msgspec.json.decode(reply.body)["metrics"]]
-
-
-def _verified(client: Client, name: str, params: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _checked(client: Client, params: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Read the server's lines: how far it is, what differs, and at last the verdict."""
     from livetally.client import Call
     from livetally.client.answer import decode_exact
 
-    call = Call("POST", f"/v1/metrics/{quote(name, safe='')}/verify", params)
-    return decode_exact(client.request(call, again_s=0).body)
+    body = client.request(Call("POST", "/v1/verify", params), again_s=0).body
+    lines: list[dict[str, Any]] = [decode_exact(line) for line in body.splitlines()]
+    if not lines or "verified" not in lines[-1]:
+        raise StoreFailed(lines[-1].get("detail") if lines else "The server has said nothing.")
+    metrics = dict.fromkeys(line["metric"] for line in lines[:-1])
+    differing = [line for line in lines[:-1] if "kept" in line]
+    return {
+        "verified": lines[-1]["verified"],
+        "metrics": list(metrics),
+        "differences": differing,
+    }
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(checked: dict[str, Any]) -> None:
     from livetally.cli.output import note, print_table
 
-    differences = result["differences"]
-    if not differences:
-        print(f"{result['metric']}: {result['compared']:,} values are equal.")
-        return
-    print(f"{result['metric']}: {len(differences):,} of {result['compared']:,} values differ.")
-    print_table(list(differences[0]), (list(one.values()) for one in differences[:_SHOWN_MAX]))
-    if len(differences) > _SHOWN_MAX:
-        note(f"{len(differences) - _SHOWN_MAX:,} more; --json shows all.")
+    differing = checked["differences"]
+    wrong = {one["metric"] for one in differing}
+    for name in checked["metrics"]:
+        print(f"{name}: {'differs' if name in wrong else 'every bucket is equal'}.")
+    if differing:
+        print_table(
+            list(differing[0]), ([str(v) for v in d.values()] for d in differing[:_SHOWN_MAX])
+        )
+    if len(differing) > _SHOWN_MAX:
+        note(f"{len(differing) - _SHOWN_MAX:,} more; --json shows all.")

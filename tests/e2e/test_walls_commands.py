@@ -1,0 +1,134 @@
+"""Who may do what on the command line: every command with every kind of key.
+
+In the flow: calls the commands as the script does, against a real server.
+Guarantee: a new command without a row fails; so does one that a wrong key can use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from cyclopts import App
+
+from livetally.cli import main
+from livetally.cli.commands import COMMANDS
+from livetally.testing import Server
+from tests.e2e.walls import SCOPES, SHOP, Teams
+
+NO_KEY = {"serve", "demo", "check"}
+"""Commands that work on this machine and ask no server for anything."""
+
+
+class Row(NamedTuple):
+    """A command: the scope it needs, the words of a right call; whether it ends by itself."""
+
+    command: str
+    scope: str
+    words: tuple[str, ...]
+    operator: bool = False
+    ends: bool = True
+
+
+ROWS = (
+    Row("send", "write", ("--type", "add_revenue", "--subject", "ada", "--data", '{"value": 1}')),
+    Row("import", "write", ("rows.csv", "--type", "incident", "--subject", "who")),
+    Row("query", "read", ("revenue",)),
+    Row("watch", "read", ("revenue",), ends=False),
+    Row("apply", "admin", ("extra.toml",)),
+    Row("keys create", "admin", ("--name", "made", "--scope", "read")),
+    Row("keys list", "admin", ()),
+    Row("keys revoke", "admin", ("0000000000",)),
+    Row("keys rotate", "admin", ("0000000000",)),
+    Row("teams create", "admin", ("green",), operator=True),
+    Row("teams list", "admin", ()),
+    Row("verify", "admin", ("revenue",)),
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Start one server for all tests here."""
+    with Server(definitions=[SHOP], env={"LIVETALLY_FAILED_KEYS_PER_MINUTE": "1000"}) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def teams(server: Server) -> Teams:
+    """Make two teams with their keys."""
+    return Teams(server)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
+    """Work in an empty directory with the files that commands need."""
+    (tmp_path / "rows.csv").write_text("who,severity\nada,1\n")
+    (tmp_path / "extra.toml").write_text(
+        'application = "extra"\n[metric.extra]\nevent = "extra"\naggregate = "count"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIVETALLY_URL", server.url)
+    monkeypatch.delenv("LIVETALLY_TEAM", raising=False)
+    return tmp_path
+
+
+def all_commands() -> set[str]:
+    """Return every command, those of groups as two words."""
+    found = set()
+    for command in COMMANDS:
+        module, _, attribute = command.path.partition(":")
+        target = getattr(import_module(module), attribute)
+        if isinstance(target, App):
+            found |= {f"{command.name} {name}" for name in target if not name.startswith("-")}
+        else:
+            found.add(command.name)
+    return found
+
+
+def test_every_command_has_a_row() -> None:
+    """The table and the command line have the same commands."""
+    assert {row.command for row in ROWS} | NO_KEY == all_commands()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command)
+def test_a_command_needs_its_scope(
+    row: Row,
+    server: Server,
+    teams: Teams,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Without a key and without the scope it fails and says so; no key is ever in what it says."""
+    keys: dict[str, str] = {scope: teams.keys["red"][scope] for scope in SCOPES}
+    for name, key in {"none": "", "wrong": "lt_nobody", **keys, "operator": server.key}.items():
+        may = name == "operator" or (name == row.scope and not row.operator)
+        if may and not row.ends:
+            continue
+        monkeypatch.setenv("LIVETALLY_KEY", key)
+        code = main([*row.command.split(), *row.words])
+        said = "".join(capfd.readouterr())
+        refused = "lacks the scope" in said or "not an operator's key" in said or "key" in said
+        if may:
+            assert code == 0 or "no key is called '0000000000'" in said, f"{name}: {said}"
+        else:
+            assert code != 0, f"{name}: {said}"
+            assert refused, f"{name}: {said}"
+        assert not key or key not in said
+        assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command)
+def test_a_command_cant_act_for_another_team(
+    row: Row,
+    teams: Teams,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A team's key that names another team is refused by every command."""
+    monkeypatch.setenv("LIVETALLY_KEY", teams.keys["red"]["all"])
+    monkeypatch.setenv("LIVETALLY_TEAM", "blue")
+    assert main([*row.command.split(), *row.words]) == 1
+    assert "not an operator's key" in "".join(capfd.readouterr())

@@ -1,0 +1,83 @@
+"""How often an address may guess and how fast a key may send, on a clock set by hand.
+
+In the flow: calls ``api.bounds`` without a server.
+Guarantee: the bounds are exact at their edges, forgive in time, and take bounded memory.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from livetally.api.bounds import FailedKeys, IngestRate, address_group
+from livetally.errors import QuotaExceeded
+from livetally.testing import ManualClock
+
+
+def test_the_wrong_key_after_the_last_allowed_is_refused() -> None:
+    """Three in a moving minute pass; then the wait ends when the first of them is a minute old."""
+    clock = ManualClock()
+    failed = FailedKeys(clock, 3)
+    for _ in range(3):
+        failed.require("192.0.2.1")
+        failed.note("192.0.2.1")
+        clock.advance(s=10)
+    with pytest.raises(QuotaExceeded) as refused:
+        failed.require("192.0.2.1")
+    assert refused.value.retry_after_s == 30
+    failed.require("192.0.2.2")
+    clock.advance(s=29)
+    with pytest.raises(QuotaExceeded):
+        failed.require("192.0.2.1")
+    clock.advance(s=1)
+    failed.require("192.0.2.1")
+
+
+def test_addresses_are_forgotten_rather_than_gathered() -> None:
+    """A flood from many addresses drives out the oldest."""
+    failed = FailedKeys(ManualClock(), 1, addresses_max=2)
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        failed.note(address)
+    failed.require("192.0.2.1")
+    for address in ("192.0.2.2", "192.0.2.3"):
+        with pytest.raises(QuotaExceeded):
+            failed.require(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "group"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("not:an:address", "not:an:address"),
+        ("", ""),
+    ],
+)
+def test_one_household_counts_as_one_address(address: str, group: str) -> None:
+    """Of an IPv6 address the first half counts: the other half is chosen freely by its owner."""
+    assert address_group(address) == group
+
+
+def test_a_key_that_sends_too_fast_waits_as_long_as_it_was_ahead() -> None:
+    """A large body is taken whole; the next one waits until the average is right again."""
+    clock = ManualClock()
+    rate = IngestRate(clock, 100)
+    rate.require("a")
+    rate.note("a", 1_100)
+    with pytest.raises(QuotaExceeded) as refused:
+        rate.require("a")
+    assert refused.value.retry_after_s == 10
+    rate.require("b")
+    clock.advance(s=10)
+    rate.require("a")
+
+
+def test_a_key_within_its_rate_is_never_refused() -> None:
+    """Exactly the rate, second after second, passes for ever."""
+    clock = ManualClock()
+    rate = IngestRate(clock, 100)
+    for _ in range(1_000):
+        rate.require("a")
+        rate.note("a", 100)
+        clock.advance(s=1)
