@@ -190,6 +190,17 @@ def test_another_teams_definition_resets_nobody(server: Server) -> None:
         assert "reset" not in text
 
 
+def test_a_question_about_the_largest_groups_is_sent_whole(server: Server) -> None:
+    """Where one group can push out another, each change brings all rows."""
+    path = "/v1/metrics/sales?by=shop&top=1"
+    with opened(server, path) as connection:
+        read_until(connection, b"event: snapshot")
+        asked(server, "POST", "/v1/events", {"type": "sale", "data": {"shop": "a"}})
+        text = read_until(connection, b'"shop":"a","value":1')
+        assert b"event: snapshot" in text
+        assert b"event: update" not in text
+
+
 def test_an_old_proxy_gets_a_stream_without_chunks(server: Server) -> None:
     """HTTP/1.0 knows no chunks: the frames come as they are, and the end of the connection ends."""
     port = int(server.url.rsplit(":", 1)[1])

@@ -68,7 +68,6 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     declared.metric(query.metric)
     await _wait_for(query, services)
     if form == _STREAM:
-        query.require_live()
         await send_stream(scope, receive, send, services, who, [Asked(query)])
         return
     known = headers.get("if-none-match", "")

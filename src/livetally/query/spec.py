@@ -76,19 +76,6 @@ class MetricQuery(NamedTuple):
         """The names of the dimensions in an answer: as they were asked, where those are free."""
         return tuple(f"data.{name}" if name in _TAKEN else name for name in self.by)
 
-    def require_live(self) -> None:
-        """Go on only when the question can be kept up to date bucket by bucket.
-
-        Raises:
-            BadInput: a change in one bucket could change all others.
-        """
-        if self.top is not None:
-            raise BadInput(
-                "top", "can't be asked live: each change may change which groups are shown"
-            )
-        if self.compare:
-            raise BadInput("compare", "can't be asked live; ask for both periods")
-
 
 def parse_query(metric: str, parameters: Mapping[str, Sequence[str]]) -> MetricQuery:
     """Read the parameters of ``GET /v1/metrics/{name}``.
