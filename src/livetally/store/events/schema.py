@@ -18,7 +18,19 @@ from livetally.definitions import Field
 from livetally.store.events.columns import default_expression, engine_type
 from livetally.store.events.engine import Engine
 
-__all__ = ["COLUMNS", "SLOT_US", "TABLE", "Projection", "add_column", "add_projection", "create"]
+__all__ = [
+    "COLUMNS",
+    "SLOT_US",
+    "TABLE",
+    "Projection",
+    "add_column",
+    "add_projection",
+    "create",
+    "drop_projections",
+    "existing_columns",
+    "existing_projections",
+    "materialise",
+]
 
 TABLE = "livetally.events"
 SLOT_US = 900_000_000
