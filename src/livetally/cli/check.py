@@ -93,7 +93,7 @@ def _print(results: Sequence[dict[str, Any]]) -> None:
             print(f"{place}: {problem['key']}: {problem['reason']}")
         if not result["problems"]:
             print(
-                f"{result['file']}: {result['application']} is right:"
-                f" {result['events']} event types, {result['metrics']} metrics,"
-                f" {result['entities']} entities"
+                f"{result['file']}: {result['application']} has no mistake;"
+                f" event types: {result['events']}, metrics: {result['metrics']},"
+                f" entities: {result['entities']}"
             )

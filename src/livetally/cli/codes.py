@@ -1,6 +1,6 @@
 """The exit codes, and the error that means the command was called wrongly.
 
-In the flow: returned or raised by commands, turned into the process's exit code by ``main``.
+In the flow: returned or raised by commands, turned into the process's exit code by ``entry``.
 Guarantee: 0 done, 1 failed, 2 wrong usage; there are no others.
 """
 

@@ -1,6 +1,6 @@
 """The table of commands: the name, where it is, what it does.
 
-In the flow: read by ``main``, which imports a command's module only when it is called.
+In the flow: read by ``entry``, which imports a command's module only when it is called.
 Guarantee: ``livetally --help`` imports none of them.
 """
 
@@ -27,8 +27,8 @@ COMMANDS = (
         "serve",
         "livetally.cli.serve:serve",
         "Start the server.\n\n"
-        "Every option can also be given as an environment variable, --query-threads as"
-        " LIVETALLY_QUERY_THREADS, or in a file .env. The first start prints one administrator key,"
+        "Every setting can also be given as an environment variable, --log-level as"
+        " LIVETALLY_LOG_LEVEL, or in a file .env. The first start prints one administrator key,"
         " once. LIVETALLY_ROOT_KEY, if set, is accepted as the operator's key.",
     ),
     Command(

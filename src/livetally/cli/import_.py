@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Input, require_files
 from livetally.cli.loaded import load_all
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class Columns:
 
 
 def import_file(
-    file: Path,
+    file: Input,
     /,
-    *files: Path,
+    *files: Input,
     type: Annotated[str, Parameter(name="--type")],  # noqa: A002 - the name of the option
     source: str = "import",
     columns: Columns = Columns(),
@@ -86,8 +87,9 @@ def import_file(
     """
     from livetally.cli.load.loading import Job, format_of
 
-    shape = _shape(type, source, columns)
     paths = (file, *files)
+    require_files(paths)
+    shape = _shape(type, source, columns)
     formats = [format_of(path, format) for path in paths]
     with connection.open() as client:
         declared = _declared(client, type)

@@ -32,7 +32,7 @@ _PATH: Final = "/v1/keys"
 @app.command
 def create(
     *,
-    name: str = "",
+    name: str = "unnamed",
     scope: list[str],
     expires: str | None = None,
     operator: bool = False,

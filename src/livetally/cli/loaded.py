@@ -36,6 +36,7 @@ def load_all(jobs: Iterable[Job], client: Client, *, json: bool) -> int:
 
 
 def _print(job: Job, done: Loaded, *, json: bool) -> None:
+    from livetally.cli.load.opening import STDIN
     from livetally.cli.output import note, print_json
 
     totals = done.totals
@@ -57,8 +58,9 @@ def _print(job: Job, done: Loaded, *, json: bool) -> None:
         fresh = totals.rows - done.resumed_rows
         rate = f", {fresh / done.seconds:,.0f} rows/s" if done.seconds and fresh else ""
         resumed = f", the first {done.resumed_rows:,} before" if done.resumed_rows else ""
+        name = "standard input" if job.path == STDIN else job.path
         print(
-            f"{job.path}: {totals.rows:,} rows{resumed}: {totals.stored:,} stored,"
+            f"{name}: {totals.rows:,} rows{resumed}: {totals.stored:,} stored,"
             f" {totals.duplicates:,} stored before, {totals.rejected:,} rejected"
             f" ({done.seconds:.1f} s{rate}; position {totals.position:,})"
         )

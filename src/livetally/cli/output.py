@@ -40,10 +40,14 @@ def print_json(value: Any) -> None:
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table on standard output."""
     console = Console()
-    if not console.is_terminal:
-        # Nothing to fit into: a cell that is cut off would be lost to the next program.
-        console = Console(width=_WIDE)
-    console.print(table(heading, rows))
+    if console.is_terminal:
+        console.print(table(heading, rows))
+        return
+    # Nothing to fit into: what is cut off here would be lost to the next program.
+    plain = Console(width=_WIDE)
+    with plain.capture() as drawn:
+        plain.print(table(heading, rows))
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

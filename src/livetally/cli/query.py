@@ -28,7 +28,7 @@ def query(
     /,
     *,
     within: Range = WHOLE,
-    order: str | None = None,
+    order: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     limit: int | None = None,
     min_position: int | None = None,
     plot: Annotated[bool | None, Parameter(negative="--no-plot")] = None,

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from livetally.cli.codes import DONE, FAILED, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Input, require_files
 
 __all__ = ["send"]
 
 
 def send(
-    *files: Path,
+    *files: Input,
     type: str | None = None,  # noqa: A002 - the name of the option
     subject: str | None = None,
     data: str | None = None,
@@ -53,6 +54,7 @@ def send(
     Raises:
         LivetallyError: a file can't be read, or the server can't be reached.
     """
+    require_files(files)
     single = {"type": type, "subject": subject, "data": data, "time": time, "id": id}
     given = [f"--{name}" for name, value in single.items() if value is not None]
     if type is not None and not files:

@@ -1,43 +1,23 @@
 """``livetally serve``: starts the server and stays until it is told to stop.
 
 In the flow: receives options, hands settings to ``server``.
-Guarantee: an option wins over the environment and ``.env``; one that is not given leaves them be.
+Guarantee: an option wins over the environment and ``.env``; one that is not given leaves them be. A
+secret is no option: other users of the machine see command lines.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-__all__ = ["Bounds", "serve"]
+from livetally.cli.codes import WrongUsage
 
+__all__ = ["serve"]
 
-@Parameter(name="*", group="Bounds")
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """Settings that keep the server within its machine; their defaults fit most."""
-
-    query_threads: int | None = None
-    """Questions that run at the same time."""
-    body_bytes_max: int | None = None
-    """Longest body that is read whole (JSON), after unpacking."""
-    stream_bytes_max: int | None = None
-    """Longest body that is read as a stream (NDJSON), after unpacking."""
-    event_data_bytes_max: int | None = None
-    """Longest data of one event."""
-    event_future_days_max: int | None = None
-    """Days in the future that an event's time may lie at most."""
-    waiting_events_max: int | None = None
-    """Events that may wait for the writer before requests are answered 503."""
-    waiting_bytes_max: int | None = None
-    """Bytes of events that may wait for the writer before requests are answered 503."""
-    commit_events_max: int | None = None
-    """Most events in one commit."""
-    streams_max: int | None = None
-    """Most live streams open at a time."""
+_SECRETS: Final = frozenset({"root_key"})
 
 
 def serve(
@@ -48,9 +28,10 @@ def serve(
     definitions: list[Path] | None = None,
     catalog: str | None = None,
     log_level: str | None = None,
-    session_days: int | None = None,
-    cookie_secure: Annotated[bool | None, Parameter(negative=())] = None,
-    bounds: Bounds = Bounds(),
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    behind_proxy: str | None = None,
+    further: Annotated[list[str] | None, Parameter(name="--set")] = None,
 ) -> int:
     """Start the server. Blocks until SIGTERM or SIGINT; then returns 0.
 
@@ -59,27 +40,58 @@ def serve(
         port: Port to listen on; 8080 by default, 0 takes a free one.
         data: Directory of everything that is kept; ./livetally-data by default.
         definitions: Definition file to apply at start, for all teams; may be repeated.
-        catalog: URL of the catalog: sqlite://, postgresql:// or mariadb://; in the data directory
-            by default.
+        catalog: URL of the catalog: sqlite://, postgresql://, mariadb://; in --data by default.
         log_level: debug, info, warning or error.
-        session_days: Days that the console stays signed in.
-        cookie_secure: Send the console's cookie over https only.
-        bounds: Settings that keep the server within its machine.
+        tls_cert: File of the certificate and its chain (PEM); with --tls-key, https.
+        tls_key: File of the certificate's private key (PEM).
+        behind_proxy: Addresses of proxies whose X-Forwarded headers are believed.
+        further: Any other setting, as query_threads=8; may be repeated.
 
     Raises:
         LivetallyError: it can't start; names the setting, file or directory and the reason.
     """
     from livetally.server.run import serve as serve_settings
-    from livetally.settings import load_settings
+    from livetally.settings import Settings, load_settings
 
-    overrides: dict[str, Any] = {
+    named: dict[str, Any] = {
         "host": host,
         "port": port,
-        "data": None if data is None else str(data),
+        "data": _text(data),
         "definitions": tuple(map(str, definitions)) if definitions else None,
         "catalog": catalog,
         "log_level": log_level,
-        "session_days": session_days,
-        "cookie_secure": cookie_secure,
+        "tls_cert": _text(tls_cert),
+        "tls_key": _text(tls_key),
+        "behind_proxy": behind_proxy,
     }
-    return serve_settings(load_settings(overrides | asdict(bounds)))
+    others = _others(further or (), set(Settings.__struct_fields__) - set(named) - _SECRETS)
+    return serve_settings(load_settings(named | others))
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _others(texts: Iterable[str], known: set[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` for the settings that have no option of their own.
+
+    Raises:
+        WrongUsage: there is no such setting, or the text has another form.
+    """
+    others: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise WrongUsage(f"--set: write NAME=VALUE, not '{text}'.")
+        if name in _SECRETS:
+            raise WrongUsage("--set: give the root key in the environment, LIVETALLY_ROOT_KEY.")
+        if name not in known:
+            from livetally.definitions import nearest
+
+            hint = nearest(name, sorted(known))
+            also = (
+                f"; did you mean '{hint}'?" if hint else f"; there are {', '.join(sorted(known))}"
+            )
+            raise WrongUsage(f"--set: no setting is called '{name}'; {also}")
+        others[name] = value
+    return others

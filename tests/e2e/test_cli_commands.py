@@ -1,0 +1,350 @@
+"""The commands against a real server: what they print, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from livetally.cli import main
+from livetally.client import Client
+from livetally.testing import Server
+
+SHOP = """
+application = "shop"
+[event.pay]
+data.value = { type = "decimal", required = true }
+data.till = "string"
+data.code = "string"
+[metric.revenue]
+event = "pay"
+aggregate = "sum"
+value = "value"
+by = ["till"]
+[metric.payments]
+event = "pay"
+aggregate = "count"
+"""
+
+# These tests ask more than the hundred questions that a key has in an hour.
+UNCOUNTED = {"LIVETALLY_QUERIES_PER_HOUR": "1000000"}
+
+
+class Done(NamedTuple):
+    """What a command returned and printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The first line of JSON, numbers exact."""
+        return json.loads(self.out.splitlines()[0], parse_float=Decimal)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the shop's definition and a few payments."""
+    definition = tmp_path_factory.mktemp("definitions") / "shop.toml"
+    definition.write_text(SHOP)
+    with Server(definitions=[definition], env=UNCOUNTED) as running:
+        with Client(running.url, running.key) as client:
+            client.send_now(
+                [
+                    {
+                        "type": "pay",
+                        "id": f"p{n}",
+                        "time": f"2026-03-{28 + n // 4:02}T{10 + n % 4}:00:00Z",
+                        "data": {"value": Decimal("10.05"), "till": "ab"[n % 2]},
+                    }
+                    for n in range(10)
+                ]
+            )
+        yield running
+
+
+@pytest.fixture
+def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command against the server."""
+    monkeypatch.setenv("LIVETALLY_URL", server.url)
+    monkeypatch.setenv("LIVETALLY_KEY", server.key)
+
+    def call(*words: str) -> Done:
+        capsys.readouterr()
+        code = main(words)
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return Done(code, printed.out, printed.err)
+
+    return call
+
+
+def test_query_prints_one_number(run: Run) -> None:
+    """A total is a number and nothing else."""
+    assert run("query", "revenue") == Done(0, "100.5\n", "")
+
+
+def test_query_prints_a_table(run: Run) -> None:
+    """One row for each bucket and group, without colours when it is no terminal."""
+    words = ("--interval", "day", "--by", "till", "--tz", "Europe/Oslo")
+    done = run("query", "revenue", *words)
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["time", "(Europe/Oslo)", "till", "value"]
+    assert lines[1].split() == ["2026-03-28", "a", "20.1"]
+    assert len(lines) == 7
+
+
+def test_query_takes_the_parameters_of_http(run: Run) -> None:
+    """Range, filter, order, limit, fill; --order may begin with a hyphen."""
+    done = run("query", "payments", "--from", "2026-03-29", "--where", "till:a", "--json")
+    assert done.json["rows"] == [{"value": 3}]
+    done = run("query", "revenue", "--by", "till", "--order", "-value", "--limit", "1", "--json")
+    assert (len(done.json["rows"]), done.json["truncated"]) == (1, True)
+    words = ("--interval", "day", "--from", "2026-03-25", "--to", "2026-04-01", "--fill", "zero")
+    done = run("query", "payments", *words, "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["value"] for row in rows] == ["0", "0", "0", "4", "4", "2", "0"]
+    position = run("query", "payments", "--json").json["position"]
+    assert run("query", "payments", "--min-position", str(position)).code == 0
+
+
+def test_query_as_json_is_exact(run: Run) -> None:
+    """The server's own answer."""
+    rows = run("query", "revenue", "--json").json["rows"]
+    assert rows == [{"value": Decimal("100.500000000")}]
+
+
+def test_query_draws_when_asked_to(run: Run) -> None:
+    """A plot above the table; by itself only on a terminal."""
+    words = ("query", "payments", "--interval", "day")
+    assert "┤" in run(*words, "--plot").out
+    assert "┤" not in run(*words).out
+    assert "┤" not in run(*words, "--no-plot").out
+
+
+def test_query_of_nothing_says_so(run: Run) -> None:
+    """An empty range is no failure."""
+    done = run("query", "payments", "--interval", "day", "--from", "1999", "--to", "2000", "--plot")
+    assert done.code == 0
+    assert "No events of 'payments' in this range." in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("query", "paymnts"), "did you mean 'payments'?"),
+        (("query", "payments", "--tz", "Europe/Olso"), "did you mean 'Europe/Oslo'?"),
+        (("query", "payments", "--from", "2027", "--to", "2026"), "to: must be later"),
+        (("query", "payments", "--interval", "dya"), "interval"),
+        (("query", "payments", "--min-position", "999999"), "min_position:"),
+        (("query", "payments", "--key", "lt_wrong"), "--key or LIVETALLY_KEY"),
+        (("query", "payments", "--url", "http://127.0.0.1:9"), "livetally serve"),
+        (("query", "payments", "--url", "localhost"), "url: must be like"),
+        (("query", "payments", "--team", "nobody"), "no team is called 'nobody'"),
+        (("watch", "paymnts"), "did you mean 'payments'?"),
+        (("keys", "revoke", "nosuchkey1"), "no key is called"),
+        (("keys", "create", "--scope", "fly"), "scopes"),
+        (("keys", "create", "--scope", "read", "--expires", "soon"), "--expires: write 90d"),
+        (("keys", "create", "--scope", "read", "--expires", "2001"), "future"),
+        (("teams", "create", "Blue Team"), "name"),
+        (("send", "nosuch.jsonl"), "No such file"),
+        (("send", "nosuch.xml"), "--format"),
+        (("import", "nosuch.csv", "--type", "pay"), "No such file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_a_failure_says_what_to_do(words: tuple[str, ...], said: str, run: Run) -> None:
+    """Exit code 1, the reason on standard error, nothing on standard output."""
+    done = run(*words)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+
+
+def test_watch_prints_the_answer_and_each_change(run: Run, server: Server) -> None:
+    """Lines of JSON for machines, cells for people; it ends after so many updates."""
+    done = run("watch", "payments", "--by", "till", "--updates", "1", "--json")
+    update = done.json
+    assert (done.code, update["event"]) == (0, "snapshot")
+    assert update["rows"] == [{"till": "a", "value": 5}, {"till": "b", "value": 5}]
+    assert run("watch", "payments", "--by", "till", "--updates", "1").out == "a\t5\nb\t5\n"
+
+
+def test_check_names_every_mistake(run: Run, tmp_path: Path) -> None:
+    """File, line, key and reason, as editors read them; exit code 1."""
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text(SHOP)
+    bad.write_text('application = "b"\n[metric.x]\nevent = "nothing"\naggregate = "summ"\n')
+    assert run("check", str(good)).code == 0
+    done = run("check", str(good), str(bad), str(tmp_path / "missing.toml"))
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert lines[0].startswith(f"{good}: shop has no mistake")
+    assert re.match(rf"{re.escape(str(bad))}:4: metric\.x\.aggregate: .*'sum'", lines[1])
+    assert lines[-1].endswith("can't be read: No such file or directory")
+    told = run("check", str(good), str(bad), "--json")
+    assert [len(one["problems"]) > 0 for one in told.json] == [False, True]
+    assert (told.code, told.json[0]["metrics"]) == (1, 2)
+
+
+def test_check_compares_files_with_each_other(run: Run, tmp_path: Path) -> None:
+    """What can't be applied together is told."""
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text(SHOP)
+    second.write_text(SHOP.replace('application = "shop"', 'application = "other"'))
+    done = run("check", str(first), str(second))
+    assert done.code == 1
+    assert f"{second}:" in done.out
+
+
+def test_apply_shows_the_plan_and_applies_it(run: Run, tmp_path: Path) -> None:
+    """A dry run changes nothing; what is applied can be asked for at once."""
+    path = tmp_path / "visits.toml"
+    path.write_text(
+        'application = "visits"\n[metric.visits]\nevent = "visit"\naggregate = "count"\n'
+    )
+    dry = run("apply", str(path), "--dry-run")
+    assert dry.code == 0
+    assert "+ metric visits" in dry.out
+    assert "Nothing was applied." in dry.out
+    assert run("query", "visits").code == 1
+    done = run("apply", str(path))
+    assert "Applied as version 1." in done.out
+    assert run("query", "visits").code == 0
+    assert run("apply", str(path), "--json").json["applied"] is True
+
+
+def test_a_definition_with_a_mistake_is_not_applied(run: Run, tmp_path: Path) -> None:
+    """Every mistake is on a line; the server was not asked."""
+    path = tmp_path / "bad.toml"
+    path.write_text('application = "bad"\n[metric.x]\naggregate = "summ"\n')
+    done = run("apply", str(path), "--url", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert f"{path}:3: metric.x.aggregate" in done.err
+
+
+def test_keys_are_made_listed_rotated_and_revoked(run: Run, server: Server) -> None:
+    """The key is alone on standard output; a revoked one is good for nothing."""
+    made = run("keys", "create", "--name", "ci", "--scope", "read", "--expires", "90d")
+    key = made.out.strip()
+    assert re.fullmatch(r"lt_\w+_\w+", key)
+    assert "keep it" in made.err
+    key_id = key.split("_")[1]
+    assert run("query", "payments", "--key", key).code == 0
+    assert run("send", "--type", "pay", "--key", key).code == 1
+    listed = run("keys", "list")
+    (line,) = [line for line in listed.out.splitlines() if line.startswith(key_id)]
+    assert "ci" in line
+    assert "good until" in line
+    assert key not in listed.out
+    fresh = run("keys", "rotate", key_id).out.strip()
+    assert fresh != key
+    assert run("keys", "revoke", fresh.split("_")[1]).code == 0
+    assert run("query", "payments", "--key", fresh).code == 1
+    states = {one["id"]: one["revoked_us"] for one in run("keys", "list", "--json").json["keys"]}
+    assert states[fresh.split("_")[1]] is not None
+
+
+def test_teams_are_made_and_have_keys_of_their_own(run: Run) -> None:
+    """--team names the team to act for; its key sees its own events only."""
+    assert run("teams", "create", "blue").code == 0
+    assert "blue" in run("teams", "list").out
+    key = run("keys", "create", "--team", "blue", "--scope", "write", "--scope", "read").out.strip()
+    assert run("send", "--type", "pay", "--data", '{"value": 1}', "--key", key).code == 0
+    assert run("query", "payments", "--key", key).out == "1\n"
+    assert run("query", "payments", "--team", "blue").out == "1\n"
+    assert run("teams", "create", "blue").code == 1
+
+
+def test_send_takes_one_event_from_its_options(run: Run) -> None:
+    """Once for each id; decimals are exact; a rejection is a failure."""
+    words = ("send", "--type", "pay", "--id", "single", "--subject", "ada", "--time", "2027-01-01")
+    data = ("--data", '{"value": 0.10, "till": "single"}')
+    wrong_time = run(*words, *data)
+    assert wrong_time.code == 1
+    assert "rejected: time:" in wrong_time.err
+    at = ("send", "--type", "pay", "--id", "single", "--time", "2026-04-01T00:00:00+02:00")
+    assert run(*at, *data).out.startswith("Stored; counted at position ")
+    assert run(*at, *data).out.startswith("Stored before; counted at position ")
+    other = run(*at, "--data", '{"value": 0.20, "till": "single"}')
+    assert (other.code, "other content" in other.err) == (1, True)
+    told = run("query", "revenue", "--where", "till:single", "--json").json
+    assert told["rows"] == [{"value": Decimal("0.100000000")}]
+
+
+def test_send_takes_files_of_events(run: Run, tmp_path: Path) -> None:
+    """Sent twice, they count once; what is rejected is in a file with its line."""
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        '{"type":"pay","data":{"value":1.5,"till":"file"}}\n'
+        '{"type":"pay","data":{"till":"file"}}\n'
+        "not json\n"
+        '{"type":"pay","data":{"value":2.5,"till":"file"}}\n'
+    )
+    for stored, duplicates in ((2, 0), (0, 2)):
+        done = run("send", str(path), "--json")
+        told = done.json
+        assert (done.code, told["rows"], told["rejected"]) == (1, 4, 2)
+        assert (told["stored"], told["duplicates"]) == (stored, duplicates)
+        assert str(told["rejected_file"]) == f"{path}.rejected"
+    assert run("query", "revenue", "--where", "till:file").out == "4\n"
+    lines = Path(f"{path}.rejected").read_text().splitlines()
+    assert [json.loads(line)["rejected_line"] for line in lines] == [2, 3]
+    assert "data.value: required" in lines[0]
+
+
+def test_import_reads_columns_by_the_servers_definition(run: Run, tmp_path: Path) -> None:
+    """A code of digits stays a text, money is exact; twice counts once."""
+    path = tmp_path / "sales.csv"
+    path.write_text(
+        "when;amount;code;till\n"
+        "2026-05-01 10:00;12.10;007;import\n"
+        "2026-05-02 10:00;0.05;42;import\n"
+    )
+    words = ("import", str(path), "--type", "pay", "--time", "when", "--tz", "Europe/Oslo")
+    wrong = run(*words, "--delimiter", ";")
+    assert (wrong.code, "2 rejected" in wrong.out) == (1, True)
+    path.write_text(path.read_text().replace("amount", "value"))
+    done = run(*words, "--delimiter", ";")
+    assert done.code == 0
+    assert f"{path}: 2 rows: 2 stored, 0 stored before, 0 rejected" in done.out
+    assert "0 stored, 2 stored before" in run(*words, "--delimiter", ";").out
+    asked = ("query", "revenue", "--where", "till:import", "--json")
+    assert run(*asked).json["rows"] == [{"value": Decimal("12.150000000")}]
+    by_code = run("query", "payments", "--where", 'code:"007"').out
+    assert by_code == "1\n"
+    words = ("--interval", "day", "--tz", "UTC", "--from", "2026-05-01", "--to", "2026-05-03")
+    rows = run("query", "payments", *words, "--json").json["rows"]
+    assert [row["value"] for row in rows] == [1, 1]
+
+
+def test_import_with_a_key_that_may_only_write_guesses_the_columns(
+    run: Run, tmp_path: Path
+) -> None:
+    """Asking for the definition is not needed."""
+    key = run("keys", "create", "--scope", "write").out.strip()
+    path = tmp_path / "few.csv"
+    path.write_text("value,till\n1.5,few\n")
+    assert run("import", str(path), "--type", "pay", "--key", key).code == 0
+    assert run("query", "revenue", "--where", "till:few").out == "1.5\n"
+
+
+def test_import_takes_several_files_one_after_the_other(run: Run, tmp_path: Path) -> None:
+    """One summary for each."""
+    paths = [tmp_path / f"{name}.csv" for name in ("x", "y")]
+    for path in paths:
+        path.write_text("value,till\n1,several\n")
+    done = run("import", *map(str, paths), "--type", "pay", "--json")
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert [(one["file"], one["stored"]) for one in told] == [(str(path), 1) for path in paths]
