@@ -56,3 +56,4 @@ clean: ## Remove what was made here; the data directory stays.
 
 system-packages:
 	@sh tests/system_packages.sh
+	@sh tests/node_packages.sh
