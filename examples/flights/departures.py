@@ -198,7 +198,12 @@ def _now(event: Departure, now_us: int) -> bytes:
 
 
 def example() -> Flights:
-    """Return what ``livetally demo`` needs of this example."""
+    """Return what ``livetally demo`` needs of this example.
+
+    Raises:
+        LookupError: the package with the flights is not installed.
+    """
+    flights_file()
     return Flights()
 
 
