@@ -157,6 +157,15 @@ _OPERATIONS: tuple[_Operation, ...] = (
     ),
     ("get", "/v1/teams", "List the teams", (), None, "object", (503,)),
     ("post", "/v1/teams", "Make a team", (), "NewTeam", "object", (400, 413, 503)),
+    (
+        "patch",
+        "/v1/teams/{name}",
+        "Change a team's settings",
+        (),
+        "TeamChange",
+        "object",
+        (400, 404, 413, 503),
+    ),
     ("get", "/v1/keys", "List the keys", ("team",), None, "object", (400, 503)),
     ("post", "/v1/keys", "Make a key", (), "NewKey", "object", (400, 404, 413, 503)),
     ("delete", "/v1/keys/{id}", "Revoke a key", (), None, "object", (400, 404, 503)),
@@ -164,9 +173,23 @@ _OPERATIONS: tuple[_Operation, ...] = (
     ("get", "/v1/session", "Say who is signed in", (), None, "object", (503,)),
     ("post", "/v1/session", "Sign in with a key", (), "SignIn", None, (400, 413, 503)),
     ("delete", "/v1/session", "Sign out", (), None, None, (503,)),
+    (
+        "post",
+        "/v1/stream-tokens",
+        "Make a token for live streams",
+        (),
+        "NewStreamToken",
+        "object",
+        (400, 413, 503),
+    ),
+    ("get", "/v1/quota", "Say how many questions are left", (), None, "object", (503,)),
+    ("get", "/v1/audit", "Read who did what", ("limit", "cursor"), None, "object", (400, 503)),
     ("post", "/v1/session/link", "Make a one-time sign-in link", (), None, "object", (404, 503)),
 )
-_CREATED = frozenset({"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link"})
+_CREATED = frozenset(
+    {"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link", "/v1/stream-tokens"}
+)
+_OPTIONAL_BODIES = frozenset({"object", "NewStreamToken"})
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -221,7 +244,10 @@ def _described(operation: _Operation) -> dict[str, Any]:
         "responses": _responses(method, path, answer, statuses),
     }
     if body is not None:
-        described["requestBody"] = {"required": body != "object", "content": _body(body)}
+        described["requestBody"] = {
+            "required": body not in _OPTIONAL_BODIES,
+            "content": _body(body),
+        }
     if path == "/v1/session" and method == "post":
         described["security"] = []
     return described
@@ -254,7 +280,8 @@ def _responses(
         content = responses["200"]["content"]
         for media in ("text/csv", _EVENT_STREAM, "application/vnd.apache.arrow.stream"):
             content[media] = {"schema": {"type": "string"}}
-    for status in sorted({401, 403, *statuses}):
+    # Of every route: no key, not allowed, no such team or too many wrong keys, no catalog.
+    for status in sorted({401, 403, 404, 429, 503, *statuses}):
         responses[str(status)] = {"description": _REASONS[status]}
         if status >= 400:  # noqa: PLR2004 - from here on HTTP means errors
             responses[str(status)]["content"] = problem

@@ -170,6 +170,19 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "expires_us": {"type": "integer"},
         },
     },
+    "TeamChange": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "queries_per_hour": {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000},
+            "allowed_origins": {"type": "array", "items": _TEXT, "maxItems": 50},
+        },
+    },
+    "NewStreamToken": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"expires_s": {"type": "integer", "minimum": 1}},
+    },
     "SignIn": {
         "type": "object",
         "required": ["key"],
