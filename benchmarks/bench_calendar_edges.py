@@ -1,6 +1,6 @@
 """How long the edges of a chart's buckets take, beside one aware datetime for each bucket.
 
-In the flow: run by hand, ``python benchmarks/bench_calendar_edges.py``; needs no server and no data.
+In the flow: run by hand, ``python benchmarks/bench_calendar_edges.py``; needs no server.
 Guarantee: both ways are timed in one run on the same instants; a figure is the best of nine.
 """
 

@@ -2,6 +2,9 @@
 
 ``livetally serve`` starts a server. Programs talk to it through ``livetally.Client`` and
 ``livetally.AsyncClient``; tests start one with ``livetally.testing.Server``.
+
+In the flow: the package's own door; hands out the clients, imported when first asked for.
+Guarantee: importing it costs nothing and starts nothing.
 """
 
 from __future__ import annotations

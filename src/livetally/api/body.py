@@ -20,7 +20,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["pieces", "read_whole", "unpacked"]
+__all__ = ["Disconnected", "pieces", "read_whole", "unpacked"]
 
 _PIECE_BYTES = 256 * 1024
 # Events compress five to fifty times. What inflates much further is meant to tie the server up.

@@ -37,7 +37,7 @@ from livetally.query.entities import (
 from livetally.query.raw import ask_raw, parse_raw
 from livetally.tenancy import Identity, Scope
 
-__all__ = ["act", "described_entity", "entity_history", "get_entity", "list_entities"]
+__all__ = ["Locks", "act", "described_entity", "entity_history", "get_entity", "list_entities"]
 
 _UTC = find_zone("UTC")
 _BYTES_MAX = 64 * 1024

@@ -20,7 +20,7 @@ from livetally.client import Reply
 from livetally.clock import US_PER_S, SystemClock
 from livetally.errors import BadInput
 
-__all__ = ["app", "expiry_us"]
+__all__ = ["app", "create", "expiry_us", "list_keys", "revoke", "rotate"]
 
 app = App(name="keys", help="Make, list, revoke and rotate keys.")
 

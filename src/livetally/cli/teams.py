@@ -13,7 +13,7 @@ from livetally.cli.codes import DONE
 from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.output import print_json, print_table
 
-__all__ = ["app"]
+__all__ = ["app", "create", "list_teams"]
 
 app = App(name="teams", help="Make and list teams.")
 

@@ -20,7 +20,7 @@ from livetally.errors import UnreadableBody
 from livetally.event.model import EMPTY_DATA, Incoming, Rejection
 from livetally.event.refusal import NOT_JSON, refusal, why_unreadable
 
-__all__ = ["decode_binary", "decode_structured", "incoming_from_attributes"]
+__all__ = ["decode_binary", "decode_structured", "incoming_from_attributes", "sort_out"]
 
 _NAME = re.compile(r"[a-z0-9]{1,40}\Z")
 _PLAIN = frozenset({"id", "source", "type", "subject", "time"})

@@ -16,7 +16,7 @@ from livetally.definitions import EventType, Field
 from livetally.event import Rejection, Within, content_sums, identity_keys, new_ids
 from livetally.ingest.fields import FieldReader
 
-__all__ = ["Batch", "Schema", "prepare"]
+__all__ = ["Batch", "Schema", "mentions", "prepare"]
 
 
 class Schema:

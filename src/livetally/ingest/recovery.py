@@ -21,7 +21,7 @@ from livetally.store.events import (
 )
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["recover"]
+__all__ = ["recover", "steps"]
 
 # Bounds the memory of one step: a hundred megabytes or so.
 _EVENTS_AT_ONCE = 50_000

@@ -1,1 +1,1 @@
-"""Where things are kept: ``events`` (rows and projections) and ``catalog`` (small mutable facts)."""
+"""Where things are kept: ``events`` (rows, projections) and ``catalog`` (small mutable facts)."""
