@@ -177,7 +177,7 @@ FILTERS: Final[dict[str, tuple[list[str], Callable[[Flight], bool]]]] = {
         ["origin:EWR", "distance:>=2000"],
         lambda f: f.origin == "EWR" and f.distance >= 2000,
     ),
-    "none left": (["origin:XXX"], lambda f: f.origin == "XXX"),
+    "none left": (["origin:ZZZ"], lambda f: f.origin == "ZZZ"),
 }
 
 
