@@ -64,6 +64,11 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
 
     def on_failure(error: BaseException) -> None:
         failed.append(error)
+        # At once: closing on a broken disk may fail as well, and must not hide the reason.
+        _log.critical(
+            "stopped: events can't be made durable; mend the disk and start again",
+            error=str(error),
+        )
         loop.call_soon_threadsafe(stopping.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,10 +93,6 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     if failed:
-        _log.critical(
-            "stopped: events can't be made durable; mend the disk and start again",
-            error=str(failed[0]),
-        )
         return 1
     _log.info("stopped")
     return 0

@@ -14,6 +14,7 @@ yet written is looked up in memory. Rejected: the events table itself (60 to 300
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -135,7 +136,10 @@ class IdentityIndex:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        self._db.close()
+        # On a full disk closing fails too. What is not written is read back at the next start, and
+        # an error here would only hide the one that has ended the server.
+        with contextlib.suppress(Exception):
+            self._db.close()
 
     def _opened(self) -> Rdict:
         try:

@@ -22,7 +22,7 @@ def keep(
     """Add the columns of ``fields``, and keep exactly ``projections``. Blocks while DDL runs.
 
     Columns are never dropped: the raw data they were read from stays, and another definition may
-    want them again.
+    want them again. A projection that is still computed is dropped by a later call.
     """
     wanted = {projection.name: projection for projection in projections}
     columns = schema.existing_columns(engine)
