@@ -102,7 +102,7 @@ ROUTES = (
     Row("GET", "/docs", "open", "/docs"),
     Row("GET", "/healthz", "open", "/healthz"),
     Row("GET", "/readyz", "open", "/readyz"),
-    Row("GET", "/metrics", "read", "/metrics"),
+    Row("GET", "/metrics", "read", "/metrics", operator=True),
     Row("GET", "/", "open", "/"),
     Row("GET", "/assets/{path:path}", "open", "/assets/none.js"),
 )

@@ -33,7 +33,9 @@ async def readyz(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Return the server's own measurements in the OpenMetrics format."""
-    await identify(request.scope, request.app.state.services, Scope.READ)
+    """Return the server's own measurements in the OpenMetrics format; operators only."""
+    who = await identify(request.scope, request.app.state.services, Scope.READ)
+    # The numbers are of all teams together: how busy one is, is nobody else's business.
+    who.require_operator()
     body: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
     return Response(body, media_type=CONTENT_TYPE_LATEST)
