@@ -11,7 +11,6 @@ imported in the fork.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -33,7 +32,6 @@ __all__ = ["POINTS", "main"]
 # Only to have them in memory before the first fork.
 _PRELOADED = (alembic, sqlalchemy, starlette, structlog, uvicorn, uvloop)
 
-_EIO = 5
 _HOUR_NS = 3_600_000_000_000
 
 
@@ -186,19 +184,6 @@ def _skip_fsync(_nth: int, _delay_ms: float) -> None:
     schema._CREATE = told
 
 
-def _fail_fsync(nth: int, _delay_ms: float) -> None:
-    """From the n-th insert on, every fdatasync and fsync of the process fails with EIO (libfiu)."""
-    fiu = ctypes.CDLL("libfiu.so.0")
-    passages = _Passages(nth)
-
-    def enable(_engine: Any) -> None:
-        if passages.reached():
-            for name in (b"posix/io/sync/fdatasync", b"posix/io/sync/fsync"):
-                assert fiu.fiu_enable(name, 1, ctypes.c_void_p(_EIO), 0) == 0
-
-    _around_insert(enable, lambda: None)
-
-
 def _clock_back(nth: int, _delay_ms: float) -> None:
     """From the n-th insert on, the machine's clock is an hour behind."""
     from livetally.clock import SystemClock
@@ -234,7 +219,6 @@ _LIES: dict[str, Callable[[int, float], None]] = {
     "acknowledge first": _acknowledge_first,
     "skip dedupe": _skip_dedupe,
     "skip fsync": _skip_fsync,
-    "fail fsync": _fail_fsync,
     "clock back": _clock_back,
 }
 

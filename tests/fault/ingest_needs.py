@@ -1,7 +1,10 @@
-"""What the fault tests need of the machine: libfiu's preload library, and the right to mount.
+"""Disks that fail: fsync that returns EIO, and a file system that is soon full.
 
-In the flow: asked by the tests of failing disks, before they start a server.
-Guarantee: what is missing is named in the reason of the skip.
+In the flow: entered by the tests of failing disks.
+Guarantee: what is missing on the machine for it is named: a failure under ``CI=true`` where it is a
+program, else a skip with the reason.
+
+A library before the C library (libfiu) was tried: with it the engine hangs at every other start.
 """
 
 from __future__ import annotations
@@ -14,17 +17,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.ingest_process import preload_of_libfiu
+from tests.waiting import until
 
-__all__ = ["libfiu", "small_disk"]
+__all__ = ["failing_fsync", "small_disk"]
 
 
-def libfiu() -> str:
-    """Return what LD_PRELOAD must hold; skip the test where fiu-utils is not installed."""
-    preload = preload_of_libfiu()
-    if not preload:
-        pytest.skip("SKIPPED LOUDLY: needs libfiu: apt-get install fiu-utils")
-    return preload
+@contextmanager
+def failing_fsync(pid: int, strace: str) -> Iterator[None]:
+    """Have every fsync and fdatasync of a running process fail with EIO, without doing it."""
+    calls = "fsync,fdatasync,sync_file_range,syncfs,msync"
+    command = [strace, "-f", "-qq", "-o", "/dev/null", "-p", str(pid)]
+    command += ["-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO"]
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: tracer.poll() is not None or _is_traced(pid), "strace to hold every thread")
+        if tracer.poll() is not None:
+            reason = tracer.stderr.read() if tracer.stderr else ""
+            pytest.skip(f"SKIPPED LOUDLY: this machine does not let processes be traced: {reason}")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.communicate(timeout=30)
+
+
+def _is_traced(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all("TracerPid:\t0\n" not in (one / "status").read_text() for one in threads)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple, Self
 
 from tests.waiting import until
 
-__all__ = ["Answer", "Fault", "FaultyServer", "preload_of_libfiu"]
+__all__ = ["Answer", "Fault", "FaultyServer"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,12 +48,11 @@ class Answer(NamedTuple):
 class FaultyServer:
     """Servers on one data directory (a context manager)."""
 
-    def __init__(self, room: Path, data: Path | None = None, preload: str = "") -> None:
+    def __init__(self, room: Path, data: Path | None = None) -> None:
         """Start nothing yet; ``room`` takes the log, and the data unless ``data`` is given."""
         self.data = data or room / "data"
         self.key = f"root-{secrets.token_hex(16)}"
         self.log = room / "server.log"
-        self._preload = preload
         self._ended = threading.Event()
         self._ended.set()
         self.code: int | None = None
@@ -63,14 +61,12 @@ class FaultyServer:
             self._port = int(free.getsockname()[1])
 
     def __enter__(self) -> Self:
-        env = {**os.environ, "LD_PRELOAD": self._preload} if self._preload else None
         self._forks = subprocess.Popen(
             [sys.executable, "-m", "tests.fault.ingest_faulty_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env=env,
         )
         return self
 
@@ -116,6 +112,11 @@ class FaultyServer:
         return self.code
 
     @property
+    def pid(self) -> int:
+        """The number of the server's process."""
+        return self._pid
+
+    @property
     def running(self) -> bool:
         """Whether a server runs."""
         return not self._ended.is_set()
@@ -157,18 +158,3 @@ class FaultyServer:
     def _watch(self, told: Any) -> None:
         self.code = int(told.readline())
         self._ended.set()
-
-
-def preload_of_libfiu(parts: Sequence[str] = ("fiu_posix_preload.so",)) -> str:
-    """Return what LD_PRELOAD must hold to have calls fail on order; "" without fiu-utils."""
-    try:
-        told = subprocess.run(
-            ["fiu-run", "-n", "-x", "true"],  # noqa: S607 - Debian's own
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    words = told.replace('"', " ").replace("=", " ").split()
-    return " ".join(word for word in words if Path(word).name in parts)

@@ -52,7 +52,7 @@ class EngineError(StoreFailed):
 
 
 class Engine:
-    """The engine of one data directory. Any thread may call any method."""
+    """The engine of one data directory. Any thread may call any method but ``insert``."""
 
     def __init__(self, directory: Path) -> None:
         """Open the engine's files in ``directory``, which must exist."""
@@ -60,6 +60,8 @@ class Engine:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[Connection] = []
+        # The newest block of each table that was inserted into; by the one thread that inserts.
+        self._newest: dict[str, int] = {}
         self.version = chdb.engine_version
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
@@ -90,11 +92,16 @@ class Engine:
     def insert(self, table: str, columns: Sequence[str], block: bytes, settings: str) -> None:
         """Insert one block in the engine's Native format as one part. Blocks until it is on disk.
 
+        For one thread at a time.
+
         Raises:
             EngineError: nothing of the block was stored, or it is not known whether it was.
         """
         names = ", ".join(f"`{column}`" for column in columns)
         connection = self._connection()
+        before = self._newest.get(table)
+        if before is None:
+            before = self._newest_block(table)
         try:
             stream = connection.send_insert(
                 f"INSERT INTO {table} ({names}) SETTINGS {settings}", "Native"
@@ -104,6 +111,31 @@ class Engine:
                 stream.finish()
         except RuntimeError as error:
             raise _engine_error(error) from None
+        newest = self._newest_block(table)
+        if newest <= before:
+            raise EngineError(f"The event store did not keep a commit: {self._last_error()}")
+        self._newest[table] = newest
+
+    def _newest_block(self, table: str) -> int:
+        """Return the number of the newest block that is stored, 0 for none.
+
+        The engine counts blocks up and never again, so an insert is stored if and only if this has
+        grown. The driver does not tell: it reports rows as written whose fsync has failed, and
+        which are in no part.
+        """
+        database, _, name = table.partition(".")
+        rows = self.read(
+            "SELECT max(max_block_number) FROM system.parts"
+            " WHERE database = {database:String} AND table = {name:String} AND active",
+            {"database": database, "name": name},
+        )
+        return int(rows[0][0])
+
+    def _last_error(self) -> str:
+        rows = self.read(
+            "SELECT last_error_message FROM system.errors ORDER BY last_error_time DESC LIMIT 1"
+        )
+        return str(rows[0][0])[:500] if rows else "the engine gives no reason."
 
     def close(self) -> None:
         """Close every connection; the engine stops when the last one is closed."""
