@@ -221,6 +221,17 @@ def test_rejected_rows_can_be_mended_and_loaded(taps: Path) -> None:
     assert all(set(event["data"]) == {"n", "who"} for event in server.stored.values())
 
 
+def test_an_id_that_was_stored_with_other_content_is_rejected(taps: Path) -> None:
+    """The first one counts; the row is not lost without a word."""
+    server = FakeServer()
+    run(server, taps, id="n")
+    taps.write_text(taps.read_text().replace("\n3,u3", "\n3,somebody else"))
+    done = run(server, taps, id="n")
+    assert (done.totals.duplicates, done.totals.rejected) == (ROWS - 1, 1)
+    assert done.rejected is not None
+    assert "id: conflict" in done.rejected.read_text()
+
+
 def test_rejected_lines_of_json_can_be_mended_and_loaded(tmp_path: Path) -> None:
     """An object keeps its members; what is none keeps its text."""
     path = tmp_path / "events.jsonl"

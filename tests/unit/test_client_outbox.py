@@ -73,6 +73,17 @@ def test_the_buffer_is_bounded_in_bytes_but_takes_a_large_event_alone() -> None:
     assert outbox.offer(event(2), 0.0)
 
 
+def test_bytes_that_are_acknowledged_make_room() -> None:
+    """Those of the batch that was settled, and no others."""
+    outbox = box(waiting_bytes_max=250, batch_events_max=1)
+    assert outbox.offer(event(1, 80), 0.0)
+    assert outbox.offer(event(2, 80), 0.0)
+    assert not outbox.offer(event(3, 80), 0.0)
+    outbox.settle(outbox.take(), Receipt(1, 1, 0))
+    assert outbox.offer(event(3, 80), 0.0)
+    assert not outbox.offer(event(4, 80), 0.0)
+
+
 def test_flushing_makes_everything_due_and_knows_when_it_is_done() -> None:
     """What comes after the flush does not hold it up."""
     outbox = box(delay_s_max=60, batch_events_max=1)

@@ -92,11 +92,11 @@ class Watching:
                 case "snapshot" | "update" as kind:
                     self._patience.succeeded()
                     yield self._changed(kind, decode_exact(frame.data))
-                case "reset":
-                    self._rows.clear()
                 case "problem":
                     self._ended(frame)
                 case _:
+                    # Also "reset", which says that the next snapshot is of another epoch: every
+                    # snapshot is all there is.
                     pass
 
     def wait_s(self, lost: Lost) -> float:
