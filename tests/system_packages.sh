@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sees to the programs outside Python that tests drive: today Chromium, for the console.
+# Sees to the programs outside Python that tests drive: Chromium for the console, PostgreSQL and
+# MariaDB for the catalog, strace for disks whose fsync fails.
 #
 # As root on Debian or Ubuntu, what is missing is installed. Elsewhere a loud message names it, and
 # the tests that need it are skipped; under CI=true a missing program is a failure, never a skip.
@@ -7,7 +8,7 @@ set -u
 
 missing=
 
-# need PACKAGE PROGRAM...: one of the programs must be on PATH.
+# need PACKAGE PROGRAM...: one of the programs must be on PATH, or be where the path says.
 need() {
     package=$1
     shift
@@ -18,6 +19,9 @@ need() {
 }
 
 need chromium chromium chromium-browser google-chrome
+need postgresql initdb /usr/lib/postgresql/*/bin/initdb
+need mariadb-server mariadbd mysqld /usr/sbin/mariadbd /usr/sbin/mysqld
+need strace strace
 
 [ -z "$missing" ] && exit 0
 
@@ -25,6 +29,13 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "tests: installing$missing"
     export DEBIAN_FRONTEND=noninteractive
     log=$(mktemp)
+    # Tests start servers of their own: what is installed must not start one for the machine.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        trap 'exit 1' INT TERM
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+    fi
     # shellcheck disable=SC2086
     if { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } \
         >"$log" 2>&1 </dev/null; then

@@ -49,6 +49,13 @@ def _die_in(delay_ms: float) -> None:
     threading.Thread(target=wait_and_die, daemon=True).start()
 
 
+def _replace(owner: Any, name: str, replacement: Callable[..., Any]) -> Any:
+    """Put ``replacement`` in the place of ``owner``'s own, which must exist; return that."""
+    original = getattr(owner, name)
+    setattr(owner, name, replacement)
+    return original
+
+
 class _Passages:
     """Counts how often a point is passed; ``reached`` is true once, at the n-th passage."""
 
@@ -63,14 +70,12 @@ class _Passages:
 def _around_insert(before: Callable[[Any], None], after: Callable[[], None]) -> None:
     from livetally.ingest import writer
 
-    insert_rows = writer.insert_rows
-
     def patched(engine: Any, rows: Any, position: int) -> None:
         before(engine)
         insert_rows(engine, rows, position)
         after()
 
-    writer.insert_rows = patched
+    insert_rows = _replace(writer, "insert_rows", patched)
 
 
 def _before_insert(nth: int, _delay_ms: float) -> None:
@@ -102,12 +107,11 @@ def _in_merge(nth: int, delay_ms: float) -> None:
 
 def _after_answer(nth: int, _delay_ms: float) -> None:
     """Die after a client got its answer, before the identities are handed to the index."""
-    from livetally.api import app, events
+    from livetally.api import app
     from livetally.store.identities import IdentityIndex
 
     answered = threading.Event()
     passages = _Passages(nth)
-    post_events, record = events.post_events, IdentityIndex.record
 
     async def post(*args: Any) -> None:
         await post_events(*args)
@@ -120,57 +124,52 @@ def _after_answer(nth: int, _delay_ms: float) -> None:
             _die()
         record(self, *args)
 
-    assert app.post_events is post_events  # type: ignore[attr-defined]
-    app.post_events = post  # type: ignore[attr-defined]
-    IdentityIndex.record = patched  # type: ignore[method-assign]
+    post_events = _replace(app, "post_events", post)
+    record = _replace(IdentityIndex, "record", patched)
 
 
 def _in_index_write(nth: int, delay_ms: float) -> None:
     from livetally.store.identities import IdentityIndex
 
     passages = _Passages(nth)
-    write = IdentityIndex._write
 
     def patched(self: Any, position: int, contents: dict[bytes, int]) -> None:
         if passages.reached():
             _die_in(delay_ms / 10)
         write(self, position, contents)
 
-    IdentityIndex._write = patched  # type: ignore[method-assign]
+    write = _replace(IdentityIndex, "_write", patched)
 
 
 def _in_definition_change(nth: int, delay_ms: float) -> None:
     from livetally.store.events.engine import Engine
 
     passages = _Passages(nth)
-    execute = Engine.execute
 
     def patched(self: Any, sql: str, parameters: Any = None) -> None:
         if sql.startswith("ALTER") and passages.reached():
             _die_in(delay_ms)
         execute(self, sql, parameters)
 
-    Engine.execute = patched  # type: ignore[method-assign]
+    execute = _replace(Engine, "execute", patched)
 
 
 def _acknowledge_first(_nth: int, _delay_ms: float) -> None:
     """Answer before the insert, as a server does that trusts its memory."""
     from livetally.ingest.writer import Receipt, Writer
 
-    commit = Writer._commit
-
     def patched(self: Any, work: Any) -> None:
         receipts = [Receipt(self._position + 1, len(item.batch), 0, ()) for item in work]
         self._deliver([(item.token, receipt) for item, receipt in zip(work, receipts, strict=True)])
         commit(self, work)
 
-    Writer._commit = patched  # type: ignore[method-assign]
+    commit = _replace(Writer, "_commit", patched)
 
 
 def _skip_dedupe(_nth: int, _delay_ms: float) -> None:
     from livetally.store.identities import IdentityIndex
 
-    IdentityIndex.look_up = lambda _self, _keys: {}  # type: ignore[method-assign]
+    _replace(IdentityIndex, "look_up", lambda _self, _keys: {})
 
 
 def _skip_fsync(_nth: int, _delay_ms: float) -> None:
@@ -200,7 +199,7 @@ def _clock_back(nth: int, _delay_ms: float) -> None:
         if passages.reached():
             behind_ns = _HOUR_NS
 
-    run.SystemClock = lambda: SystemClock(wall_ns)  # type: ignore[misc,assignment]
+    _replace(run, "SystemClock", lambda: SystemClock(wall_ns))
     _around_insert(set_back, lambda: None)
 
 
