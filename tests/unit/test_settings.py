@@ -1,0 +1,47 @@
+"""Settings that can't be used are refused by name, and none of them shows a secret.
+
+In the flow: calls ``settings`` without files.
+Guarantee: a representation, which may end in a log, holds neither the root key nor a password.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from livetally.errors import SettingInvalid
+from livetally.settings import Settings, load_settings
+
+NOWHERE = Path("/nonexistent")
+
+
+def test_a_representation_holds_no_secret() -> None:
+    """The root key is only said to be set; the catalog's address is shown without its password."""
+    shown = repr(
+        Settings(root_key="topsecret", catalog="postgresql://ada:hunter2@db.example:5432/lt")
+    )
+    assert "topsecret" not in shown
+    assert "hunter2" not in shown
+    assert "root_key='set'" in shown
+    assert "ada:***@db.example:5432/lt" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("queries_per_hour", 0),
+        ("failed_keys_per_minute", 0),
+        ("key_events_per_second", -1),
+        ("key_streams_max", 0),
+        ("stream_token_s_max", 0),
+        ("tls_cert", "only.pem"),
+        ("tls_key", "only.pem"),
+        ("port", 65_536),
+        ("log_level", "loud"),
+    ],
+)
+def test_a_value_that_cant_be_obeyed_is_refused_by_name(name: str, value: object) -> None:
+    """The message names the setting as it stands in the environment."""
+    with pytest.raises(SettingInvalid, match=f"LIVETALLY_{name.upper()}"):
+        load_settings({name: value}, NOWHERE)
