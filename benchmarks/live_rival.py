@@ -1,8 +1,8 @@
 """The bare fan-out of the same frames by sse-starlette: what a framework's event stream costs.
 
 In the flow: started by ``bench_live_fanout.py`` on a port of its own, in the same run.
-Guarantee: it does nothing else: no store, no questions, no keys; one task makes the frames, and each
-client has a queue, as in that package's own examples.
+Guarantee: it does nothing else: no store, no questions, no keys; one task makes the frames, and
+each client has a queue, as in that package's own examples.
 """
 
 from __future__ import annotations
