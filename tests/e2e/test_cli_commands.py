@@ -181,6 +181,42 @@ def test_watch_prints_the_answer_and_each_change(run: Run, server: Server) -> No
     assert run("watch", "payments", "--by", "till", "--updates", "1").out == "a\t5\nb\t5\n"
 
 
+def test_verify_compares_with_the_raw_events(run: Run, server: Server) -> None:
+    """All metrics or the named ones; equal is code 0; what is asked wrongly is code 1."""
+    done = run("verify")
+    assert done.code == 0
+    assert {"revenue: every bucket is equal.", "payments: every bucket is equal."} <= set(
+        done.out.splitlines()
+    )
+    told = run("verify", "revenue", "--from", "2026-03-28", "--to", "2026-03-29", "--json").json
+    assert told == {"verified": True, "metrics": ["revenue"], "differences": []}
+    assert "did you mean 'revenue'?" in run("verify", "revenu").err
+
+
+def test_verify_shows_what_differs(
+    run: Run, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    """The buckets with both values, and code 1; a stream that was cut is a failure."""
+    told = [
+        b'{"metric":"revenue","done":5,"total":10}',
+        (
+            b'{"metric":"revenue","time":"2026-03-28T00:00:00+00:00","keys":{"till":"a"},'
+            b'"kept":1.10,"recomputed":2.10}'
+        ),
+        b'{"verified":false,"differences":1}',
+    ]
+    monkeypatch.setattr(Client, "lines", lambda _client, _call: iter(told))
+    done = run("verify", "revenue")
+    assert done.code == 1
+    assert "revenue: differs." in done.out
+    assert "1.10" in done.out
+    assert "2.10" in done.out
+    del told[2]
+    cut = run("verify", "revenue")
+    assert (cut.code, cut.out) == (1, "")
+    assert "stopped before it was done" in cut.err
+
+
 def test_check_names_every_mistake(run: Run, tmp_path: Path) -> None:
     """File, line, key and reason, as editors read them; exit code 1."""
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -82,6 +84,17 @@ def test_what_the_server_rejects_is_heard(server: Server) -> None:
     assert caught.value.rejected[0].field == "data.value"
     with Client(server.url, server.key) as again:
         assert again.query("payments").value == 1
+
+
+def test_a_process_that_just_ends_has_sent_everything(server: Server) -> None:
+    """Without flush and without close."""
+    program = (
+        "import livetally, sys; client = livetally.Client(*sys.argv[1:], max_delay_s=60);"
+        "[client.send('pay', data={'value': 1}) for _ in range(500)]"
+    )
+    subprocess.run([sys.executable, "-c", program, server.url, server.key], check=True, timeout=60)
+    with Client(server.url, server.key) as client:
+        assert client.query("payments").value == 500
 
 
 def test_a_server_that_is_killed_again_and_again_loses_and_doubles_nothing(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
-from livetally.client import ApiError, Client, Receipt, Unreachable
-from livetally.errors import BodyTooLarge, QuotaExceeded, Unauthenticated
+from livetally.client import ApiError, Call, Client, Receipt, Unreachable
+from livetally.errors import (
+    BodyTooLarge,
+    LivetallyError,
+    Overloaded,
+    QuotaExceeded,
+    Unauthenticated,
+)
 from tests.client_fakes import (
     AT_ONCE,
     FakeServer,
+    Step,
     answering,
     busy,
     drop_after,
@@ -186,3 +195,29 @@ def test_one_event_over_the_limit_is_not_halved_for_ever() -> None:
         receipt = client.send_now(events(1))
     assert receipt.rejected[0].error == "The body is longer than it may be."
     assert BodyTooLarge.__name__ not in receipt.rejected[0].error
+
+
+def test_the_lines_of_a_long_answer_come_as_they_are() -> None:
+    """Cut anywhere, with or without an end of the last line."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"on"
+        yield b"e\ntwo\n\nthr"
+        yield b"ee"
+
+    server = FakeServer([lambda _server, _request: httpx2.Response(200, content=pieces())])
+    with client_of(server) as client:
+        assert list(client.lines(Call("POST", "/v1/verify"))) == [b"one", b"two", b"", b"three"]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), [(drop_before, Unreachable), (busy(503), Overloaded)], ids=["lost", "busy"]
+)
+def test_a_long_answer_that_does_not_come_is_an_error(
+    step: Step, error: type[LivetallyError]
+) -> None:
+    """The call is made once."""
+    server = FakeServer([step])
+    with client_of(server) as client, pytest.raises(error):
+        list(client.lines(Call("POST", "/v1/verify")))
+    assert len(server.requests) == 1

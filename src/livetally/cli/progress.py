@@ -6,9 +6,8 @@ Guarantee: where standard error is no terminal, nothing is written at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from rich.progress import (
     BarColumn,
@@ -20,9 +19,7 @@ from rich.progress import (
 
 from livetally.cli.output import errors_console
 
-__all__ = ["Bar", "counted", "transfer"]
-
-_T = TypeVar("_T")
+__all__ = ["Bar", "steps", "transfer"]
 
 
 class Bar:
@@ -56,8 +53,15 @@ def transfer(title: str, bytes_total: int | None) -> Iterator[Bar]:
         yield Bar(progress, title, bytes_total)
 
 
-def counted(items: Sequence[_T], title: str) -> Iterator[_T]:
-    """Yield the items while a bar counts them."""
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for work in named parts: call with the part, what is done of it, and its total."""
     screen = errors_console()
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        yield from progress.track(items, description=title)
+    hidden = not screen.is_terminal
+    with Progress(console=screen, transient=True, disable=hidden) as progress:
+        task = progress.add_task(title, total=None)
+
+        def show(part: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{title} {part}", completed=done, total=total)
+
+        yield show

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 _SHOWN_MAX = 20
-_PATIENCE_S = 3_600.0
 
 
 def verify(
@@ -50,7 +49,7 @@ def verify(
 
     params = [("metric", name) for name in metrics]
     params += [(name, text) for name, text in (("from", start), ("to", end)) if text]
-    with connection.open(timeout_s=_PATIENCE_S) as client:
+    with connection.open() as client:
         checked = _checked(client, tuple(params))
     if json:
         print_json(checked)
@@ -61,20 +60,26 @@ def verify(
 
 def _checked(client: Client, params: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """Read the server's lines: how far it is, what differs, and at last the verdict."""
+    from livetally.cli.progress import steps
     from livetally.client import Call
     from livetally.client.answer import decode_exact
 
-    body = client.request(Call("POST", "/v1/verify", params), again_s=0).body
-    lines: list[dict[str, Any]] = [decode_exact(line) for line in body.splitlines()]
-    if not lines or "verified" not in lines[-1]:
-        raise StoreFailed(lines[-1].get("detail") if lines else "The server has said nothing.")
-    metrics = dict.fromkeys(line["metric"] for line in lines[:-1])
-    differing = [line for line in lines[:-1] if "kept" in line]
-    return {
-        "verified": lines[-1]["verified"],
-        "metrics": list(metrics),
-        "differences": differing,
-    }
+    metrics: dict[str, None] = {}
+    differing: list[dict[str, Any]] = []
+    line: dict[str, Any] = {}
+    with steps("Recomputing") as show:
+        for text in client.lines(Call("POST", "/v1/verify", params)):
+            line = decode_exact(text)
+            if "metric" not in line:
+                break
+            metrics[line["metric"]] = None
+            if "kept" in line:
+                differing.append(line)
+            else:
+                show(line["metric"], line["done"], line["total"])
+    if "verified" not in line:
+        raise StoreFailed(line.get("detail") or "The server stopped before it was done.")
+    return {"verified": line["verified"], "metrics": list(metrics), "differences": differing}
 
 
 def _print(checked: dict[str, Any]) -> None:

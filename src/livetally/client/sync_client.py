@@ -23,6 +23,7 @@ from livetally.client.answer import Answer, decode_exact
 from livetally.client.connection import SyncConnection
 from livetally.client.delivery import Receipt, delivery
 from livetally.client.exchange import Call, Reply, converse, exchanged
+from livetally.client.failures import Unreachable, failure_of
 from livetally.client.options import (
     ASK_AGAIN_S,
     CLOSE_S,
@@ -207,6 +208,26 @@ class Client:
         """
         conversation = exchanged(call, self._kit.patience(again_s))
         return converse(conversation, self._connection.call, time.sleep)
+
+    def lines(self, call: Call) -> Generator[bytes, None, None]:
+        """Yield the lines of a long answer as they come; the call is made once.
+
+        Raises:
+            LivetallyError: what the server said, or that it can't be reached any more.
+        """
+        pending = b""
+        try:
+            with self._connection.stream(call) as (reply, chunks):
+                if reply.refused:
+                    raise failure_of(reply.status, reply.headers, reply.body)
+                for chunk in chunks:
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    yield from lines
+        except httpx2.RequestError as error:
+            lost = self._connection.lost(error)
+            raise Unreachable(lost.url, lost.reason) from None
+        if pending:
+            yield pending
 
     def close(self, timeout_s: float | None = CLOSE_S) -> None:
         """Flush and disconnect; the second time, do nothing.
