@@ -83,7 +83,7 @@ def visit(page: Page, server: FakeServer) -> Visit:
 def signed_in(page: Page, server: FakeServer) -> Visit:
     """Follow the one-time link of ``server``."""
     page.goto(f"{server.url}/signin?token={LINK_TOKEN}")
-    return Visit(page, server)
+    return Visit(page, server.url, server)
 
 
 def _fault_of(message: ConsoleMessage) -> list[str]:

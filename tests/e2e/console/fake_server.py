@@ -31,6 +31,7 @@ from starlette.routing import Route
 from livetally.clock import US_PER_S, Clock, SystemClock
 from livetally.console import routes as console_routes
 from livetally.testing.clock import ManualClock
+from tests.e2e.console.declared import APPLICATION, DASHBOARD
 from tests.e2e.console.invented import (
     METRICS,
     Departure,
@@ -51,42 +52,6 @@ LINK_TOKEN = "one-time"
 NOW_US = 1_795_117_340 * US_PER_S
 """Thursday, 19 November 2026, 14:42:20 in New York: the time of servers and pages in tests."""
 _COOKIE = "livetally_session"
-_DASHBOARD = {
-    "title": "Overview",
-    "description": "Departures from New York.",
-    "range": "24 hours",
-    "interval": "hour",
-    "panels": [
-        {"kind": "number", "metric": ["departures", "cancellations"]},
-        {"kind": "number", "metric": ["mean_departure_delay"]},
-        {"kind": "number", "metric": ["aircraft"]},
-        {"kind": "bar", "metric": ["departures"]},
-        {
-            "kind": "line",
-            "metric": ["mean_departure_delay", "p90_departure_delay"],
-            "title": "Departure delay",
-            "width": 6,
-        },
-        {"kind": "bar", "metric": ["cancellations"], "by": ["origin"], "width": 6},
-        {"kind": "top", "metric": ["departures"], "by": ["carrier"], "limit": 8},
-        {"kind": "top", "metric": ["distance"], "by": ["origin"]},
-    ],
-}
-_APPLICATION = {
-    "application": "flights",
-    "name": "flights",
-    "title": "Flights",
-    "event": {
-        "departure": {
-            "data": {
-                "carrier": {"type": "string", "required": True},
-                "origin": {"type": "string", "required": True, "one_of": ["EWR", "JFK", "LGA"]},
-                "delay": {"type": "integer"},
-            }
-        }
-    },
-    "dashboard": {"overview": _DASHBOARD},
-}
 
 
 class Refusal(Exception):
@@ -110,7 +75,8 @@ class Stream:
 
     async def goes_on(self) -> bool:
         """Wait for news; say whether there is still someone to tell."""
-        await self.wake.wait()
+        if not self.cut:
+            await self.wake.wait()
         self.wake.clear()
         return not self.cut
 
@@ -121,6 +87,13 @@ class _SignallingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+
+    async def life(self) -> None:
+        """Serve, and leave no connection open, so that none is open when the loop is gone."""
+        await self.serve()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -149,8 +122,12 @@ class FakeServer:
         self.signed_in: set[str] = set()
         self.opened_streams: list[str] = []
         self.resumed_from: list[str] = []
+        self.refused_streams = 0
+        self.updates_told = 0
+        self.dashboards: dict[str, object] = {"overview": DASHBOARD}
         self.refuse_streams = False
         self.url = ""
+        self._stopping = False
         self._loop = asyncio.new_event_loop()
         self._server: uvicorn.Server | None = None
 
@@ -167,12 +144,10 @@ class FakeServer:
             host="127.0.0.1",
             port=port,
             log_level="warning",
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=5,
         )
         server = self._server = _SignallingServer(config)
-        self._thread = threading.Thread(
-            target=self._loop.run_until_complete, args=(server.serve(),)
-        )
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(server.life(),))
         self._thread.daemon = True
         self._thread.start()
         assert server.ready.wait(20), "the fake server did not start"
@@ -181,9 +156,9 @@ class FakeServer:
 
     def stop(self) -> None:
         """End every stream, then the server."""
-        self.cut_streams()
         assert self._server is not None
-        self._server.should_exit = True
+        self._stopping = self._server.should_exit = True
+        self.cut_streams()
         self._thread.join(20)
         self._loop.close()
 
@@ -257,7 +232,8 @@ class FakeServer:
     async def definitions(self, request: Request) -> Response:
         """List the dashboards."""
         self._who(request)
-        return JSONResponse({"applications": [_APPLICATION] if self.defined else []})
+        flights = {**APPLICATION, "dashboard": self.dashboards}
+        return JSONResponse({"applications": [flights] if self.defined else []})
 
     async def metric(self, request: Request) -> Response:
         """Answer one question once."""
@@ -269,9 +245,11 @@ class FakeServer:
         """Open one stream for many questions."""
         self._who(request)
         if self.refuse_streams:
+            self.refused_streams += 1
             raise Refusal(503, "Overloaded", "No stream can be opened now.")
         self.opened_streams.append(request.url.query)
-        stream = Stream([_try_question(text) for text in request.query_params.getlist("q")])
+        questions = [_try_question(text) for text in request.query_params.getlist("q")]
+        stream = Stream(questions, cut=self._stopping)
         header = request.headers.get("last-event-id")
         last = header or request.query_params.get("last_event_id", "")
         self.resumed_from.append(last)
@@ -325,6 +303,7 @@ class FakeServer:
             if changed:
                 body = {"q": number, "position": len(self.events), "rows": changed}
                 frames.append(self._frame("update", body))
+                self.updates_told += 1
         return frames
 
     def _picture(self, asked: Question, events: list[Departure]) -> dict[str, object]:

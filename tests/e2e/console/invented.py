@@ -87,8 +87,18 @@ def make_departures(seed: int, now_s: int, day_count: int = 365) -> list[Departu
         for _ in range(dice.randint(8, 13) - (4 if day % 7 == 4 else 0))
     ]
     recent = range(now_s - 26 * HOUR_S, now_s, 40)
-    made += [make_departure(dice, at + dice.randint(0, 39), 0) for at in recent]
+    made += [
+        make_departure(dice, at + dice.randint(0, 39), 0)
+        for at in recent
+        if dice.random() < _bustle(at)
+    ]
     return sorted((one for one in made if one.at_s <= now_s), key=lambda one: one.at_s)
+
+
+def _bustle(at_s: int) -> float:
+    """How much goes on at an hour of the day: little at five at night, most in the afternoon."""
+    hour = at_s % DAY_S / HOUR_S - 5
+    return 0.5 - 0.42 * math.cos((hour - 4) / 24 * 2 * math.pi)
 
 
 def make_departure(dice: random.Random, at_s: int, day: int) -> Departure:

@@ -6,7 +6,8 @@ Guarantee: every step waits for what it needs to see, never for a time.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Self
 from urllib.parse import parse_qs
 
 from playwright.sync_api import Locator, Page, expect
@@ -16,7 +17,7 @@ from tests.e2e.console.fake_server import FakeServer
 # Nothing on the page is waiting for an answer, and something has been answered.
 _SETTLED = """() => {
   const busy = document.querySelectorAll('[data-stale=true], [data-state=waiting]');
-  return document.querySelector('lt-panel, lt-first-event') && busy.length === 0;
+  return document.querySelector('lt-panel, lt-tile, lt-first-event') && busy.length === 0;
 }"""
 
 
@@ -24,18 +25,19 @@ NOTHING = "\u2013"
 """What stands where there is no value: a dash as wide as an n."""
 
 
-class Visit(NamedTuple):
-    """A page that is signed in at a server."""
+@dataclass(frozen=True)
+class Sight:
+    """A page that is signed in, and the address of its server."""
 
     page: Page
-    server: FakeServer
+    url: str
 
-    def go(self, place: str) -> Visit:
+    def go(self, place: str) -> Self:
         """Go to the part of the address after ``#`` and wait until every panel has its answer."""
-        self.page.goto(f"{self.server.url}/#{place}")
+        self.page.goto(f"{self.url}/#{place}")
         return self.settle()
 
-    def settle(self) -> Visit:
+    def settle(self) -> Self:
         """Wait until nothing on the page waits for an answer."""
         self.page.wait_for_function(_SETTLED)
         return self
@@ -69,3 +71,10 @@ class Visit(NamedTuple):
     def expect_live(self) -> None:
         """Wait until the page says that it is live."""
         expect(self.page.locator("lt-connection")).to_have_attribute("data-state", "live")
+
+
+@dataclass(frozen=True)
+class Visit(Sight):
+    """A page that is signed in at the fake server."""
+
+    server: FakeServer

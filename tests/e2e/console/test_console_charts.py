@@ -122,6 +122,18 @@ def test_empty_buckets_are_zero_only_where_that_is_true(visit: Visit) -> None:
     expect(mean.locator("td")).to_have_text(NOTHING)
 
 
+def test_bucket_that_the_range_cuts_is_told(visit: Visit) -> None:
+    """A week of which the range holds two days says so; a whole one and a running one do not."""
+    visit.go("/metrics?from=2013-01-01&to=2014-01-01&interval=week")
+    told = visit.panel("departures").locator(".readout-time")
+    expect(told).to_have_text(re.compile(r"Week of 30 Dec 2013 UTC.05:00 · in part"))
+    visit.cursor("departures").focus()
+    visit.page.keyboard.press("ArrowLeft")
+    expect(told).to_have_text(re.compile(r"Week of 23 Dec 2013 UTC.05:00\s*$"))
+    visit.go("/metrics?range=last-hour")
+    expect(told).to_have_text(re.compile(r"14:42 UTC.05:00 · so far"))
+
+
 def test_old_rows_of_a_long_table_are_shown_when_asked(visit: Visit) -> None:
     """A long table begins with its newest hundred rows and grows on demand."""
     visit.go("/metrics?from=2013-01-01&to=2014-01-01&interval=day")

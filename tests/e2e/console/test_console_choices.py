@@ -7,8 +7,12 @@ Guarantee: whatever is chosen can be sent to someone as a link.
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from livetally.clock import US_PER_S
+from livetally.testing.clock import ManualClock
+from tests.e2e.console.conftest import signed_in
+from tests.e2e.console.fake_server import NOW_US, FakeServer
 from tests.e2e.console.looking import NOTHING, Visit
 
 YEAR_2013 = "/metrics?from=2013-01-01&to=2014-01-01"
@@ -187,3 +191,25 @@ def test_nonsense_in_the_address_is_passed_over(visit: Visit, nonsense: str) -> 
     """A mangled link shows the dashboard with its own choices instead of an error."""
     visit.go(f"/metrics?{nonsense}")
     expect(visit.panel("departures")).to_have_attribute("data-state", "ready")
+
+
+def test_page_moves_to_its_own_range_when_events_begin(page: Page) -> None:
+    """A page about the last hour shows all while all is old, and turns to what arrives."""
+    half_a_second_to_the_minute = NOW_US + 39_500_000
+    page.clock.set_fixed_time(half_a_second_to_the_minute / US_PER_S)
+    server = FakeServer(clock=ManualClock(half_a_second_to_the_minute))
+    server.dashboards = {
+        "now": {"range": "1 hour", "panels": [{"kind": "bar", "metric": ["departures"]}]}
+    }
+    server.events = [one for one in server.events if one.at_s < 1_400_000_000]
+    server.start()
+    try:
+        visit = signed_in(page, server).settle()
+        chosen = page.get_by_role("button", name="Range")
+        expect(chosen).to_contain_text("All")
+        server.emit(3)
+        expect(chosen).to_contain_text("Last hour")
+        visit.settle()
+        expect(visit.newest_row("departures").locator("td")).to_have_text("3")
+    finally:
+        server.stop()

@@ -20,7 +20,7 @@ def test_key_opens_the_dashboard(page: Page, server: FakeServer) -> None:
     page.get_by_label("Key").fill(f"  {KEY} ")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    Visit(page, server).settle().expect_live()
+    Visit(page, server.url, server).settle().expect_live()
 
 
 def test_key_is_kept_nowhere(page: Page, server: FakeServer) -> None:

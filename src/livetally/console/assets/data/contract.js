@@ -7,8 +7,9 @@
  * @typedef {number | string | null} Value
  *   A statistic. A string holds digits that a double would round; null says that there were no events.
  *
- * @typedef {{ value: Value, time?: string, [dimension: string]: unknown }} Row
- *   One bucket: `time` is its start with the offset of the asked zone; dimensions stand by name.
+ * @typedef {{ value: Value, time?: string, ms?: number, [dimension: string]: unknown }} Row
+ *   One bucket: `time` is its start with the offset of the asked zone; dimensions stand by name. `ms` is the same
+ *   instant as a number, read once by `live.js`.
  *
  * @typedef {object} Metric
  * @property {string} name

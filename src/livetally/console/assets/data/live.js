@@ -50,6 +50,8 @@ export class Live extends EventTarget {
   #reconcileTimer = 0;
   #flushTimer = 0;
   #flushedAt = 0;
+  /** The newest position that was told; `position` is the one on the screen. */
+  #reached = 0;
 
   /** @returns {import('./stream.js').Status} */
   get status() {
@@ -105,10 +107,7 @@ export class Live extends EventTarget {
 
   /** @param {string} kind @param {any} data */
   #receive(kind, data) {
-    if (typeof data.position === 'number' && data.position !== this.position) {
-      this.position = data.position;
-      this.dispatchEvent(new Event('status'));
-    }
+    if (typeof data.position === 'number') this.#reached = data.position;
     const entry = this.#entries.get(this.#order[data.q] ?? '');
     if (!entry) return;
     if (kind === 'update') this.#merge(entry, data.rows);
@@ -121,7 +120,7 @@ export class Live extends EventTarget {
   /** @param {Entry} entry @param {import('./contract.js').Answer} answer */
   #replace(entry, answer) {
     const { view } = entry;
-    view.rows = new Map(answer.rows.map((row) => [bucketOf(row), row]));
+    view.rows = new Map(answer.rows.map((row) => [bucketOf(row), timed(row)]));
     view.state = 'ready';
     view.problem = null;
     view.from = answer.from ?? null;
@@ -133,7 +132,7 @@ export class Live extends EventTarget {
   #merge(entry, rows) {
     for (const row of rows) {
       const bucket = bucketOf(row);
-      entry.view.rows.set(bucket, row);
+      entry.view.rows.set(bucket, timed(row));
       entry.pending.add(bucket);
     }
   }
@@ -150,6 +149,10 @@ export class Live extends EventTarget {
   #flush(now) {
     this.#flushTimer = 0;
     this.#flushedAt = now;
+    if (this.#reached !== this.position) {
+      this.position = this.#reached;
+      this.dispatchEvent(new Event('status'));
+    }
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     for (const entry of dirty) {
@@ -166,8 +169,14 @@ function emptyView() {
   return { state: 'waiting', rows: new Map(), from: null, to: null, version: 0, changed: new Set(), problem: null };
 }
 
+/** @param {import('./contract.js').Row} row */
+function timed(row) {
+  if (row.time) row.ms = Date.parse(row.time);
+  return row;
+}
+
 /**
- * Name the bucket of a row: everything in it but its value.
+ * Name the bucket of a row: everything that the server says of it but its value.
  * @param {import('./contract.js').Row} row
  * @returns {string}
  */

@@ -78,6 +78,8 @@ export class DashboardPage extends Part {
   // Ranges such as "last hour" move on when the clock's minute does.
   #tick() {
     this.now = Date.now();
+    // Events that have begun to arrive may have reached the range that the page is meant to show.
+    if (this.choices?.isStopgap) this.#measure();
     this.#minute = window.setTimeout(() => this.#tick(), ABOUT_MS.minute - (this.now % ABOUT_MS.minute) + TURN_MS);
   }
 
@@ -86,7 +88,7 @@ export class DashboardPage extends Part {
     const { dashboard } = this;
     const metric = dashboard && leadingMetric(dashboard.metrics);
     if (!metric) return;
-    if (updates.has('dashboard') || (this.reach === NO_REACH && !this.#isEmpty())) this.#measure(metric.name);
+    if (updates.has('dashboard') || (this.reach === NO_REACH && !this.#isEmpty())) this.#measure();
     if (!this.reach) return;
     // Asked together with the panels' questions, so that the page opens one stream.
     this.#ever.ask(`metrics/${encodeURIComponent(metric.name)}?tz=UTC`);
@@ -97,16 +99,18 @@ export class DashboardPage extends Part {
     this.#question = question;
   }
 
-  /** @param {string} metric */
-  async #measure(metric) {
-    if (this.#measuring) return;
+  async #measure() {
+    const metric = this.dashboard && leadingMetric(this.dashboard.metrics);
+    if (!metric || this.#measuring) return;
     this.#measuring = true;
-    this.problem = null;
     try {
       const { tz } = choicesOf(address.choices, Date.now(), NO_REACH, { range: '', interval: '' });
-      this.reach = await measureReach(metric, tz, Date.now());
+      this.reach = await measureReach(metric.name, tz, Date.now());
+      this.problem = null;
     } catch (error) {
-      this.problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
+      // What is on the page already is kept; that the server is away is said beside its name.
+      const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
+      this.problem = this.reach ? null : problem;
     } finally {
       this.#measuring = false;
     }
@@ -131,19 +135,18 @@ export class DashboardPage extends Part {
         </div>
         ${choices && reach && !empty ? this.#toolbar(dashboard, choices, reach) : nothing}
       </div>
-      ${this.problem ? this.#refused(this.problem, dashboard) : nothing}
+      ${this.problem ? this.#refused(this.problem) : nothing}
       ${empty ? html`<lt-first-event .example=${this.example}></lt-first-event>` : nothing}
       ${choices && !empty ? this.#panels(dashboard, choices) : nothing}
     `;
   }
 
-  /** @param {Problem} problem @param {Dashboard} dashboard */
-  #refused(problem, dashboard) {
-    const again = () => this.#measure(leadingMetric(dashboard.metrics)?.name ?? '');
+  /** @param {Problem} problem */
+  #refused(problem) {
     return html`<section class="first">
       <h2>${problem.title}</h2>
       <p role="alert">${problem.message}</p>
-      <button class="strong" @click=${again}>Try again</button>
+      <button class="strong" @click=${() => this.#measure()}>Try again</button>
     </section>`;
   }
 

@@ -44,6 +44,7 @@ export class Chart extends Part {
   #plot = null;
   #form = '';
   #pointed = false;
+  #size = { width: 0, height: 0 };
   /** @type {ResizeObserver | null} */
   #sizes = null;
   #onCursor = () => {
@@ -58,7 +59,10 @@ export class Chart extends Part {
     this.setAttribute('role', 'figure');
     timeAxis.addEventListener('cursor', this.#onCursor);
     themeChanges.addEventListener('change', this.#onTheme);
-    this.#sizes = new ResizeObserver(() => this.#draw());
+    this.#sizes = new ResizeObserver(([entry]) => {
+      this.#size = { width: Math.floor(entry?.contentRect.width ?? 0), height: Math.floor(entry?.contentRect.height ?? 0) };
+      this.#draw();
+    });
     this.#sizes.observe(this);
   }
 
@@ -95,13 +99,13 @@ export class Chart extends Part {
   }
 
   #draw() {
-    const { width, height } = this.getBoundingClientRect();
+    const { width, height } = this.#size;
     if (!width || !height || !this.isConnected) return;
     const { times, columns } = this.data;
     const style = { kind: this.kind, interval: this.data.interval, tz: this.data.tz };
     const data = plotData(times, columns, style);
-    const size = { width: Math.floor(width), height: Math.floor(height), count: times.length };
-    const form = JSON.stringify([style, size.width, size.height, columns.map(({ name, colour, metric }) => [name, colour, metric.name]), Math.round(Math.log2(times.length + 1) * 4)]);
+    const size = { width, height, count: times.length };
+    const form = JSON.stringify([style, width, height, columns.map(({ name, colour, metric }) => [name, colour, metric.name]), Math.round(Math.log2(times.length + 1) * 4)]);
     if (this.#plot && form === this.#form) this.#plot.setData(data);
     else this.#build(plotOptions(columns, style, size), data, form);
     this.#follow();

@@ -27,7 +27,7 @@ export class Menu extends Part {
   render() {
     const { who } = this;
     const other = shownTheme() === 'dark' ? 'Light' : 'Dark';
-    if (!who) return html`<button class="plain" @click=${this.#toggleTheme}>${other}</button>`;
+    if (!who) return html`<button class="plain" @click=${this.#toggleTheme}>${other} colours</button>`;
     return html`
       <button class="plain menu-button" aria-haspopup="dialog" aria-expanded="false" data-menu @click=${this.#open}>
         ${who.key_name || who.team}

@@ -96,7 +96,7 @@ export class Panel extends Part {
 
   /** @param {Choices} choices */
   #shape(choices) {
-    const { interval, tz } = choices;
+    const { interval, tz, range } = choices;
     const views = this.#views().filter((view) => view !== null);
     for (const view of views) {
       const reach = reachOf(view.rows.values());
@@ -104,7 +104,7 @@ export class Panel extends Part {
     }
     const { first = timeAxis.first, last = timeAxis.last } = withoutNull(bucketsOf(choices, Date.now()));
     const groups = this.groups ?? new Map();
-    const shaped = JSON.stringify([views.map((view) => view.version), interval, tz, this.by, [...groups], first, last]);
+    const shaped = JSON.stringify([views.map((view) => view.version), interval, tz, range, this.by, [...groups], first, last]);
     if (shaped === this.#shaped) return;
     const names = this.#names();
     this.changed = this.#shaped ? new Set(views.flatMap((view, at) => this.#changedCells(view, names[at] ?? ''))) : new Set();
@@ -114,7 +114,7 @@ export class Panel extends Part {
       const name = names[at] ?? '';
       return { metric, name, colour: numbers.get(name) ?? null, rows: views[at]?.rows.values() ?? [] };
     });
-    this.data = columnsOf(sources, { interval, tz, dimension: this.by, groups, first, last });
+    this.data = columnsOf(sources, { interval, tz, range, dimension: this.by, groups, first, last });
   }
 
   #views() {
@@ -131,7 +131,7 @@ export class Panel extends Part {
     return [...view.changed].map((bucket) => {
       const row = view.rows.get(bucket);
       const group = row && this.by ? groupOf(row, this.by) : name;
-      return `${Date.parse(row?.time ?? '')}|${!this.by || this.groups?.has(group) ? group : REST}`;
+      return `${row?.ms}|${!this.by || this.groups?.has(group) ? group : REST}`;
     });
   }
 

@@ -15,9 +15,13 @@ export class Part extends LitElement {
   }
 }
 
-/** Light an element up for a moment, because what it says has changed. @param {Element | null | undefined} element */
+/**
+ * Light an element up for a moment, because what it says has changed. One that is lit stays as it is: what changes all
+ * the time glows once in a while instead of flickering.
+ * @param {Element | null | undefined} element
+ */
 export function flash(element) {
-  if (!element || isStill() || document.hidden) return;
+  if (!element || isStill() || document.hidden || element.getAnimations().length) return;
   const lit = getComputedStyle(element).getPropertyValue('--flash');
   element.animate([{ backgroundColor: lit }, { backgroundColor: 'transparent' }], { duration: 1200, easing: 'ease-out' });
 }

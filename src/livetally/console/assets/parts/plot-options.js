@@ -7,7 +7,7 @@
 
 import uPlot from '../vendor/uplot/uplot.js';
 import { asNumber } from '../data/exact.js';
-import { ABOUT_MS } from '../time/calendar.js';
+import { ABOUT_MS, civilOf } from '../time/calendar.js';
 import { isAdditive, isWhole, tickText, valueOfNothing } from '../view/numbers.js';
 import { paint, seriesPaint, tickFont } from '../view/paint.js';
 
@@ -19,8 +19,13 @@ const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
 /** All charts leave the same room at the left, so that moments are under each other. */
 const AXIS_PX = 48;
+/** Between two labels of the time axis. */
+const TICK_PX = 72;
 /** Bars closer than this run into each other; a filled line shows the same and is calmer. */
 const BAR_PX_MIN = 2.5;
+const BAR_PX_MAX = 96;
+/** Points closer than this make a dense line. */
+const DENSE_PX = 2;
 
 /** Between the ticks of what is counted: there is no half a flight. */
 const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat();
@@ -34,6 +39,9 @@ const TICKS = [
   [60, '{HH}:{mm}', '\n{D} {MMM} {YYYY}', null, '\n{D} {MMM}', null, null, null, 1],
   [1, '{HH}:{mm}:{ss}', '\n{D} {MMM} {YYYY}', null, '\n{D} {MMM}', null, null, null, 1],
 ];
+
+/** For ticks that are no round number of days apart: each says its day. */
+const DAY_TICKS = [[1, ...(TICKS[2] ?? []).slice(1)]];
 
 /**
  * @param {readonly number[]} times ms
@@ -70,8 +78,9 @@ export function plotOptions(columns, style, size) {
   return {
     width: size.width,
     height: size.height,
-    padding: [8, 8, 0, 0],
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), style.tz),
+    // At the right: room for half of the last moment's label.
+    padding: [8, 20, 0, 0],
+    tzDate: (seconds) => wallDate(seconds * 1000, style.tz),
     legend: { show: false },
     cursor: { y: false, move: snapped, points: { show: style.kind === 'line', size: 8, width: 2 }, drag: { x: true, y: false, setScale: false } },
     scales: {
@@ -81,8 +90,14 @@ export function plotOptions(columns, style, size) {
     series: seriesOf(columns, style, size),
     // Each bar or area begins where the one below it ends.
     bands: isStacked(columns, style) ? columns.slice(1).map((_, at) => ({ series: [at + 1, at + 2], dir: -1 })) : [],
-    axes: [timeAxis(), valueAxis(columns)],
+    axes: [timeAxis(style.interval), valueAxis(columns)],
   };
+}
+
+/** A date whose own fields are the civil time of `tz`, as uPlot wants it. @param {number} ms @param {string} tz */
+function wallDate(ms, tz) {
+  const { year, month, day, hour, minute } = civilOf(ms, tz);
+  return new Date(year, month - 1, day, hour, minute, Math.floor(ms / 1000) % 60);
 }
 
 /** The pointer is at a bucket, not between two. @param {uPlot} plot @param {number} left @param {number} top @returns {[number, number]} px */
@@ -107,7 +122,8 @@ function seriesOf(columns, style, size) {
   const drawn = columns.map((column) => {
     const colour = () => seriesPaint(column.colour);
     if (bars) return barSeries(colour, room, stacked);
-    return lineSeries(colour, stacked, columns.length === 1 && column.colour === null && valueOfNothing(column.metric) === 0);
+    const tinted = columns.length === 1 && column.colour === null && valueOfNothing(column.metric) === 0;
+    return lineSeries(colour, { solid: stacked, dense: room < DENSE_PX, tinted });
   });
   return [{}, ...(stacked ? drawn.reverse() : drawn)];
 }
@@ -117,20 +133,33 @@ function barSeries(colour, room, stacked) {
   return {
     fill: colour,
     width: 0,
-    paths: uPlot.paths.bars?.({ size: [room > 8 ? 0.8 : 1, 48], gap: room > 8 || room < 4 ? 0 : 1, radius: room > 12 && !stacked ? 0.1 : 0 }),
+    paths: uPlot.paths.bars?.({ size: [room > 8 ? 0.8 : 1, BAR_PX_MAX], gap: room > 8 || room < 4 ? 0 : 1, radius: room > 12 && !stacked ? 0.1 : 0 }),
     points: { show: false },
   };
 }
 
-/** @param {() => string} colour @param {boolean} solid @param {boolean} tinted @returns {import('uplot').Series} */
-function lineSeries(colour, solid, tinted) {
+/**
+ * @param {() => string} colour
+ * @param {{ solid: boolean, dense: boolean, tinted: boolean }} form
+ * @returns {import('uplot').Series}
+ */
+function lineSeries(colour, { solid, dense, tinted }) {
   return {
     stroke: colour,
-    width: solid ? 0 : 1.5,
-    ...(solid ? { fill: colour } : tinted ? { fill: () => paint('--series-whole-soft') } : {}),
+    // A browser without a graphics card draws a thin line, without a ground, five times as fast.
+    width: solid ? 0 : dense ? 1 : 1.5,
+    ...(solid ? { fill: colour } : tinted && !dense ? { fill: () => paint('--series-whole-soft') } : {}),
     // A bucket between two empty ones makes no line: it is a dot.
     points: { show: false, filter: alone, size: 5, width: 0, fill: colour },
   };
+}
+
+/** Some of the buckets' own starts, so far apart that their labels fit. @param {uPlot} plot @returns {number[]} seconds */
+function bucketSplits(plot) {
+  const times = Array.from(plot.data[0]);
+  const room = (plot.width - AXIS_PX) / Math.max(1, times.length);
+  const step = Math.max(1, Math.ceil(TICK_PX / room));
+  return times.filter((_, at) => at % step === 0);
 }
 
 /** @param {uPlot} plot @param {number} series @returns {number[]} places whose neighbours are empty */
@@ -140,17 +169,18 @@ function alone(plot, series) {
   return Array.from(values.keys()).filter((at) => !isEmpty(at) && isEmpty(at - 1) && isEmpty(at + 1));
 }
 
-/** @returns {import('uplot').Axis} */
-function timeAxis() {
+/** @param {Interval} interval @returns {import('uplot').Axis} */
+function timeAxis(interval) {
   return {
     stroke: () => paint('--ink-3'),
     font: tickFont(),
     size: 40,
     gap: 6,
-    space: 72,
+    space: TICK_PX,
+    // Weeks begin on no round number of days; everything else does.
+    ...(interval === 'week' ? { splits: bucketSplits, values: /** @type {any} */ (DAY_TICKS) } : { values: /** @type {any} */ (TICKS) }),
     grid: { show: false },
     ticks: { stroke: () => paint('--rule'), width: 1, size: 4 },
-    values: /** @type {any} */ (TICKS),
   };
 }
 
@@ -161,7 +191,7 @@ function valueAxis(columns) {
     font: tickFont(),
     size: AXIS_PX,
     gap: 8,
-    space: 36,
+    space: 28,
     grid: { stroke: () => paint('--rule'), width: 1 },
     ticks: { show: false },
     ...(columns.every(({ metric }) => isWhole(metric)) ? { incrs: WHOLE_STEPS } : {}),

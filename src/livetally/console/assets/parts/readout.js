@@ -49,13 +49,21 @@ export class Readout extends Part {
     const at = pointed < 0 ? times.length - 1 : pointed;
     const ms = times[at];
     if (ms === undefined) return html`<p class="readout-time">No buckets yet</p>`;
-    const open = nextOf(ms, this.data.interval, this.data.tz) > Date.now();
     return html`
       <p class="readout-time" data-pointed=${pointed >= 0}>
-        ${bucketText(ms, this.data.interval, this.data.tz)} <span class="quiet">${offsetText(this.data.tz, ms)}${open ? ' · so far' : nothing}</span>
+        ${bucketText(ms, this.data.interval, this.data.tz)} <span class="quiet">${offsetText(this.data.tz, ms)}${this.#share(ms)}</span>
       </p>
       <div class="readout-values">${columns.map((column) => this.#entry(column, at))}</div>
     `;
+  }
+
+  /** Say when a bucket is not counted whole: it is not over, or the range cuts through it. @param {number} ms */
+  #share(ms) {
+    const { interval, tz, range } = this.data;
+    const end = nextOf(ms, interval, tz);
+    if (end > Date.now() && (range?.toMs ?? Infinity) >= end) return ' · so far';
+    const cut = ms < (range?.fromMs ?? -Infinity) || end > (range?.toMs ?? Infinity);
+    return cut ? ' · in part' : nothing;
   }
 
   /** @param {Column} column @param {number} at */

@@ -38,8 +38,8 @@ export class Tile extends Part {
     const [row] = view?.rows.values() ?? [];
     const text = view?.state === 'ready' ? valueText(row?.value ?? (valueOfNothing(this.metric)), this.metric) : NOTHING;
     return html`<article class="tile" title=${this.metric.description ?? ''}>
-      <h2 class="tile-name">${this.name || titleOf(this.metric)}</h2>
-      <p class="tile-number"><span class="tile-value">${text}</span> <span class="unit">${this.metric.unit}</span></p>
+      <h2 class="tile-name">${this.name || titleOf(this.metric)} <span class="unit">${this.metric.unit}</span></h2>
+      <p class="tile-number"><span class="tile-value">${text}</span></p>
       ${view?.state === 'problem' ? html`<p class="tile-problem" role="alert">${view.problem?.detail}</p>` : ''}
     </article>`;
   }

@@ -18,6 +18,7 @@ import { isZone, ownZone } from '../time/zones.js';
  * @typedef {object} Choices
  * @property {string} words of the range; empty when it is from one day to another
  * @property {Range} range
+ * @property {boolean} isStopgap true when the range is neither the reader's nor the dashboard's: that has no data yet
  * @property {Interval} interval
  * @property {boolean} intervalChosen false while the interval is the page's own suggestion
  * @property {string} tz
@@ -30,6 +31,9 @@ import { isZone, ownZone } from '../time/zones.js';
 const BUCKETS_MAX = 20_000;
 /** A suggested one must make a chart that can be read. */
 const SUGGESTED_MAX = 2_000;
+
+/** The range of what happens now. */
+const NEWEST = 'last-hour';
 
 /** @type {Range} */
 const EVER = { from: null, to: null, fromMs: null, toMs: null };
@@ -56,6 +60,7 @@ export function choicesOf(address, now, reach, suggestion) {
   const suggested = INTERVALS.find((one) => one === suggestion.interval && isSuggested && isReadable(span, one));
   return {
     ...{ words, range, tz },
+    isStopgap: !custom && !isNamed && words !== suggestion.range && words !== NEWEST,
     interval: chosen ?? suggested ?? fittingInterval(span),
     intervalChosen: chosen !== undefined,
     by: address.get('by'),
@@ -79,11 +84,11 @@ function isReadable(span, interval) {
  * @returns {string} its words
  */
 function suggestedRange(now, tz, { firstMs, lastMs }, own) {
-  if (lastMs === null) return 'last-hour';
+  if (lastMs === null) return NEWEST;
   const range = namedRange(own, now, tz);
   if (range && (range.fromMs ?? -Infinity) <= lastMs && (range.toMs ?? Infinity) > (firstMs ?? lastMs)) return own;
   const age = now - lastMs;
-  if (age < ABOUT_MS.hour) return 'last-hour';
+  if (age < ABOUT_MS.hour) return NEWEST;
   if (age < ABOUT_MS.day) return 'last-24-hours';
   return age < ABOUT_MS.week ? 'last-7-days' : 'all';
 }

@@ -30,6 +30,7 @@ import { isAdditive, valueOfNothing } from './numbers.js';
  * @property {Column[]} columns
  * @property {Interval} interval
  * @property {string} tz
+ * @property {import('../time/ranges.js').Range | null} range
  */
 
 /** @typedef {{ rows: Iterable<Row>, metric: Metric, name: string, colour: number | null }} Source the answer to one question */
@@ -38,6 +39,7 @@ import { isAdditive, valueOfNothing } from './numbers.js';
  * @typedef {object} Shape
  * @property {Interval} interval
  * @property {string} tz
+ * @property {import('../time/ranges.js').Range} range
  * @property {string | null} dimension by which the rows of the one source are split
  * @property {Map<string, number>} groups that get a column, with their colours
  * @property {number | null} first ms: the first bucket to show
@@ -47,7 +49,7 @@ import { isAdditive, valueOfNothing } from './numbers.js';
 /** @typedef {{ name: string, colour: number | null, metric: Metric, cells: Map<number, Value> }} Head a column before it has an order */
 
 /** @type {Columns} */
-export const NO_COLUMNS = { times: [], columns: [], interval: 'day', tz: 'UTC' };
+export const NO_COLUMNS = { times: [], columns: [], interval: 'day', tz: 'UTC', range: null };
 
 /** More buckets than this are not filled in: nobody sees single ones there. */
 const FILLED_MAX = 6_000;
@@ -69,7 +71,7 @@ export function reachOf(rows) {
   let first = Infinity;
   let last = -Infinity;
   for (const row of rows) {
-    const ms = Date.parse(row.time ?? '');
+    const { ms = NaN } = row;
     if (ms < first) first = ms;
     if (ms > last) last = ms;
   }
@@ -89,13 +91,13 @@ export function columnsOf(sources, shape) {
     const nothing = valueOfNothing(metric);
     return { name, colour, metric, values: times.map((ms) => cells.get(ms) ?? nothing) };
   });
-  return { times, columns, interval: shape.interval, tz: shape.tz };
+  return { times, columns, interval: shape.interval, tz: shape.tz, range: shape.range };
 }
 
 /** @param {Source} source @param {Shape} shape @returns {Head[]} */
 function headsOf({ rows, metric, name, colour }, { dimension, groups }) {
   if (!dimension) {
-    const cells = new Map(Array.from(rows, (row) => [Date.parse(row.time ?? ''), row.value]));
+    const cells = new Map(Array.from(rows, (row) => [row.ms ?? NaN, row.value]));
     return [{ name, colour, metric, cells }];
   }
   /** @type {Map<string, Head>} */
@@ -103,7 +105,7 @@ function headsOf({ rows, metric, name, colour }, { dimension, groups }) {
   /** @type {Head} */
   const rest = { name: REST, colour: -1, metric, cells: new Map() };
   for (const row of rows) {
-    const ms = Date.parse(row.time ?? '');
+    const { ms = NaN } = row;
     const head = heads.get(groupOf(row, dimension));
     if (head) head.cells.set(ms, row.value);
     else if (isAdditive(metric)) rest.cells.set(ms, (asNumber(rest.cells.get(ms)) ?? 0) + (asNumber(row.value) ?? 0));
