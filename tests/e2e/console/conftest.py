@@ -20,9 +20,13 @@ WIDTH_PX = 1440
 HEIGHT_PX = 900
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(program: Callable[..., str]) -> Iterator[Browser]:
-    """Start Chromium once."""
+    """Start Chromium, for one module.
+
+    Playwright keeps an event loop running in this thread until it is left: held for longer, every
+    asynchronous test that follows in the same process would find it there and fail.
+    """
     path = program("chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as playwright:
         # The sandbox can't be set up as root, which is who containers run tests as.

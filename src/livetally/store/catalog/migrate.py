@@ -49,7 +49,7 @@ def migrate(database: Database, now_us: int) -> None:
     with database.reading() as connection:
         if _is_current(connection):
             return
-    with database.writing() as connection, _alone(connection, database.kind):
+    with _writing_alone(database) as connection:
         if not _is_current(connection):
             _upgrade(connection)
             _write_first_rows(connection, now_us)
@@ -68,14 +68,25 @@ def _is_current(connection: Connection) -> bool:
 
 
 @contextmanager
-def _alone(connection: Connection, kind: str) -> Iterator[None]:
-    """Keep other processes waiting; SQLite's transaction does so by itself."""
-    if kind == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-    if kind != "mariadb":
-        yield
+def _writing_alone(database: Database) -> Iterator[Connection]:
+    """Lend a transaction that no other process that migrates can be in at the same time.
+
+    The lock is given back only after the commit: whoever waits for it must find the tables made.
+    """
+    if database.kind == "mariadb":
+        # Changes of tables commit as they go there, so the lock can't belong to the transaction.
+        with database.reading() as guard, _named_lock(guard), database.writing() as connection:
+            yield connection
         return
-    # Changes of tables commit as they go on MariaDB, so the lock must not end with a transaction.
+    with database.writing() as connection:
+        if database.kind == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(:number)")
+            connection.execute(lock, {"number": _LOCK_NUMBER})
+        yield connection  # SQLite's transaction keeps others out by itself
+
+
+@contextmanager
+def _named_lock(connection: Connection) -> Iterator[None]:
     name = {"name": f"livetally {connection.engine.url.database}"[:64]}
     got = text("SELECT GET_LOCK(:name, :seconds)")
     if connection.execute(got, {**name, "seconds": _LOCK_WAIT_S_MAX}).scalar() != 1:
