@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api import (
     audit,
@@ -36,6 +36,7 @@ from livetally.api.events import post_events
 from livetally.api.live import get_live
 from livetally.api.openapi import docs_page, openapi
 from livetally.api.problem import problem_response
+from livetally.api.published import serve_published
 from livetally.api.services import Services
 from livetally.errors import LivetallyError, MethodNotAllowed, UnknownName
 
@@ -68,6 +69,18 @@ class _Asgi:
             if started:
                 raise
             await problem_response(error)(scope, receive, send)
+
+
+class _Fallback(_Asgi):
+    """What is asked when no route takes a request; what is no request is refused as before."""
+
+    def __init__(self, endpoint: _Endpoint, services: Services, otherwise: ASGIApp) -> None:
+        super().__init__(endpoint, services)
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serve = super().__call__ if scope["type"] == "http" else self._otherwise
+        await serve(scope, receive, send)
 
 
 def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlette:
@@ -120,6 +133,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.services = services
+    # What no route takes may be a path that a definition publishes.
+    app.router.default = _Fallback(serve_published, services, app.router.default)
     return app
 
 

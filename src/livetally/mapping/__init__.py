@@ -28,6 +28,7 @@ from livetally.mapping.read_mapping import read_mapping
 from livetally.mapping.report import Report
 from livetally.mapping.tables import lookup_rows
 from livetally.mapping.templates import BadTemplate, Template
+from livetally.mapping.values import Reading, check_calls
 
 __all__ = [
     "BadExpression",
@@ -41,9 +42,11 @@ __all__ = [
     "Lookup",
     "Lookups",
     "Mapped",
+    "Reading",
     "Report",
     "Template",
     "cast",
+    "check_calls",
     "decode_payload",
     "encode_items",
     "lookup_rows",

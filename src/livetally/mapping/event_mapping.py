@@ -91,6 +91,13 @@ class EventMapping(NamedTuple):
             return str(value.expressions[0].constant)
         return value.constant if isinstance(value.constant, str) else None
 
+    @property
+    def fields(self) -> list[str] | None:
+        """The dotted names of the data's fields, None when the data is one expression."""
+        if isinstance(self.data, Value):
+            return None
+        return [".".join(path) for path, _ in self.data]
+
     def events(self, payload: Any, context: Context | None = None) -> Mapped:
         """Return the events of a payload, as ``decode_payload`` gives it. Never raises."""
         within = context or Context()
