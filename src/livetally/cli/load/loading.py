@@ -47,6 +47,7 @@ FORMATS: Final = {
     ".json": "json",
     ".parquet": "parquet",
 }
+_BLOCK_ROWS: Final = 1_000
 _JSONL: Final = ".jsonl"
 _STREAM_DELAY_S: Final = 0.5
 _ARRAY_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -191,7 +192,8 @@ def _source(job: Job, file: Opened) -> _Source:
         if job.shape.mapping is not None:
             mapped = MappedRows(rows, job.shape, chain)
             return _Source(mapped.items(), mapped.heading)
-        table = Table(rows, job.shape, job.declared, chain)
+        block = 1 if job.path == STDIN else _BLOCK_ROWS
+        table = Table(rows, job.shape, job.declared, chain, block)
         return _Source(table.items(), table.heading)
     lines = _lines(job, file)
     if job.shape.mapping is not None:
