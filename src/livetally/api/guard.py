@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api.cors import ANSWER_HEADERS, preflight_headers
+from livetally.api.headers import headers_of
 from livetally.api.services import Services
 from livetally.errors import LivetallyError
 
@@ -55,7 +55,7 @@ class Guard:
         await self._app(scope, receive, guarded)
 
     async def _preflight(self, scope: Scope, send: Send) -> bool:
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         if "origin" not in headers or "access-control-request-method" not in headers:
             return False
         try:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from livetally.api import Services, Sessions, build_app
+from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
@@ -106,7 +106,7 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
         )
-        yield Guard(build_app(services, routes()), services), services
+        yield Guard(WayIn(build_app(services, routes()), services), services), services
 
 
 def _sessions(settings: Settings) -> Sessions:
