@@ -33,7 +33,7 @@ from livetally.api import (
 from livetally.api.answers import encode_value
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
-from livetally.api.live import get_live
+from livetally.api.live import get_live, once_or_live
 from livetally.api.openapi import docs_page, openapi
 from livetally.api.problem import problem_response
 from livetally.api.services import Services
@@ -96,12 +96,15 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     def plain(path: str, endpoint: _Endpoint, method: str) -> Route:
         return Route(path, _Asgi(endpoint, services), methods=[method])
 
+    def either(path: str, once: Callable[[Request], Awaitable[Response]]) -> Route:
+        return plain(path, once_or_live(once), "GET")
+
     routes: list[BaseRoute] = [
         plain(_WAY_IN, post_events, "POST"),
-        Route("/v1/events", raw_events.list_events),
-        Route("/v1/entities/{entity}", entities.list_entities),
-        Route("/v1/entities/{entity}/{key}", entities.get_entity),
-        Route("/v1/entities/{entity}/{key}/events", entities.entity_history),
+        either("/v1/events", raw_events.list_events),
+        either("/v1/entities/{entity}", entities.list_entities),
+        either("/v1/entities/{entity}/{key}", entities.get_entity),
+        either("/v1/entities/{entity}/{key}/events", entities.entity_history),
         Route("/v1/entities/{entity}/{key}/actions/{action}", entities.act, methods=["POST"]),
         Route("/v1/metrics", metrics.list_metrics),
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),

@@ -82,7 +82,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/events",
-        "Read raw events, newest first",
+        "Read raw events, newest first, once or live",
         ("type", "subject", "from", "to", "tz", *_PAGE),
         None,
         "EventPage",
@@ -110,7 +110,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/live",
-        "Ask many metrics live",
+        "Ask many questions live",
         ("q", "last_event_id"),
         None,
         "stream",
@@ -119,17 +119,25 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/entities/{entity}",
-        "List entities",
+        "List entities, once or live",
         ("sort", *_PAGE),
         None,
         "EntityPage",
         (400, 404, 422, 503),
     ),
-    ("get", "/v1/entities/{entity}/{key}", "Read one entity", (), None, "Entity", (404, 422, 503)),
+    (
+        "get",
+        "/v1/entities/{entity}/{key}",
+        "Read one entity, once or live",
+        (),
+        None,
+        "Entity",
+        (404, 422, 503),
+    ),
     (
         "get",
         "/v1/entities/{entity}/{key}/events",
-        "Read an entity's history",
+        "Read an entity's history, once or live",
         ("from", "to", "tz", *_PAGE),
         None,
         "EventPage",
@@ -189,6 +197,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
 _CREATED = frozenset(
     {"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link", "/v1/stream-tokens"}
 )
+_LIVE = frozenset({"Answer", "EntityPage", "Entity", "EventPage"})
 _OPTIONAL_BODIES = frozenset({"object", "NewStreamToken"})
 
 
@@ -276,9 +285,11 @@ def _responses(
         responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
     elif answer is not None:
         responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
+    if answer in _LIVE:
+        responses["200"]["content"][_EVENT_STREAM] = {"schema": {"type": "string"}}
     if answer == "Answer":
         content = responses["200"]["content"]
-        for media in ("text/csv", _EVENT_STREAM, "application/vnd.apache.arrow.stream"):
+        for media in ("text/csv", "application/vnd.apache.arrow.stream"):
             content[media] = {"schema": {"type": "string"}}
     # Of every route: no key, not allowed, no such team or too many wrong keys, no catalog.
     for status in sorted({401, 403, 404, 429, 503, *statuses}):

@@ -39,7 +39,14 @@ from livetally.store.events.entities import (
     ask_entities,
 )
 
-__all__ = ["EntitiesPage", "EntityQuery", "EntityState", "ask_entity_page", "parse_entities"]
+__all__ = [
+    "EntitiesPage",
+    "EntityQuery",
+    "EntityState",
+    "ask_entity_page",
+    "one_entity",
+    "parse_entities",
+]
 
 _UTC = find_zone("UTC")
 _KNOWN = ("where", "sort", "limit", "cursor", "min_position")
@@ -97,6 +104,11 @@ def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
         cursor=single(parameters, "cursor"),
         min_position=int(position[:19] or 0),
     )
+
+
+def one_entity(entity: str, key: str) -> EntityQuery:
+    """Return the request for the one entity that has ``key``."""
+    return EntityQuery(entity, (), "", descending=False, limit=1, cursor="", key=key)
 
 
 def ask_entity_page(
