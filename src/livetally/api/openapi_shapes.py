@@ -141,7 +141,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Entity": {
         "type": "object",
         "required": ["key", "fields", "events", "version"],
-        "properties": {"key": _TEXT, "fields": {"type": "object"}, "version": _COUNT},
+        "properties": {
+            "key": _TEXT,
+            "fields": {"type": "object"},
+            "version": _COUNT,
+            "actions": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "The actions that its state allows now.",
+            },
+        },
     },
     "EntityPage": {
         "type": "object",
