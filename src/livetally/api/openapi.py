@@ -155,6 +155,33 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         (400, 413, 415, 503),
     ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions",
+        "List the versions of a definition",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions/{version}",
+        "Read a version as it was applied",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/explore",
+        "Ask about an event type without declaring a metric",
+        ("event", "aggregate", "value", *_QUESTION),
+        None,
+        "Explored",
+        (400, 422, 429, 503),
+    ),
     ("get", "/v1/teams", "List the teams", (), None, "object", (503,)),
     ("post", "/v1/teams", "Make a team", (), "NewTeam", "object", (400, 413, 503)),
     (
@@ -276,6 +303,10 @@ def _responses(
         responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
     elif answer is not None:
         responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
+    if answer == "Explored":
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if path.endswith("{version}"):
+        responses["200"]["content"]["application/toml"] = {"schema": {"type": "string"}}
     if answer == "Answer":
         content = responses["200"]["content"]
         for media in ("text/csv", _EVENT_STREAM, "application/vnd.apache.arrow.stream"):
@@ -289,4 +320,7 @@ def _responses(
 
 
 def _schema(name: str) -> dict[str, Any]:
-    return {"type": "object"} if name == "object" else {"$ref": f"#/components/schemas/{name}"}
+    if name == "object":
+        return {"type": "object"}
+    name = "Answer" if name == "Explored" else name
+    return {"$ref": f"#/components/schemas/{name}"}

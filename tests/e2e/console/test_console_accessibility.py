@@ -70,7 +70,7 @@ def test_empty_page_has_no_serious_fault(page: Page, empty_server: FakeServer) -
 
 
 def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
-    """Tab goes through skip link, pages, menu, dashboards, pickers and chart, in the order of the page."""
+    """Tab goes through skip link, pages, menu, dashboards, pickers and chart, in that order."""
     visit.go("/metrics?range=last-hour")
     visit.page.locator("body").focus()
     reached: list[str] = []

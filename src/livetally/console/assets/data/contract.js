@@ -135,6 +135,7 @@
  *
  * @typedef {object} Who
  * @property {string} team
+ * @property {string} [key_id]
  * @property {string} [key_name]
  * @property {string[]} [scopes]
  * @property {boolean} [operator]

@@ -30,4 +30,14 @@ export const AREAS = [
     load: () => import('./entities.js'),
     render: (path, catalog) => html`<lt-entities .path=${path} .catalog=${catalog}></lt-entities>`,
   },
+  {
+    ...{ name: 'keys', title: 'Keys', scope: 'admin' },
+    load: () => import('./keys.js'),
+    render: (path) => html`<lt-keys .path=${path}></lt-keys>`,
+  },
+  {
+    ...{ name: 'definitions', title: 'Definitions', scope: 'read' },
+    load: () => import('./definitions.js'),
+    render: (path, catalog) => html`<lt-definitions .path=${path} .catalog=${catalog}></lt-definitions>`,
+  },
 ];

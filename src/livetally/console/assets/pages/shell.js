@@ -39,6 +39,8 @@ export class Shell extends Part {
 
   /** The team that an operator acts for. */
   #team = '';
+  /** @type {Element | null} the way to the page that is shown */
+  #way = null;
 
   connectedCallback() {
     super.connectedCallback();
@@ -98,6 +100,13 @@ export class Shell extends Part {
   willUpdate() {
     const area = this.#area();
     if (area && !this.loaded.has(area.name)) this.#loadPage(area);
+  }
+
+  updated() {
+    const way = this.querySelector('.ways [aria-current]');
+    // On a narrow screen the ways are longer than it is.
+    if (way !== this.#way) way?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    this.#way = way;
   }
 
   render() {
