@@ -22,6 +22,7 @@ from livetally.api import (
     audit,
     definitions,
     entities,
+    explore,
     health,
     keys,
     metrics,
@@ -29,6 +30,7 @@ from livetally.api import (
     raw_events,
     session,
     verify,
+    versions,
 )
 from livetally.api.answers import encode_value
 from livetally.api.body import Disconnected
@@ -113,6 +115,9 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+        Route("/v1/definitions/{application}/versions", versions.list_versions),
+        Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
+        Route("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
         Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),

@@ -32,6 +32,7 @@ def described_entity(state: EntityState) -> dict[str, Any]:
         "first": label(state.first_us, _UTC),
         "last": label(state.last_us, _UTC),
         "version": state.version,
+        "actions": list(state.actions),
     }
 
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
+from livetally.api.quota import queries_left
 from livetally.api.services import Services
 from livetally.errors import BadInput, UnknownName
 from livetally.store.catalog import KeyRecord, Team
@@ -101,7 +102,8 @@ async def list_keys(request: Request) -> Response:
     if everyone:
         who.require_operator()
     keys = await run_in_threadpool(services.catalog.list_keys, None if everyone else who.team)
-    return _json({"keys": [_key(key) for key in keys]})
+    left = await run_in_threadpool(queries_left, services, keys)
+    return _json({"keys": [_key(key) | {"queries": left.get(key.id)} for key in keys]})
 
 
 async def create_key(request: Request) -> Response:

@@ -163,6 +163,33 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         (400, 413, 415, 503),
     ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions",
+        "List the versions of a definition",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions/{version}",
+        "Read a version as it was applied",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/explore",
+        "Ask about an event type without declaring a metric",
+        ("event", "aggregate", "value", *_QUESTION),
+        None,
+        "Explored",
+        (400, 422, 429, 503),
+    ),
     ("get", "/v1/teams", "List the teams", (), None, "object", (503,)),
     ("post", "/v1/teams", "Make a team", (), "NewTeam", "object", (400, 413, 503)),
     (
@@ -287,6 +314,10 @@ def _responses(
         responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
     if answer in _LIVE:
         responses["200"]["content"][_EVENT_STREAM] = {"schema": {"type": "string"}}
+    if answer == "Explored":
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if path.endswith("{version}"):
+        responses["200"]["content"]["application/toml"] = {"schema": {"type": "string"}}
     if answer == "Answer":
         content = responses["200"]["content"]
         for media in ("text/csv", "application/vnd.apache.arrow.stream"):
@@ -300,4 +331,7 @@ def _responses(
 
 
 def _schema(name: str) -> dict[str, Any]:
-    return {"type": "object"} if name == "object" else {"$ref": f"#/components/schemas/{name}"}
+    if name == "object":
+        return {"type": "object"}
+    name = "Answer" if name == "Explored" else name
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -25,6 +25,7 @@ from livetally.definitions import (
     parse_filters,
 )
 from livetally.errors import BadInput, UnknownName
+from livetally.query.allowed import allowed_actions
 from livetally.query.conditions import condition_on, conditions_of, reference_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
@@ -67,7 +68,10 @@ class EntityQuery(NamedTuple):
 
 
 class EntityState(NamedTuple):
-    """One entity: key, fields by name, how many events, times in microseconds, position."""
+    """One entity: key, fields by name, how many events, times in microseconds, position.
+
+    ``actions`` are those that this state allows.
+    """
 
     key: str
     fields: dict[str, Any]
@@ -75,6 +79,7 @@ class EntityState(NamedTuple):
     first_us: int
     last_us: int
     version: int
+    actions: tuple[str, ...] = ()
 
 
 class EntitiesPage(NamedTuple):
@@ -127,7 +132,7 @@ def ask_entity_page(
     names = [column.name for column in question.columns]
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    states = [_state(row, names, shapes) for row in rows]
+    states = [_state(row, names, shapes, entity) for row in rows]
     return EntitiesPage(states, _next(rows[-1], question) if more else "")
 
 
@@ -209,12 +214,13 @@ def _metric_column(name: str, one: EntityField, declared: Declared) -> EntityCol
     return EntityColumn(name, kind, sources, shape)
 
 
-def _state(row: EntityRow, names: list[str], shapes: list[Field]) -> EntityState:
+def _state(row: EntityRow, names: list[str], shapes: list[Field], entity: Entity) -> EntityState:
     values = {
         name: _typed(value, shape)
         for name, value, shape in zip(names, row.fields, shapes, strict=True)
     }
-    return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version)
+    allowed = allowed_actions(entity.actions, {"key": row.key, **values})
+    return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version, allowed)
 
 
 def _typed(value: Any, shape: Field) -> Any:

@@ -46,7 +46,11 @@ class Registry:
         kept = self._declared  # a reload meanwhile must not be given what was made before it
         found = kept.get(team)
         if found is None:
-            found = kept[team] = Declared((*self._shared, *self._own.get(team, ())))
+            own = self._own.get(team, ())
+            # A team's own application stands in the place of the shared one of its name.
+            names = {application.name for application in own}
+            shared = (one for one in self._shared if one.name not in names)
+            found = kept[team] = Declared((*shared, *own))
         return found
 
     def schema(self, team: int) -> Schema:
