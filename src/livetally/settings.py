@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import msgspec
 
 from livetally.errors import SettingInvalid
 
-__all__ = ["PREFIX", "Settings", "load_settings"]
+__all__ = ["PREFIX", "Settings", "load_secrets", "load_settings"]
 
 _PORT_MAX = 65_535
 _PASSWORD = re.compile(r":[^/@]*@")
@@ -126,6 +126,18 @@ def load_settings(
         raise SettingInvalid(_reason(str(error))) from None
     _check(settings)
     return settings
+
+
+def load_secrets(directory: Path | None = None) -> Callable[[str], str | None]:
+    """Read the environment once; return what gives the secret of a name that a definition says.
+
+    Args:
+        directory: where the ``.env`` file is; the working directory by default.
+
+    Raises:
+        SettingInvalid: the ``.env`` file can't be read.
+    """
+    return {**_dotenv((directory or Path.cwd()) / ".env"), **os.environ}.get
 
 
 def _check(settings: Settings) -> None:

@@ -38,6 +38,7 @@ from livetally.api.events import post_events
 from livetally.api.live import get_live, once_or_live
 from livetally.api.openapi import docs_page, openapi
 from livetally.api.problem import problem_response
+from livetally.api.published import serve_published
 from livetally.api.services import Services
 from livetally.errors import LivetallyError, MethodNotAllowed, UnknownName
 
@@ -90,6 +91,18 @@ class WayIn:
             await self._way_in(scope, receive, send)
         else:
             await self._router(scope, receive, send)
+
+
+class _Fallback(_Asgi):
+    """What is asked when no route takes a request; what is no request is refused as before."""
+
+    def __init__(self, endpoint: _Endpoint, services: Services, otherwise: ASGIApp) -> None:
+        super().__init__(endpoint, services)
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serve = super().__call__ if scope["type"] == "http" else self._otherwise
+        await serve(scope, receive, send)
 
 
 def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlette:
@@ -148,6 +161,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.services = services
+    # What no route takes may be a path that a definition publishes.
+    app.router.default = _Fallback(serve_published, services, app.router.default)
     return app
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "TEAM_HEADER",
     "TOKEN",
     "identify",
+    "identify_as",
     "recognise",
     "session_token",
 ]
@@ -75,6 +76,24 @@ async def identify(
     _require_door(connection, headers, who, in_cookie=in_cookie, live=live)
     if scope is not None:
         who.require(scope)
+    return await _for_team(headers, services, who)
+
+
+async def identify_as(
+    connection: ConnectionScope, services: Services, scope: Scope, text: str
+) -> Identity:
+    """Return whose key ``text`` is, for a route that found it in a place of its own.
+
+    Raises:
+        Unauthenticated: nobody's, or no longer.
+        Forbidden: the key lacks the scope, or may not act for the team it names.
+        UnknownName: an operator names a team that does not exist.
+    """
+    headers = Headers(scope=connection)
+    who = await recognise(connection, services, text)
+    await allow_origin(connection, headers, services, who)
+    _require_door(connection, headers, who, in_cookie=False, live=False)
+    who.require(scope)
     return await _for_team(headers, services, who)
 
 

@@ -36,7 +36,15 @@ from livetally.query.entities import (
 from livetally.query.raw import ask_raw, parse_history
 from livetally.tenancy import Identity, Scope
 
-__all__ = ["Locks", "act", "entity_history", "get_entity", "list_entities"]
+__all__ = [
+    "Locks",
+    "act",
+    "entity_history",
+    "entity_page",
+    "entity_state",
+    "get_entity",
+    "list_entities",
+]
 
 _BYTES_MAX = 64 * 1024
 
@@ -65,20 +73,21 @@ async def list_entities(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     query = parse_entities(request.path_params["entity"], parameters_of(request.query_params))
     services.writer.require_position(query.min_position)
+    left = await charge(services, who)
+    return _json(await entity_page(services, who, query), left)
+
+
+async def entity_page(services: Services, who: Identity, query: EntityQuery) -> dict[str, Any]:
+    """Return a page of entities as it is shown."""
     position = services.writer.position
     declared = services.definitions.declared(who.team)
-    left = await charge(services, who)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)
-    entities = [described_entity(state) for state in page.states]
-    return _json(
-        {
-            "entity": query.entity,
-            "position": position,
-            "entities": entities,
-            "next": page.next or None,
-        },
-        left,
-    )
+    return {
+        "entity": query.entity,
+        "position": position,
+        "entities": [described_entity(state) for state in page.states],
+        "next": page.next or None,
+    }
 
 
 async def get_entity(request: Request) -> Response:
@@ -88,7 +97,7 @@ async def get_entity(request: Request) -> Response:
     left = await charge(services, who)
     position = services.writer.position
     name, key = request.path_params["entity"], request.path_params["key"]
-    state = await _state(services, who, name, key)
+    state = await entity_state(services, who, name, key)
     if state is None:
         raise UnknownName("key", name, key)
     return _json({"position": position, **described_entity(state)}, left)
@@ -122,7 +131,7 @@ async def act(request: Request) -> Response:
         raise UnknownName("action", "action", action_name, hint)
     given = await _given(request)
     async with _locks.of(who.team, name, key):
-        state = await _state(services, who, name, key)
+        state = await entity_state(services, who, name, key)
         require_allowed(action, action_name, state)
         data = action_data(action, key, state, who.key_id, given)
         event = _event(entity, action.event, key, data, who)
@@ -137,7 +146,10 @@ async def act(request: Request) -> Response:
     return _json({**body, "duplicates": accepted.duplicates, "rejected": []})
 
 
-async def _state(services: Services, who: Identity, name: str, key: str) -> EntityState | None:
+async def entity_state(
+    services: Services, who: Identity, name: str, key: str
+) -> EntityState | None:
+    """Return the state of one entity, None when no event has its key."""
     declared = services.definitions.declared(who.team)
     query = one_entity(name, key)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from livetally.api.accept import chosen_type
 from livetally.api.answers import CSV, JSON, written
+from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
-from livetally.api.metrics import parameters_of
 from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.errors import BadInput

@@ -26,7 +26,7 @@ from livetally.definitions import Metric, Ratio
 from livetally.query import Answer, MetricQuery, parse_query
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["get_metric", "list_metrics"]
+__all__ = ["get_metric", "is_known", "list_metrics"]
 
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 # More rows than these take longer to write than a hop to another thread.
@@ -81,13 +81,13 @@ async def _answered(answer: Answer, form: str, known: str) -> Response:
     else:
         tag, body = written(answer, form)
     headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept"}
-    if _is_known(tag, known):
+    if is_known(tag, known):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     content_type = f"{form}; charset=utf-8" if form == CSV else form
     return Response(body, media_type=content_type, headers=headers)
 
 
-def _is_known(tag: str, known: str) -> bool:
+def is_known(tag: str, known: str) -> bool:
     """Compare as weak tags are compared.
 
     Source: RFC 9110, section 13.1.2.

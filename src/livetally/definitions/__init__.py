@@ -6,18 +6,21 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, application.py   what can be declared
+    fields.py, metric.py, entity.py, dashboard.py, inlet.py, application.py   what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
       scope.py, read_*.py                                           what it checks
     canonical.py, planning.py              an application -> JSON; two applications -> a plan
+    embedding.py                           look-up files -> a text that needs none
     team.py, materialise.py                several applications -> conflicts; what to store
+    route_table.py                         several applications -> whose path a request is for
 """
 
 from livetally.definitions.application import Application, UnknownTypes
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
+from livetally.definitions.embedding import with_lookup_files
 from livetally.definitions.entity import Action, Entity, EntityField, EntityFieldKind
 from livetally.definitions.fields import NUMERIC, EventType, Field, FieldType
 from livetally.definitions.filters import (
@@ -27,6 +30,7 @@ from livetally.definitions.filters import (
     parse_filter,
     parse_filters,
 )
+from livetally.definitions.inlet import Answer, Auth, AuthKind, Import, Inlet, Reply, RoutePath
 from livetally.definitions.literals import Value, read_literal
 from livetally.definitions.materialise import (
     Materialised,
@@ -46,6 +50,7 @@ from livetally.definitions.paths import (
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.reading import read_json, read_toml
+from livetally.definitions.route_table import Found, Published, RouteTable
 from livetally.definitions.team import check_team
 
 __all__ = [
@@ -53,7 +58,10 @@ __all__ = [
     "NUMERIC",
     "Action",
     "Aggregate",
+    "Answer",
     "Application",
+    "Auth",
+    "AuthKind",
     "Change",
     "ChangeKind",
     "Dashboard",
@@ -64,6 +72,9 @@ __all__ = [
     "Field",
     "FieldType",
     "Filter",
+    "Found",
+    "Import",
+    "Inlet",
     "Materialised",
     "Metric",
     "Op",
@@ -71,7 +82,11 @@ __all__ = [
     "PanelKind",
     "Plan",
     "ProjectionSpec",
+    "Published",
     "Ratio",
+    "Reply",
+    "RoutePath",
+    "RouteTable",
     "Term",
     "UnknownTypes",
     "Value",
@@ -93,4 +108,5 @@ __all__ = [
     "reference_to",
     "segments",
     "to_json",
+    "with_lookup_files",
 ]

@@ -15,7 +15,9 @@ import msgspec
 from livetally.definitions.dashboard import Dashboard
 from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
+from livetally.definitions.inlet import Answer, Import, Inlet
 from livetally.definitions.metric import Metric, Ratio
+from livetally.mapping import Lookup
 
 __all__ = ["Application", "UnknownTypes"]
 
@@ -34,9 +36,11 @@ class Application(msgspec.Struct, frozen=True):
         name: unique in a team.
         title, description: for people.
         unknown_types: what happens to events of a type that no application of the team declares.
-        events, metrics, ratios, entities, dashboards: what it declares, by name.
-        extra: the tables of other rooms, as plain values: ``source inlet answer sink alert
-            simulation retention``.
+        events, metrics, ratios, entities, dashboards, inlets, answers, imports: what it declares,
+            by name.
+        lookups: the look-up tables of its mappings.
+        extra: the tables of other rooms, as plain values: ``source sink alert simulation
+            retention``.
         text: the definition as it was written.
     """
 
@@ -49,5 +53,9 @@ class Application(msgspec.Struct, frozen=True):
     ratios: dict[str, Ratio] = {}
     entities: dict[str, Entity] = {}
     dashboards: dict[str, Dashboard] = {}
+    inlets: dict[str, Inlet] = {}
+    answers: dict[str, Answer] = {}
+    imports: dict[str, Import] = {}
+    lookups: dict[str, Lookup] = {}
     extra: dict[str, Any] = {}
     text: str = ""

@@ -14,26 +14,33 @@ from collections.abc import Iterable, Iterator
 from livetally.definitions.application import Application
 from livetally.definitions.locate import Path, locate
 from livetally.definitions.problems import Problems
+from livetally.definitions.route_paths import check_paths
 from livetally.errors import InvalidDefinition
 
 __all__ = ["check_team"]
 
 
-def check_team(new: Application, others: Iterable[Application], origin: str) -> None:
+def check_team(
+    new: Application,
+    others: Iterable[Application],
+    origin: str,
+    elsewhere: Iterable[Application] = (),
+) -> None:
     """Check that ``new`` can be applied beside the others.
 
     Args:
         new: the application to apply.
         others: the team's applied applications; an older version of ``new`` doesn't count.
         origin: where ``new`` came from, for people.
+        elsewhere: applications of other teams: paths are shared by all.
 
     Raises:
         InvalidDefinition: with every conflict, at its line in ``new``.
     """
     problems = Problems()
-    for other in others:
-        if other.name == new.name:
-            continue
+    beside = [other for other in others if other.name != new.name]
+    check_paths(new, (*beside, *elsewhere), problems)
+    for other in beside:
         for path, kind in _shared_names(new, other):
             problems.add(path, f"application '{other.name}' has a {kind} of this name already")
         _compare_fields(new, other, problems)

@@ -26,7 +26,7 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
-from livetally.settings import Settings
+from livetally.settings import Settings, load_secrets
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -102,11 +102,22 @@ def built(
             version=version("livetally"),
             queries_per_hour=allowances.queries_per_hour,
             allowed_origins=allowances.allowed_origins,
+            secret_of=_secrets(),
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
+
+
+def _secrets() -> Callable[[str], SecretText | None]:
+    read = load_secrets()
+
+    def secret_of(name: str) -> SecretText | None:
+        text = read(name)
+        return SecretText(text) if text else None
+
+    return secret_of
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -10,10 +10,19 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from livetally.definitions import Application, Plan, check_team, plan, read_toml
+from livetally.definitions import (
+    Application,
+    Plan,
+    RouteTable,
+    check_team,
+    plan,
+    read_toml,
+    with_lookup_files,
+)
 from livetally.errors import DefinitionProblem, InvalidDefinition
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
@@ -38,6 +47,7 @@ class Registry:
         self._schemas: dict[int, Schema] = {}
         self._shared: tuple[Application, ...] = ()
         self._own: dict[int, tuple[Application, ...]] = {}
+        self._published = RouteTable()
         self._store_epoch = ""
         self.reload()
 
@@ -62,6 +72,10 @@ class Registry:
             self._schemas[team] = found
         return found
 
+    def published(self) -> RouteTable:
+        """Return the paths that definitions publish, of all teams."""
+        return self._published
+
     def preview(self, application: Application, team: int) -> Plan:
         """Return what applying would change.
 
@@ -70,7 +84,8 @@ class Registry:
         """
         others = {app.name: app for app in self.declared(team).applications}
         old = others.pop(application.name, None)
-        check_team(application, others.values(), "the definition")
+        elsewhere = (app for owner, apps in self._own.items() if owner != team for app in apps)
+        check_team(application, others.values(), "the definition", elsewhere)
         return plan(old, application)
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
@@ -115,6 +130,8 @@ class Registry:
             self._shared = tuple(shared)
             self._own = {team: tuple(apps) for team, apps in own.items()}
             self._declared, self._schemas = {}, {}
+            own_paths = ((team, app) for team, apps in sorted(self._own.items()) for app in apps)
+            self._published = RouteTable((*((None, app) for app in shared), *own_paths))
             self._store_epoch = self._stored_epoch()
 
     def epoch_of(self, declared: Declared) -> str:
@@ -138,6 +155,10 @@ def _digest(texts: Iterable[str]) -> str:
     return blake2b("\1".join(texts).encode(), digest_size=4).hexdigest()
 
 
+def _beside(path: Path, name: str) -> str:
+    return (path.parent / name).read_text(encoding="utf-8")
+
+
 def read_files(paths: Iterable[str]) -> list[Application]:
     """Read definition files.
 
@@ -148,6 +169,7 @@ def read_files(paths: Iterable[str]) -> list[Application]:
     for path in paths:
         try:
             text = Path(path).read_text(encoding="utf-8")
+            text = with_lookup_files(text, path, partial(_beside, Path(path)))
         except (OSError, UnicodeDecodeError) as error:
             problem = DefinitionProblem(1, "file", f"can't be read: {error}")
             raise InvalidDefinition(path, (problem,)) from None
