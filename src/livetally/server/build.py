@@ -75,6 +75,7 @@ def built(
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
+        stack.callback(catalog.listen())
 
         def on_commit(notice: Notice) -> None:
             runner.note(notice.position, notice.touched)

@@ -13,7 +13,7 @@ belong to two processes (a server, and a command that makes a key). See decision
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "Ear", "open_database"]
 
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -80,9 +80,50 @@ class Database:
         with _failures_as_ours(), self._writes.begin() as connection:
             yield connection
 
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[Ear]:
+        """Lend a connection of its own that hears what is told on ``channel`` (PostgreSQL).
+
+        Raises:
+            StoreFailed: the database does not answer, or hangs up while it is listened to.
+        """
+        with _failures_as_ours(), self._reads.connect() as connection:
+            connection.detach()  # it waits for as long as the process lives: not one of the pool's
+            connection.exec_driver_sql(f"LISTEN {channel}")
+            raw = connection.connection.dbapi_connection
+            driver: Any = self._engine.dialect.dbapi
+            try:
+                yield Ear(raw)
+            except driver.Error as error:
+                raise StoreFailed("The catalog's database hung up.") from error
+            finally:
+                with suppress(driver.Error):
+                    connection.close()
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+class Ear:
+    """A connection that hears what other connections tell; for one thread and its selector."""
+
+    def __init__(self, connection: Any) -> None:
+        """Listen on a connection of psycopg."""
+        self._connection = connection.pgconn
+        self._fd = int(self._connection.socket)  # a lost connection no longer tells it
+
+    def fileno(self) -> int:
+        """Return what is readable when there may be something to hear."""
+        return self._fd
+
+    def heard(self) -> bool:
+        """Take in what has come; tell whether it was a word. Never blocks."""
+        self._connection.consume_input()
+        heard = False
+        while self._connection.notifies() is not None:
+            heard = True
+        return heard
 
 
 def open_database(url_or_path: str | Path) -> Database:
@@ -134,6 +175,9 @@ def _connect_arguments(url: URL) -> dict[str, Any]:
     arguments: dict[str, Any] = {"connect_timeout": _WAIT_S_MAX}
     if url.drivername == "mariadb+pymysql":
         arguments["charset"] = "utf8mb4"
+    else:
+        # A server whose machine has vanished is noticed in half a minute, not in two hours.
+        arguments |= {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
     return {name: value for name, value in arguments.items() if name not in url.query}
 
 
