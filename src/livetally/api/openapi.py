@@ -178,7 +178,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "Read a version as it was applied",
         (),
         None,
-        "object",
+        "Version",
         (404, 503),
     ),
     (
@@ -224,7 +224,14 @@ _OPERATIONS: tuple[_Operation, ...] = (
 _CREATED = frozenset(
     {"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link", "/v1/stream-tokens"}
 )
-_LIVE = frozenset({"Answer", "EntityPage", "Entity", "EventPage"})
+_FURTHER_MEDIA = {
+    "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
+    "Entity": (_EVENT_STREAM,),
+    "EntityPage": (_EVENT_STREAM,),
+    "EventPage": (_EVENT_STREAM,),
+    "Explored": ("text/csv",),
+    "Version": ("application/toml",),
+}
 _OPTIONAL_BODIES = frozenset({"object", "NewStreamToken"})
 
 
@@ -312,16 +319,8 @@ def _responses(
         responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
     elif answer is not None:
         responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
-    if answer in _LIVE:
-        responses["200"]["content"][_EVENT_STREAM] = {"schema": {"type": "string"}}
-    if answer == "Explored":
-        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
-    if path.endswith("{version}"):
-        responses["200"]["content"]["application/toml"] = {"schema": {"type": "string"}}
-    if answer == "Answer":
-        content = responses["200"]["content"]
-        for media in ("text/csv", "application/vnd.apache.arrow.stream"):
-            content[media] = {"schema": {"type": "string"}}
+    for media in _FURTHER_MEDIA.get(answer or "", ()):
+        responses["200"]["content"][media] = {"schema": {"type": "string"}}
     # Of every route: no key, not allowed, no such team or too many wrong keys, no catalog.
     for status in sorted({401, 403, 404, 429, 503, *statuses}):
         responses[str(status)] = {"description": _REASONS[status]}
@@ -331,7 +330,7 @@ def _responses(
 
 
 def _schema(name: str) -> dict[str, Any]:
-    if name == "object":
+    if name in ("object", "Version"):
         return {"type": "object"}
     name = "Answer" if name == "Explored" else name
     return {"$ref": f"#/components/schemas/{name}"}

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from livetally.definitions import read_json, to_json
-from livetally.errors import BadInput, InvalidDefinition
+from livetally.errors import BadInput, DefinitionProblem, InvalidDefinition
 from livetally.query.declared import Declared
 
 __all__ = ["ADHOC", "with_adhoc"]
@@ -43,9 +43,16 @@ def with_adhoc(declared: Declared, event: str, aggregate: str, value: str) -> De
         application = read_json(body, "the question")
     except InvalidDefinition as error:
         problem = error.problems[0]
-        field = problem.key.rpartition(".")[2]
-        raise BadInput(field if field in metric else "event", problem.reason) from None
+        raise BadInput(_parameter(problem), problem.reason) from None
     return Declared((*declared.applications, application))
+
+
+def _parameter(problem: DefinitionProblem) -> str:
+    """Return which of the three is wrong; what is missing has no place of its own."""
+    named = problem.key.rpartition(".")[2]
+    if named in ("event", "aggregate", "value"):
+        return named
+    return "value" if "'value'" in problem.reason else "event"
 
 
 def _event(declared: Declared, name: str) -> dict[str, Any]:

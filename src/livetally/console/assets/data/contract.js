@@ -22,6 +22,7 @@
  * @property {number | null} [decimals]
  * @property {boolean} [approximate]
  * @property {[string, string]} [ratio] the metrics above and below the line
+ * @property {string} [asked] what it is asked by, of one that is not declared: `explore?event=…`
  *
  * @typedef {object} Panel as a definition declares it
  * @property {'number' | 'line' | 'bar' | 'table' | 'top' | 'entities'} kind

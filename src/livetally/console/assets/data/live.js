@@ -183,7 +183,7 @@ export class Live extends EventTarget {
 }
 
 /** @returns {View} */
-function emptyView() {
+export function emptyView() {
   return { state: 'waiting', rows: new Map(), from: null, to: null, version: 0, changed: new Set(), problem: null };
 }
 
@@ -205,7 +205,7 @@ function compareEvents(one, other) {
 }
 
 /** @param {import('./contract.js').Row} row */
-function timed(row) {
+export function timed(row) {
   if (row.time) row.ms = Date.parse(row.time);
   return row;
 }

@@ -21,6 +21,11 @@ import { html } from '../vendor/lit/lit-element.js';
 /** Dashboards come first and are loaded with the frame. @type {readonly Area[]} */
 export const AREAS = [
   {
+    ...{ name: 'explore', title: 'Explore', scope: 'read' },
+    load: () => import('./explore.js'),
+    render: (_path, catalog) => html`<lt-explore .catalog=${catalog}></lt-explore>`,
+  },
+  {
     ...{ name: 'events', title: 'Events', scope: 'read' },
     load: () => import('./events.js'),
     render: (_path, catalog) => html`<lt-events .catalog=${catalog}></lt-events>`,

@@ -114,7 +114,7 @@ export class DashboardPage extends Part {
     this.#measuring = true;
     try {
       const { tz } = choicesOf(address.choices, Date.now(), NO_REACH, { range: '', interval: '' });
-      this.reach = await measureReach(metric.name, tz, Date.now());
+      this.reach = await measureReach(metric, tz, Date.now());
       this.problem = null;
     } catch (error) {
       // What is on the page already is kept; that the server is away is said beside its name.

@@ -86,8 +86,8 @@ export class Panel extends Part {
     const { choices } = this;
     if (!choices) return;
     while (this.#queries.length < this.metrics.length) this.#queries.push(new LiveQuery(this));
-    this.metrics.forEach(({ name }, at) => {
-      this.#queries[at]?.ask(questionOf(name, choices, { interval: choices.interval, by: this.by }));
+    this.metrics.forEach((metric, at) => {
+      this.#queries[at]?.ask(questionOf(metric, choices, { interval: choices.interval, by: this.by }));
     });
     if (!this.#isStale() && this.#views().every((view) => view?.state === 'ready')) this.#shape(choices);
     this.dataset.state = this.#state();

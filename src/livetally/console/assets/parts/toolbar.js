@@ -22,6 +22,7 @@ export class Toolbar extends Part {
     dimensions: { attribute: false },
     intervals: { attribute: false },
     years: { attribute: false },
+    bare: { type: Boolean },
   };
 
   constructor() {
@@ -34,6 +35,8 @@ export class Toolbar extends Part {
     this.intervals = [];
     /** @type {number[]} */
     this.years = [];
+    /** Whether the page shows the filters itself. */
+    this.bare = false;
   }
 
   render() {
@@ -46,7 +49,7 @@ export class Toolbar extends Part {
         ${this.dimensions.length ? this.#select('Split by', 'by', choices.by ?? '', this.#splitOptions()) : nothing}
         <lt-zone-picker .tz=${choices.tz}></lt-zone-picker>
       </div>
-      <lt-filters .where=${choices.where} @choose=${this.#onChoose}></lt-filters>
+      ${this.bare ? nothing : html`<lt-filters .where=${choices.where} @choose=${this.#onChoose}></lt-filters>`}
     `;
   }
 
