@@ -89,7 +89,7 @@ async def identify_as(
         Forbidden: the key lacks the scope, or may not act for the team it names.
         UnknownName: an operator names a team that does not exist.
     """
-    headers = Headers(scope=connection)
+    headers = headers_of(connection)
     who = await recognise(connection, services, text)
     await allow_origin(connection, headers, services, who)
     _require_door(connection, headers, who, in_cookie=False, live=False)

@@ -28,6 +28,7 @@ from livetally.errors import BadInput, UnknownName, UnreadableBody
 from livetally.event import Decoded, Incoming, new_id
 from livetally.query.actions import action_data, require_allowed
 from livetally.query.entities import (
+    EntityQuery,
     EntityState,
     ask_entity_page,
     one_entity,

@@ -19,6 +19,13 @@ __all__ = ["docs_page", "openapi"]
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _EVENT_STREAM = "text/event-stream"
+_LIVE = frozenset({"Answer", "EntityPage", "Entity", "EventPage"})
+"""Answers that can be followed."""
+_TEXTS = {"stream": _EVENT_STREAM, "lines": _NDJSON}
+_FURTHER = {
+    "Answer": ("text/csv", "application/vnd.apache.arrow.stream"),
+    "Explored": ("text/csv",),
+}
 
 _REASONS = {
     200: "Done.",
@@ -313,20 +320,31 @@ def _responses(
         done = 201
     problem = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses: dict[str, Any] = {str(done): {"description": _REASONS[done]}}
-    if answer == "stream":
-        responses["200"]["content"] = {_EVENT_STREAM: {"schema": {"type": "string"}}}
-    elif answer == "lines":
-        responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
-    elif answer is not None:
-        responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
-    for media in _FURTHER_MEDIA.get(answer or "", ()):
-        responses["200"]["content"][media] = {"schema": {"type": "string"}}
+    if answer is not None:
+        kinds = _answered_as(path, answer)
+        responses[str(done)]["content"] = {
+            media: {"schema": shape} for media, shape in kinds.items()
+        }
     # Of every route: no key, not allowed, no such team or too many wrong keys, no catalog.
     for status in sorted({401, 403, 404, 429, 503, *statuses}):
         responses[str(status)] = {"description": _REASONS[status]}
         if status >= 400:  # noqa: PLR2004 - from here on HTTP means errors
             responses[str(status)]["content"] = problem
     return responses
+
+
+def _answered_as(path: str, answer: str) -> dict[str, dict[str, Any]]:
+    """Return the media types of an answer, each with its schema."""
+    text = {"type": "string"}
+    if answer in _TEXTS:
+        return {_TEXTS[answer]: text}
+    kinds = {_JSON: _schema(answer)}
+    further = list(_FURTHER.get(answer, ()))
+    if answer in _LIVE:
+        further.append(_EVENT_STREAM)
+    if path.endswith("{version}"):
+        further.append("application/toml")
+    return kinds | dict.fromkeys(further, text)
 
 
 def _schema(name: str) -> dict[str, Any]:
