@@ -159,6 +159,10 @@ def test_query_of_nothing_says_so(run: Run) -> None:
         (("keys", "create", "--scope", "read", "--expires", "soon"), "--expires: write 90d"),
         (("keys", "create", "--scope", "read", "--expires", "2001"), "future"),
         (("teams", "create", "Blue Team"), "name"),
+        (("teams", "set", "nobody", "--no-origins"), "no team is called"),
+        (("teams", "set", "default", "--queries-per-hour", "0"), "queries_per_hour"),
+        (("teams", "set", "default", "--origin", "*"), "https://example.com"),
+        (("keys", "rotate", "nosuchkey1", "--grace", "soon"), "--grace: write 30m"),
         (("send", "nosuch.jsonl"), "No such file"),
         (("send", "nosuch.xml"), "--format"),
         (("import", "nosuch.csv", "--type", "pay"), "No such file"),
@@ -301,6 +305,37 @@ def test_teams_are_made_and_have_keys_of_their_own(run: Run) -> None:
     assert run("query", "payments", "--key", key).out == "1\n"
     assert run("query", "payments", "--team", "blue").out == "1\n"
     assert run("teams", "create", "blue").code == 1
+
+
+def test_a_team_is_set_by_an_operator(run: Run) -> None:
+    """What is named changes, at once; the rest stays. Nothing named is wrong usage."""
+    assert run("teams", "create", "green").code == 0
+    key = run("keys", "create", "--team", "green", "--scope", "read").out.strip()
+    assert run("teams", "set", "green", "--queries-per-hour", "1").code == 0
+    assert run("query", "payments", "--key", key).code == 0
+    assert "within an hour" in run("query", "payments", "--limit", "5", "--key", key).err
+    page = "https://dash.example"
+    done = run("teams", "set", "green", "--origin", page, "--json").json
+    assert (done["queries_per_hour"], done["allowed_origins"]) == (1, [page])
+    assert page in run("teams", "list").out
+    done = run("teams", "set", "green", "--queries-per-hour", "default", "--no-origins", "--json")
+    assert (done.json["queries_per_hour"], done.json["allowed_origins"]) == (None, [])
+    assert run("query", "payments", "--limit", "5", "--key", key).code == 0
+    assert run("teams", "set", "green").code == 2
+    assert run("teams", "set", "green", "--origin", page, "--no-origins").code == 2
+    assert run("teams", "set", "green", "--queries-per-hour", "many").code == 2
+
+
+def test_a_key_may_be_rotated_with_a_grace(run: Run) -> None:
+    """Within the grace the old key and the new one are both good."""
+    key = run("keys", "create", "--scope", "read").out.strip()
+    fresh = run("keys", "rotate", key.split("_")[1], "--grace", "24h").out.strip()
+    for good in (key, fresh):
+        assert run("query", "payments", "--key", good).code == 0
+    keys = run("keys", "list", "--json").json["keys"]
+    (old,) = [one for one in keys if one["id"] == key.split("_")[1]]
+    assert old["expires_us"] is not None
+    assert old["revoked_us"] is None
 
 
 def test_send_takes_one_event_from_its_options(run: Run) -> None:

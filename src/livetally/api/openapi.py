@@ -211,7 +211,15 @@ _OPERATIONS: tuple[_Operation, ...] = (
     ("get", "/v1/keys", "List the keys", ("team",), None, "object", (400, 503)),
     ("post", "/v1/keys", "Make a key", (), "NewKey", "object", (400, 404, 413, 503)),
     ("delete", "/v1/keys/{id}", "Revoke a key", (), None, "object", (400, 404, 503)),
-    ("post", "/v1/keys/{id}/rotate", "Replace a key", (), None, "object", (400, 404, 503)),
+    (
+        "post",
+        "/v1/keys/{id}/rotate",
+        "Replace a key",
+        (),
+        "Rotation",
+        "object",
+        (400, 404, 413, 503),
+    ),
     ("get", "/v1/session", "Say who is signed in", (), None, "object", (503,)),
     ("post", "/v1/session", "Sign in with a key", (), "SignIn", None, (400, 413, 503)),
     ("delete", "/v1/session", "Sign out", (), None, None, (503,)),
@@ -239,7 +247,7 @@ _FURTHER_MEDIA = {
     "Explored": ("text/csv",),
     "Version": ("application/toml",),
 }
-_OPTIONAL_BODIES = frozenset({"object", "NewStreamToken"})
+_OPTIONAL_BODIES = frozenset({"object", "NewStreamToken", "Rotation"})
 
 
 def openapi(version: str) -> dict[str, Any]:

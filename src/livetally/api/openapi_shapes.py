@@ -196,6 +196,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "additionalProperties": False,
         "properties": {"expires_s": {"type": "integer", "minimum": 1}},
     },
+    "Rotation": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"grace_s": {"type": "integer", "minimum": 0, "maximum": 7_776_000}},
+    },
     "SignIn": {
         "type": "object",
         "required": ["key"],

@@ -4,7 +4,7 @@ In the flow: asked by routes that make the store work for a key, counts through 
 Guarantee: an exact moving window, kept over restarts and shared by all processes of one catalog;
 cache hits, ``304``, the console's own session, open streams and operators are not charged.
 
-Source: IETF draft "RateLimit header fields for HTTP"; RFC 9110, section 10.2.3 (Retry-After).
+Source: IETF draft "RateLimit header fields for HTTP", 10; RFC 9110, section 10.2.3 (Retry-After).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from livetally.tenancy import Admission, Credential, Identity, MovingWindow, Sco
 
 __all__ = ["charge", "get_quota", "queries_left"]
 
+_POLICY = "queries"
 _HOUR_S = 3_600
 _HOUR_US = _HOUR_S * 1_000_000
 _FREE = frozenset({Credential.SESSION, Credential.STREAM})
@@ -48,6 +49,7 @@ async def charge(services: Services, who: Identity) -> dict[str, str]:
             " the console are free.",
             verdict.retry_after_s,
             headers,
+            _POLICY,
         )
     return headers
 
@@ -85,6 +87,6 @@ def _left(services: Services, key_id: str, limit: int) -> Admission:
 
 def _headers(limit: int, verdict: Admission) -> dict[str, str]:
     return {
-        "RateLimit-Policy": f'"queries";q={limit};w=3600',
-        "RateLimit": f'"queries";r={verdict.remaining};t={verdict.reset_s}',
+        "RateLimit-Policy": f'"{_POLICY}";q={limit};w={_HOUR_S}',
+        "RateLimit": f'"{_POLICY}";r={verdict.remaining};t={verdict.reset_s}',
     }
