@@ -47,10 +47,17 @@ COMMANDS = (
     Command(
         "import",
         "livetally.cli.import_:import_file",
-        "Import rows of a CSV or JSON-lines file as events.\n\n"
+        "Import rows of a CSV, JSON-lines or Parquet file as events.\n\n"
         "Importing the same file twice counts once. Rows that can't be taken are written to"
         " FILE.rejected with the reason; mend them and import that file.\n\n"
         "livetally import taps.csv.gz --type tap --time tapped_at --subject tag",
+    ),
+    Command(
+        "map",
+        "livetally.cli.map_:map_file",
+        "Show which events a mapping makes of a file; nothing is sent.\n\n"
+        "livetally map payload.json --with livetally.toml --inlet github"
+        " --header X-GitHub-Event=push",
     ),
     Command(
         "query",

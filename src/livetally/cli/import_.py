@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
-from livetally.cli.inputs import Input, require_files
+from livetally.cli.inputs import Input, expanded, require_files
 from livetally.cli.loaded import load_all
 
 if TYPE_CHECKING:
@@ -56,21 +56,23 @@ def import_file(
     file: Input,
     /,
     *files: Input,
-    type: Annotated[str, Parameter(name="--type")],  # noqa: A002 - the name of the option
+    type: Annotated[str | None, Parameter(name="--type")] = None,  # noqa: A002 - the option's name
+    map: Annotated[str | None, Parameter(name="--map")] = None,  # noqa: A002 - as above
     source: str = "import",
     columns: Columns = Columns(),
-    format: Literal["csv", "tsv", "jsonl", "json"] | None = None,  # noqa: A002 - as above
+    format: Literal["csv", "tsv", "jsonl", "json", "parquet"] | None = None,  # noqa: A002 - as above
     rejected: Path | None = None,
     patience: float = 60.0,
     json: bool = False,
     connection: Connection = LOCAL,
 ) -> int:
-    """Import rows of a CSV or JSON-lines file as events.
+    """Import rows of a CSV, JSON-lines or Parquet file as events.
 
     Args:
-        file: File to import, perhaps packed (.gz, .zst); - is standard input.
+        file: File to import, perhaps packed (.gz, .zst), or a directory; - is standard input.
         files: Further ones, with the same columns.
-        type: Type of the events.
+        type: Type of the events; needed without --map.
+        map: Mapping that makes events of the rows, as DEFINITION:NAME.
         source: Source of the events; part of their identity.
         columns: Which column is what.
         format: What the file holds, when its name does not say it.
@@ -85,14 +87,14 @@ def import_file(
     Raises:
         LivetallyError: a file can't be read, or the server can't be reached.
     """
-    from livetally.cli.load.loading import Job, format_of
+    from livetally.cli.load.loading import FORMATS, Job, format_of
 
-    paths = (file, *files)
-    require_files(paths)
-    shape = _shape(type, source, columns)
+    require_files((file, *files))
+    paths = expanded((file, *files), FORMATS)
+    shape = _shape(type, map, source, columns)
     formats = [format_of(path, format) for path in paths]
     with connection.open() as client:
-        declared = _declared(client, type)
+        declared = {} if type is None else _declared(client, type)
         jobs = (
             Job(path, form, shape, declared, connection.url, rejected, patience)
             for path, form in zip(paths, formats, strict=True)
@@ -100,17 +102,23 @@ def import_file(
         return load_all(jobs, client, json=json)
 
 
-def _shape(event_type: str, source: str, columns: Columns) -> Shape:
+def _shape(event_type: str | None, mapping: str | None, source: str, columns: Columns) -> Shape:
     import codecs
 
     from livetally.calendar import find_zone
     from livetally.cli.codes import WrongUsage
     from livetally.cli.load.shape import Shape
+    from livetally.cli.mappings import find
 
     try:
         codecs.lookup(columns.encoding)
     except LookupError:
         raise WrongUsage(f"--encoding: no encoding is called '{columns.encoding}'.") from None
+    if (event_type is None) == (mapping is None):
+        raise WrongUsage("Give one of --type and --map.")
+    salt, mapped = find(mapping) if mapping else ("", None)
+    if mapped is not None and (given := _of_types(columns)):
+        raise WrongUsage(f"{given[0]} is for --type; the mapping says which column is what.")
     if len(columns.delimiter) != 1:
         raise WrongUsage("--delimiter: give one character.")
     return Shape(
@@ -126,7 +134,19 @@ def _shape(event_type: str, source: str, columns: Columns) -> Shape:
         nulls=frozenset(("", *(columns.null or ()))),
         encoding=columns.encoding,
         delimiter=columns.delimiter,
+        mapping=mapped,
+        salt=salt,
     )
+
+
+def _of_types(columns: Columns) -> list[str]:
+    """Return the options that say which column is what, those that were given."""
+    standard = Columns()
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in ("time", "id", "subject", "skip", "types", "tz", "time_format")
+        if getattr(columns, name) != getattr(standard, name)
+    ]
 
 
 def _kinds(texts: list[str] | tuple[()]) -> Iterator[tuple[str, Kind]]:

@@ -89,6 +89,13 @@ class Value(NamedTuple):
             raise ValueError(self._missing())
         return value
 
+    @property
+    def needs_its_name(self) -> bool:
+        """Whether it is the record's member of one name, and has to be there."""
+        one = self.required and len(self.expressions) == 1 and self.default is None
+        path = self.expressions[0].path if one else None
+        return path is not None and len(path) == 1
+
     def _hash(self, record: Any, evaluator: Evaluator) -> str:
         parts = [expression.of(record, evaluator) for expression in self.expressions]
         if all(part is None for part in parts):

@@ -9,6 +9,8 @@ in the file of rejected rows with its line and the reason.
     kinds.py         the text of a cell -> JSON, by the kind of its column
     table.py         a row of CSV -> an event
     objects.py       a line of JSON -> an event
+    parquet.py       a Parquet file -> lines of JSON
+    mapped.py        a row or a line -> events, by a mapping
     chain.py         the identity of a row: everything up to it
     upload.py        events -> acknowledged, several batches at a time
     checkpoint.py    how far it came, for the next time

@@ -22,7 +22,7 @@ from livetally.cli.load.records import Row
 from livetally.cli.load.shape import BECAUSE, LINE, Shape
 from livetally.errors import LivetallyError
 
-__all__ = ["Table"]
+__all__ = ["Table", "heading_of"]
 
 _SAMPLE_ROWS: Final = 1_000
 _CACHED_MAX: Final = 10_000
@@ -89,7 +89,7 @@ class Table:
         Raises:
             LivetallyError: there is no heading, or it lacks a column that is named.
         """
-        self.heading = _heading(rows)
+        self.heading = heading_of(rows)
         sample = list(islice(rows, _SAMPLE_ROWS))
         self._rows = joined(sample, rows)
         self._shape = shape
@@ -183,7 +183,12 @@ def _picker(places: Sequence[int]) -> Callable[[list[str]], Any]:
     return lambda cells: [cells[place] for place in places]
 
 
-def _heading(rows: Iterator[Row]) -> list[str]:
+def heading_of(rows: Iterator[Row]) -> list[str]:
+    """Read the heading: the names of the columns.
+
+    Raises:
+        LivetallyError: there is none, or it names a column twice.
+    """
     first = next(rows, None)
     if first is None or first.broken:
         raise LivetallyError("The file has no heading: a first row that names the columns.")
