@@ -10,9 +10,11 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ANSWERS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
@@ -20,6 +22,8 @@ __all__ = [
     "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
+    "STORE_BYTES",
+    "STORE_PARTS",
     "WAITING_EVENTS",
 ]
 
@@ -68,4 +72,17 @@ LIVE_DELAY_SECONDS = Histogram(
     "From a commit to its changes being handed to the open streams.",
     buckets=_FAST_S,
     registry=REGISTRY,
+)
+ANSWERS = Counter(
+    "livetally_answers",
+    "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
+    ["status"],
+    registry=REGISTRY,
+)
+STORE_PARTS = Gauge(
+    "livetally_store_parts", "Parts that the event store reads from.", registry=REGISTRY
+)
+STORE_BYTES = Gauge("livetally_store_bytes", "Bytes of those parts on disk.", registry=REGISTRY)
+DISK_FREE_BYTES = Gauge(
+    "livetally_disk_free_bytes", "Bytes that the event store's disk has left.", registry=REGISTRY
 )

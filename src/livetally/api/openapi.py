@@ -19,12 +19,14 @@ __all__ = ["docs_page", "openapi"]
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _EVENT_STREAM = "text/event-stream"
-_LIVE = frozenset({"Answer", "EntityPage", "Entity", "EventPage"})
-"""Answers that can be followed."""
 _TEXTS = {"stream": _EVENT_STREAM, "lines": _NDJSON}
-_FURTHER = {
-    "Answer": ("text/csv", "application/vnd.apache.arrow.stream"),
+_FURTHER_MEDIA = {
+    "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
+    "Entity": (_EVENT_STREAM,),
+    "EntityPage": (_EVENT_STREAM,),
+    "EventPage": (_EVENT_STREAM,),
     "Explored": ("text/csv",),
+    "Version": ("application/toml",),
 }
 
 _REASONS = {
@@ -239,14 +241,6 @@ _OPERATIONS: tuple[_Operation, ...] = (
 _CREATED = frozenset(
     {"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link", "/v1/stream-tokens"}
 )
-_FURTHER_MEDIA = {
-    "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
-    "Entity": (_EVENT_STREAM,),
-    "EntityPage": (_EVENT_STREAM,),
-    "EventPage": (_EVENT_STREAM,),
-    "Explored": ("text/csv",),
-    "Version": ("application/toml",),
-}
 _OPTIONAL_BODIES = frozenset({"object", "NewStreamToken", "Rotation"})
 
 
@@ -329,7 +323,7 @@ def _responses(
     problem = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses: dict[str, Any] = {str(done): {"description": _REASONS[done]}}
     if answer is not None:
-        kinds = _answered_as(path, answer)
+        kinds = _answered_as(answer)
         responses[str(done)]["content"] = {
             media: {"schema": shape} for media, shape in kinds.items()
         }
@@ -341,18 +335,12 @@ def _responses(
     return responses
 
 
-def _answered_as(path: str, answer: str) -> dict[str, dict[str, Any]]:
+def _answered_as(answer: str) -> dict[str, dict[str, Any]]:
     """Return the media types of an answer, each with its schema."""
     text = {"type": "string"}
     if answer in _TEXTS:
         return {_TEXTS[answer]: text}
-    kinds = {_JSON: _schema(answer)}
-    further = list(_FURTHER.get(answer, ()))
-    if answer in _LIVE:
-        further.append(_EVENT_STREAM)
-    if path.endswith("{version}"):
-        further.append("application/toml")
-    return kinds | dict.fromkeys(further, text)
+    return {_JSON: _schema(answer)} | dict.fromkeys(_FURTHER_MEDIA.get(answer, ()), text)
 
 
 def _schema(name: str) -> dict[str, Any]:

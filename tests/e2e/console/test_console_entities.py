@@ -7,6 +7,7 @@ Guarantee: a button does what it says once; who was slower is told so.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -91,6 +92,32 @@ def test_who_was_slower_is_told(page: Page, desk: Desk) -> None:
     expect(row.get_by_role("alert")).to_contain_text("Somebody was faster.")
     expect(row.get_by_role("alert")).to_contain_text("status is 'done'")
     expect(row.get_by_role("button", name="Reopen")).to_be_visible()
+
+
+def test_rows_come_change_and_leave_by_themselves(page: Page, desk: Desk) -> None:
+    """What others do is in the list and in the open history within a second, and lights up."""
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/entities/incident/INC-107?where=!status:done&tz=UTC")
+    table = page.locator("lt-entity-table")
+    expect(table).to_have_attribute("data-live", "true")
+    history = page.locator("lt-timeline li")
+    expect(history).to_have_count(1)
+    opened = {"text": "Lift is stuck", "severity": "high", "team": "site"}
+    desk.send({"type": "incident.opened", "subject": "INC-201", "data": opened})
+    acknowledged = monotonic()
+    expect(page.locator("tr[data-key=INC-201]")).to_be_visible()
+    assert monotonic() - acknowledged < 1.0
+    done = {"status": "done", "by": "eve"}
+    assign = {"type": "incident.assigned", "subject": "INC-107", "data": {"team": "site"}}
+    desk.send(assign)
+    changed = page.locator("tr[data-key=INC-107] [data-column=team]")
+    expect(changed).to_have_text("site")
+    assert changed.evaluate("one => one.getAnimations().length") == 1
+    quiet = page.locator("tr[data-key=INC-107] [data-column=severity]")
+    assert quiet.evaluate("one => one.getAnimations().length") == 0
+    expect(history).to_have_count(2)
+    desk.send({"type": "incident.completed", "subject": "INC-201", "data": done})
+    expect(page.locator("tr[data-key=INC-201]")).to_have_count(0)
 
 
 def test_an_action_asks_for_its_parameters(page: Page, desk: Desk) -> None:

@@ -7,6 +7,7 @@ Guarantee: what a link says is what is shown; what an event counts into is what 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -62,7 +63,7 @@ def test_one_event_says_what_it_counts_into(page: Page, desk: Desk) -> None:
     """An opened event names exactly the metrics whose conditions it meets, and its entity."""
     desk.sign_in(page)
     page.goto(f"{desk.url}/#/events?type=incident.opened")
-    page.locator("tr[data-key=opened-0] .grid-open").click()
+    page.locator("tr[data-key='hotline opened-0'] .grid-open").click()
     detail = page.locator("lt-event-detail")
     severe = detail.get_by_role("link", name="Severe incidents")
     expect(severe).to_be_visible()
@@ -74,7 +75,7 @@ def test_one_event_says_what_it_counts_into(page: Page, desk: Desk) -> None:
     assert faults(page) == []
     page.keyboard.press("Escape")
     expect(detail).to_have_count(0)
-    expect(page.locator("tr[data-key=opened-1] .grid-open")).to_be_focused()
+    expect(page.locator("tr[data-key='hotline opened-1'] .grid-open")).to_be_focused()
 
 
 def test_a_link_opens_an_event_with_every_digit(page: Page, desk: Desk) -> None:
@@ -89,6 +90,34 @@ def test_a_link_opens_an_event_with_every_digit(page: Page, desk: Desk) -> None:
     assert faults(page) == []
     wide = page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
     assert not wide
+
+
+def test_new_events_come_by_themselves_until_paused(page: Page, desk: Desk) -> None:
+    """An event is on top within a second of its reply; a pause holds the list and counts."""
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/events?type=tail&tz=UTC")
+    expect(page.get_by_text("No event is like this.")).to_be_visible()
+    expect(page.locator("lt-connection")).to_have_attribute("data-state", "live")
+    desk.send({"type": "tail", "id": "t1", "data": {"value": 1}})
+    acknowledged = monotonic()
+    expect(page.locator("tr[data-key=t1]")).to_be_visible()
+    assert monotonic() - acknowledged < 1.0
+    page.get_by_role("button", name="Pause").click()
+    desk.send({"type": "tail", "id": "t2"}, {"type": "tail", "id": "t3"})
+    go_on = page.get_by_role("button", name="Go on")
+    expect(go_on).to_contain_text("2 new")
+    assert rows(page) == ["t1"]
+    go_on.click()
+    expect(page.locator("lt-grid tbody tr")).to_have_count(3)
+    # Two that came after the list went on light up; the first did so when it came.
+    desk.send({"type": "tail", "id": "t4"})
+    lit = "() => [...document.querySelectorAll('tr')].filter(one => one.getAnimations().length)"
+    page.wait_for_function(f"() => ({lit})().some(one => one.dataset.key === 't4')")
+    page.emulate_media(reduced_motion="reduce")
+    desk.send({"type": "tail", "id": "t5"})
+    expect(page.locator("tr[data-key=t5]")).to_be_visible()
+    still = "row => row.getAnimations().length"
+    assert page.locator("tr[data-key=t5]").evaluate(still) == 0
 
 
 def test_ways_are_those_that_a_key_may_go(page: Page, desk: Desk) -> None:

@@ -17,6 +17,7 @@ from livetally.store.events.reading import (
     read_stored,
 )
 from livetally.store.events.schema import SLOT_US, Projection, create
+from livetally.store.events.size import StoreSize, store_size
 
 __all__ = [
     "BUILTINS",
@@ -32,6 +33,7 @@ __all__ = [
     "Question",
     "Reference",
     "Row",
+    "StoreSize",
     "StoredIdentity",
     "ask",
     "count_by_position",
@@ -43,4 +45,5 @@ __all__ = [
     "measure_sql",
     "read_identities",
     "read_stored",
+    "store_size",
 ]

@@ -12,8 +12,10 @@ import { parseWhole } from './whole.js';
 
 const FLUSH_MS = 250;
 
-/** More rows of a tail than this are forgotten again. */
-const TAIL_ROWS = 50;
+/** The newest events, of all or of one entity. */
+const TAIL = /^(events|entities\/[^/?]+\/[^/?]+\/events)(\?|$)/;
+/** Rows of a page where the question names no limit. */
+const TAIL_ROWS = 100;
 
 /**
  * @typedef {object} View what is known of one question
@@ -115,7 +117,7 @@ export class Live extends EventTarget {
     const question = this.#order[data.q] ?? '';
     const entry = this.#entries.get(question);
     if (!entry) return;
-    if (question.startsWith('events')) this.#receiveEvents(entry, kind, kind === 'problem' ? data : parseWhole(text));
+    if (TAIL.test(question)) this.#receiveEvents(entry, kind, parseWhole(text), limitOf(question));
     else if (kind === 'update') this.#merge(entry, data.rows, data.keys);
     else if (kind === 'snapshot') this.#replace(entry, data);
     else if (kind === 'problem') Object.assign(entry.view, { state: 'problem', problem: data });
@@ -144,13 +146,13 @@ export class Live extends EventTarget {
     if (keys) entry.view.rows = inOrder(entry.view.rows, keys);
   }
 
-  /** Events only come: the newest stay, in the order of a page. @param {Entry} entry @param {string} kind @param {any} data */
-  #receiveEvents(entry, kind, data) {
+  /** Events only come: the newest stay, in the order of a page. @param {Entry} entry @param {string} kind @param {any} data @param {number} limit */
+  #receiveEvents(entry, kind, data, limit) {
     if (kind === 'snapshot') this.#replace(entry, data);
     else if (kind === 'problem') Object.assign(entry.view, { state: 'problem', problem: data });
     else if (kind === 'update') {
       this.#merge(entry, data.rows);
-      const newest = [...entry.view.rows].sort(([, one], [, other]) => compareEvents(other, one)).slice(0, TAIL_ROWS);
+      const newest = [...entry.view.rows].sort(([, one], [, other]) => compareEvents(other, one)).slice(0, limit);
       entry.view.rows = new Map(newest);
     }
   }
@@ -196,6 +198,11 @@ function inOrder(rows, keys) {
     if (row) ordered.set(key, row);
   }
   return ordered;
+}
+
+/** @param {string} question @returns {number} rows */
+function limitOf(question) {
+  return Number(new URLSearchParams(question.split('?')[1] ?? '').get('limit')) || TAIL_ROWS;
 }
 
 /** By time, then position, then id. @param {import('./contract.js').Row} one @param {import('./contract.js').Row} other */

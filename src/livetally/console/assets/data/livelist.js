@@ -37,11 +37,6 @@ export class LiveList {
     this.#live.ask(this.#question);
   }
 
-  /** Stop following, so that what is read stays where it is. */
-  rest() {
-    this.#live.ask('');
-  }
-
   /** Whether rows change by themselves. */
   get isLive() {
     return this.#live.view?.state === 'ready' && !this.#live.stale;

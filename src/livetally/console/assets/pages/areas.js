@@ -45,4 +45,9 @@ export const AREAS = [
     load: () => import('./definitions.js'),
     render: (path, catalog) => html`<lt-definitions .path=${path} .catalog=${catalog}></lt-definitions>`,
   },
+  {
+    ...{ name: 'health', title: 'Health', scope: 'operator' },
+    load: () => import('./health.js'),
+    render: () => html`<lt-health></lt-health>`,
+  },
 ];

@@ -8,6 +8,7 @@
 import { html, nothing } from '../vendor/lit/lit-element.js';
 import { get } from '../data/api.js';
 import { oneEvent } from '../data/counted.js';
+import { LiveList } from '../data/livelist.js';
 import { Resource } from '../data/resource.js';
 import { lineText, parseWhole } from '../data/whole.js';
 import '../parts/event-detail.js';
@@ -24,21 +25,24 @@ import { listChoices, pathOf } from '../view/paging.js';
 import './first-event.js';
 
 /** @typedef {import('../data/contract.js').StoredEvent} StoredEvent */
-/** @typedef {{ position: number, events: StoredEvent[], next: string | null }} EventPage */
+/** @typedef {{ events: StoredEvent[] }} EventPage */
 
 const ROWS = 50;
 
 export class EventsPage extends Part {
-  static properties = { catalog: { attribute: false } };
+  static properties = { catalog: { attribute: false }, held: { state: true } };
 
   constructor() {
     super();
     /** @type {import('../data/catalog.js').Catalog | null} */
     this.catalog = null;
+    /** The events that stay while the reader has paused. @type {readonly StoredEvent[] | null} */
+    this.held = null;
   }
 
-  /** @type {Resource<EventPage>} */
-  #page = new Resource(this, (path) => get(path, parseWhole));
+  /** @type {LiveList<StoredEvent>} */
+  #list = new LiveList(this, 'events', (path) => get(path, parseWhole));
+  #question = '';
   /** An event that a link names and that is not on the page. @type {Resource<EventPage>} */
   #linked = new Resource(this, (path) => get(path, parseWhole));
   #onAddress = () => this.requestUpdate();
@@ -56,12 +60,20 @@ export class EventsPage extends Part {
   willUpdate() {
     const { range, tz, where } = listChoices(address.choices, Date.now());
     const type = address.choice('type');
-    this.#page.ask(pathOf('v1/events', { type, from: range.from, to: range.to, tz, where, limit: ROWS, cursor: address.choice('cursor') }));
+    const question = pathOf('events', { type, from: range.from, to: range.to, tz, where, limit: ROWS });
+    if (question !== this.#question) this.held = null;
+    this.#question = question;
+    this.#list.ask(question, address.choice('cursor'));
     const [id, time] = this.#openedName();
-    const onPage = this.#page.answer?.events.some((one) => one.id === id);
-    this.#linked.ask(id && time && this.#page.answer && !onPage ? pathOf('v1/events', oneEvent({ id, time })) : '');
-    this.dataset.state = this.#page.state;
-    this.dataset.stale = String(this.#page.stale && this.#page.answer !== null);
+    const rows = this.#rows();
+    this.#linked.ask(id && time && rows && !rows.some((one) => one.id === id) ? pathOf('v1/events', oneEvent({ id, time })) : '');
+    this.dataset.state = rows ? 'ready' : this.#list.page.state;
+    this.dataset.stale = String(this.#list.page.stale && rows !== null);
+  }
+
+  /** @returns {readonly StoredEvent[] | null} what is shown; null while it is awaited */
+  #rows() {
+    return this.held && !address.choice('cursor') ? this.held : this.#list.rows;
   }
 
   /** Id and time of the event that is open; empty when none is. @returns {[string, string]} */
@@ -74,7 +86,7 @@ export class EventsPage extends Part {
   #opened() {
     const [id] = this.#openedName();
     if (!id) return null;
-    return this.#page.answer?.events.find((one) => one.id === id) ?? this.#linked.answer?.events[0] ?? null;
+    return this.#rows()?.find((one) => one.id === id) ?? this.#linked.answer?.events[0] ?? null;
   }
 
   render() {
@@ -89,32 +101,45 @@ export class EventsPage extends Part {
           )}
           <lt-range-picker .choices=${choices}></lt-range-picker>
           <lt-zone-picker .tz=${choices.tz}></lt-zone-picker>
+          ${this.#pause()}
         </div>
       </div>
       <lt-filters
         adds .where=${choices.where} .fields=${this.#fields()} example="subject:ada" @choose=${this.#onChoose}
-        .problem=${this.#page.problem?.status === 400 ? this.#page.problem.message : ''}
+        .problem=${this.#list.page.problem?.status === 400 ? this.#list.page.problem.message : ''}
       ></lt-filters>
       <div class="split" data-open=${opened !== null} @open=${this.#onOpen} @close=${() => address.choose({ event: null }, { keep: false })} @keydown=${this.#onKey}>
-        <div class="split-list">${this.#list(choices.tz, opened)}</div>
+        <div class="split-list">${this.#table(choices.tz, opened)}</div>
         ${opened ? html`<lt-event-detail .event=${opened} .catalog=${this.catalog} .tz=${choices.tz}></lt-event-detail>` : nothing}
       </div>
     `;
   }
 
   /** @param {string} tz @param {StoredEvent | null} opened */
-  #list(tz, opened) {
-    const { answer, problem, state } = this.#page;
-    if (problem && !answer) return listWords(html`<strong>${problem.title}</strong><br />${problem.message}`, true);
-    if (!answer) return listWords(state === 'waiting' ? html`<p class="quiet">Reading…</p>` : '');
-    if (!answer.events.length) return this.#nothing();
+  #table(tz, opened) {
+    const rows = this.#rows();
+    const { problem, answered } = this.#list.page;
+    if (problem && !rows) return listWords(html`<strong>${problem.title}</strong><br />${problem.message}`, true);
+    if (!rows) return listWords(html`<p class="quiet">Reading…</p>`);
+    if (!rows.length) return this.#nothing();
     return html`<div class="panel">
       <lt-grid
-        label="Events" opens .columns=${columnsIn(tz)} .rows=${answer.events} .keyOf=${(/** @type {StoredEvent} */ one) => one.id}
-        .opened=${opened?.id ?? ''} .question=${this.#page.answered}
+        label="Events" opens .columns=${columnsIn(tz)} .rows=${rows} .keyOf=${keyOf}
+        .opened=${opened ? keyOf(opened) : ''} .question=${answered}
       ></lt-grid>
-      ${pager({ next: answer.next, first: 'Newest', further: 'Older' })}
+      ${pager({ next: this.#list.next, first: 'Newest', further: 'Older' })}
     </div>`;
+  }
+
+  /** Holding the list still, so that what is read does not move away. */
+  #pause() {
+    if (address.choice('cursor') || !this.#list.isLive) return nothing;
+    const { held } = this;
+    if (!held) return html`<button class="picker-button" data-pause @click=${() => (this.held = this.#list.rows)}>Pause</button>`;
+    const known = new Set(held.map((one) => one.id));
+    const news = (this.#list.rows ?? []).filter((one) => !known.has(one.id)).length;
+    const many = news === ROWS ? `${ROWS} or more` : String(news);
+    return html`<button class="picker-button" data-pause aria-live="polite" @click=${() => (this.held = null)}>Go on${news ? html` <span class="news">${many} new</span>` : ''}</button>`;
   }
 
   #nothing() {
@@ -145,19 +170,23 @@ export class EventsPage extends Part {
   }
 
   /** @param {CustomEvent<string>} event */
-  #onOpen({ detail: id }) {
-    const event = this.#page.answer?.events.find((one) => one.id === id);
-    const isOpen = this.#openedName()[0] === id;
-    address.choose({ event: event && !isOpen ? `${event.time} ${id}` : null }, { keep: false });
+  #onOpen({ detail: key }) {
+    const event = this.#rows()?.find((one) => keyOf(one) === key);
+    const isOpen = this.#openedName()[0] === event?.id;
+    address.choose({ event: event && !isOpen ? `${event.time} ${event.id}` : null }, { keep: false });
   }
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     if (event.key !== 'Escape' || !this.#opened()) return;
-    const [id] = this.#openedName();
     address.choose({ event: null }, { keep: false });
-    /** @type {HTMLElement | null} */ (this.querySelector(`tr[data-key="${CSS.escape(id)}"] .grid-open`))?.focus();
+    /** @type {HTMLElement | null} */ (this.querySelector('tr[data-opened="true"] .grid-open'))?.focus();
   }
+}
+
+/** Ids are the senders' own: two sources may use the same. @param {StoredEvent} event */
+function keyOf({ source, id }) {
+  return source ? `${source} ${id}` : id;
 }
 
 /** @param {string} tz @returns {import('../parts/grid.js').Column[]} */

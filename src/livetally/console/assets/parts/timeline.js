@@ -9,6 +9,8 @@
 import { html, nothing } from '../vendor/lit/lit-element.js';
 import { sentence } from '../data/catalog.js';
 import { get } from '../data/api.js';
+import { LiveList } from '../data/livelist.js';
+import { LiveQuery } from '../data/livequery.js';
 import { Resource } from '../data/resource.js';
 import { lineText, parseWhole } from '../data/whole.js';
 import { address } from '../services.js';
@@ -42,20 +44,29 @@ export class Timeline extends Part {
 
   /** @type {Resource<EntityState>} */
   #state = new Resource(this);
-  /** @type {Resource<{ events: StoredEvent[], next: string | null }>} */
-  #history = new Resource(this, (path) => get(path, parseWhole));
+  #live = new LiveQuery(this);
+  /** @type {LiveList<StoredEvent>} */
+  #history = new LiveList(this, 'events', (path) => get(path, parseWhole));
 
   /** @param {Map<string, unknown>} updates */
   willUpdate(updates) {
-    const path = `v1/entities/${encodeURIComponent(this.name)}/${encodeURIComponent(this.key)}`;
+    const path = `entities/${encodeURIComponent(this.name)}/${encodeURIComponent(this.key)}`;
     if (updates.has('key') || updates.has('name')) this.count = FIRST;
-    this.#state.ask(path);
-    this.#history.ask(pathOf(`${path}/events`, { limit: this.count }));
+    this.#state.ask(`v1/${path}`);
+    this.#live.ask(path);
+    this.#history.ask(pathOf(`${path}/events`, { limit: this.count }), null);
     if (updates.has('version') && this.hasUpdated) {
       this.#state.reload();
-      this.#history.reload();
+      this.#history.page.reload();
     }
-    this.dataset.state = this.#history.state;
+    this.dataset.state = this.#history.rows ? 'ready' : this.#history.page.state;
+  }
+
+  /** @returns {EntityState | null} */
+  #newest() {
+    const view = this.#live.view;
+    const [row] = view?.state === 'ready' && !this.#live.stale ? view.rows.values() : [];
+    return /** @type {any} */ (row) ?? this.#state.answer;
   }
 
   /** @param {Map<string, unknown>} updates */
@@ -64,7 +75,8 @@ export class Timeline extends Part {
   }
 
   render() {
-    const { answer: state, problem } = this.#state;
+    const state = this.#newest();
+    const { problem } = this.#state;
     const { title_field: names = '', fields = {} } = this.entity;
     const title = state && names ? fieldText(state.fields[names], this.tz) : this.key;
     return html`<section class="panel detail" aria-label="${this.name} ${this.key}">
@@ -72,7 +84,7 @@ export class Timeline extends Part {
         <h2>${title || this.key}</h2>
         <button class="plain" data-close @click=${() => this.dispatchEvent(new CustomEvent('close', { bubbles: true }))}>Close</button>
       </header>
-      ${problem ? html`<p role="alert">${problem.message}</p>` : nothing}
+      ${problem && !state ? html`<p role="alert">${problem.message}</p>` : nothing}
       ${state
         ? html`<dl class="facts">
             ${names ? html`<dt>Key</dt><dd>${state.key}</dd>` : nothing}
@@ -87,11 +99,12 @@ export class Timeline extends Part {
   }
 
   #events() {
-    const { answer, problem } = this.#history;
-    if (problem) return html`<p role="alert">${problem.message}</p>`;
-    if (!answer) return html`<p class="quiet">Reading…</p>`;
-    return html`<ol class="timeline">${answer.events.map((one) => this.#event(one))}</ol>
-      ${answer.next ? html`<button class="plain" @click=${() => (this.count += MORE)}>Show ${MORE} more</button>` : nothing}`;
+    const { rows, next, page } = this.#history;
+    const { problem } = page;
+    if (problem && !rows) return html`<p role="alert">${problem.message}</p>`;
+    if (!rows) return html`<p class="quiet">Reading…</p>`;
+    return html`<ol class="timeline">${rows.map((one) => this.#event(one))}</ol>
+      ${next ? html`<button class="plain" @click=${() => (this.count += MORE)}>Show ${MORE} more</button>` : nothing}`;
   }
 
   /** @param {StoredEvent} event */
