@@ -1,4 +1,4 @@
-"""A server with a few payments, and commands run against it: fixtures for the tests of the commands.
+"""A server with a few payments, and commands run against it: fixtures for the commands' tests.
 
 In the flow: named by test modules as a plugin; starts one server for each of them.
 Guarantee: a command that prints a trace fails its test, whatever else it printed.
@@ -6,51 +6,15 @@ Guarantee: a command that prints a trace fails its test, whatever else it printe
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
 
 import pytest
 
 from livetally.cli import main
 from livetally.client import Client
 from livetally.testing import Server
-
-SHOP = """
-application = "shop"
-[event.pay]
-data.value = { type = "decimal", required = true }
-data.till = "string"
-data.code = "string"
-[metric.revenue]
-event = "pay"
-aggregate = "sum"
-value = "value"
-by = ["till"]
-[metric.payments]
-event = "pay"
-aggregate = "count"
-"""
-
-# These tests ask more than the hundred questions that a key has in an hour.
-UNCOUNTED = {"LIVETALLY_QUERIES_PER_HOUR": "100000"}
-
-
-class Done(NamedTuple):
-    """What a command returned and printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The first line of JSON, numbers exact."""
-        return json.loads(self.out.splitlines()[0], parse_float=Decimal)
-
-
-Run = Callable[..., Done]
+from tests.e2e.command_told import SHOP, UNCOUNTED, Done, Run
 
 
 @pytest.fixture(scope="module")

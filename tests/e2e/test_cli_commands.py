@@ -13,7 +13,7 @@ import pytest
 
 from livetally.client import Client
 from livetally.testing import Server
-from tests.e2e.command_server import SHOP, Done, Run
+from tests.e2e.command_told import SHOP, Done, Run
 
 pytest_plugins = ("tests.e2e.command_server",)
 

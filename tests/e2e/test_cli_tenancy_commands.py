@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from livetally.testing import Server
-from tests.e2e.command_server import Run
+from tests.e2e.command_told import Run
 
 pytest_plugins = ("tests.e2e.command_server",)
 
