@@ -16,6 +16,7 @@ import structlog
 from starlette.responses import Response
 
 from livetally import errors
+from livetally.tenancy import without_secrets
 
 __all__ = ["PROBLEM_TYPE", "problem_body", "problem_response", "status_of"]
 
@@ -64,11 +65,11 @@ def problem_body(error: errors.LivetallyError, **members: Any) -> dict[str, Any]
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": error.message,
+        "detail": without_secrets(error.message),
     }
     if isinstance(error, errors.BadInput):
-        body["field"] = error.field
-        body["reason"] = error.reason
+        body["field"] = without_secrets(error.field)
+        body["reason"] = without_secrets(error.reason)
     if isinstance(error, errors.UnknownName) and error.nearest:
         body["nearest"] = error.nearest
     if isinstance(error, errors.QuotaExceeded) and error.policy is not None:
