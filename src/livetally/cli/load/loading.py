@@ -37,7 +37,7 @@ from livetally.cli.progress import transfer
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
 
-__all__ = ["FORMATS", "Job", "Loaded", "format_of", "load"]
+__all__ = ["FORMATS", "Job", "Loaded", "format_of", "items_of", "load"]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -171,6 +171,15 @@ class _Run:
             else "run the same command again to go on from there."
         )
         return LivetallyError(f"{reason} {rows:,} rows of {self._path} are done: {again}")
+
+
+def items_of(job: Job, file: Opened) -> Iterator[Item | Refused]:
+    """Yield the items of an open file from its first row, without sending them.
+
+    Raises:
+        LivetallyError: as ``load``.
+    """
+    return _source(job, file).items
 
 
 def _source(job: Job, file: Opened) -> _Source:
