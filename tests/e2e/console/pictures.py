@@ -75,7 +75,11 @@ def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
     for place, opened, ready in (
         ("events", "?type=incident.opened", "lt-grid tbody tr"),
         ("entities", "incident/INC-102" if wide else "incident", "lt-grid tbody tr"),
-        ("explore", "?event=order.placed&aggregate=sum&value=total&by=channel&range=all", "canvas"),
+        (
+            "explore",
+            "?event=order.placed&aggregate=sum&value=total&by=channel&range=all&interval=hour",
+            "canvas",
+        ),
         ("keys", "", "lt-grid tbody tr"),
         ("definitions", "desk", "textarea"),
     ):
@@ -89,6 +93,8 @@ def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
             text = page.locator("textarea")
             text.fill(text.input_value() + _ADDED)
             page.locator("[data-apply]").wait_for()
+        if place in ("events", "entities"):
+            page.locator("lt-connection[data-state=live]").wait_for()
         page.wait_for_function(_STILL)
         page.screenshot(path=name(place))
     _take_health(page, desk, name)
