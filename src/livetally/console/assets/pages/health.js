@@ -100,7 +100,7 @@ export class HealthPage extends Part {
       ${tile('Position', 'commits', numberText(reading.get('livetally_position')))}
       ${tile('Waiting', 'events', numberText(reading.get('livetally_waiting_events')))}
       ${tile('Open streams', '', numberText(reading.get('livetally_live_streams')))}
-      ${tile('From the cache', 'of questions', answersIn(reading) ? percent.format(hits) : '–')}
+      ${tile('Cache hits', '', answersIn(reading) ? percent.format(hits) : '–')}
       ${tile('Store', '', bytesText(reading.get('livetally_store_bytes')))}
       ${tile('Disk left', '', bytesText(reading.get('livetally_disk_free_bytes')))}
     </div>`;
