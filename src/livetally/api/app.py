@@ -29,6 +29,7 @@ from livetally.api import (
     quota,
     raw_events,
     session,
+    sinks,
     verify,
     versions,
 )
@@ -125,6 +126,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
         plain("/v1/live", get_live, "GET"),
         Route("/v1/verify", verify.post_verify, methods=["POST"]),
+        Route("/v1/sinks", sinks.list_sinks),
+        Route("/v1/sinks/{name}/rebuild", sinks.rebuild_sink, methods=["POST"]),
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),

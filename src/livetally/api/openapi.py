@@ -161,6 +161,16 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "Receipt",
         (400, 404, 409, 413, 422, 503),
     ),
+    ("get", "/v1/sinks", "Say how the sinks are", (), None, "object", (503,)),
+    (
+        "post",
+        "/v1/sinks/{name}/rebuild",
+        "Fill a sink's table anew",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
     ("get", "/v1/definitions", "List the definitions", (), None, "object", (503,)),
     ("get", "/v1/definitions/{application}", "Read a definition", (), None, "object", (404, 503)),
     (

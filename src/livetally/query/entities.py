@@ -45,6 +45,7 @@ __all__ = [
     "EntityQuery",
     "EntityState",
     "ask_entity_page",
+    "entity_shapes",
     "one_entity",
     "parse_entities",
 ]
@@ -134,6 +135,11 @@ def ask_entity_page(
     rows = rows[: query.limit]
     states = [_state(row, names, shapes, entity) for row in rows]
     return EntitiesPage(states, _next(rows[-1], question) if more else "")
+
+
+def entity_shapes(entity: Entity, declared: Declared) -> dict[str, Field]:
+    """Return of which type each field of an entity is, as a field without an event."""
+    return {name: _column(name, one, entity, declared).shape for name, one in entity.fields.items()}
 
 
 def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int) -> EntityQuestion:
