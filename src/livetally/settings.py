@@ -34,6 +34,10 @@ _AT_LEAST_ONE = (
     "key_events_per_second",
     "failed_keys_per_minute",
     "stream_token_s_max",
+    "body_stall_s_max",
+    "body_bytes_per_second_min",
+    "header_s_max",
+    "header_bytes_max",
 )
 
 
@@ -60,6 +64,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest body that is read whole (JSON), after unpacking."""
     stream_bytes_max: int = 4 * 1024 * 1024 * 1024
     """Longest body that is read as a stream (NDJSON), after unpacking."""
+    body_stall_s_max: int = 30
+    """Seconds that the server waits for more of a body, beside those that it has earned."""
+    body_bytes_per_second_min: int = 1_000
+    """Bytes of a body that earn it one second more; over a thinner line it is answered 408."""
+    header_s_max: int = 20
+    """Seconds in which the headers of a request must have come, before it is answered 408."""
+    header_bytes_max: int = 64 * 1024
+    """Longest address and headers of a request, together; longer ones are answered 431."""
     event_data_bytes_max: int = 256 * 1024
     """Longest ``data`` of one event."""
     event_future_days_max: int = 3650

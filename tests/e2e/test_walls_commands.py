@@ -45,6 +45,7 @@ ROWS = (
     Row("keys rotate", "admin", ("0000000000",)),
     Row("teams create", "admin", ("green",), operator=True),
     Row("teams list", "admin", ()),
+    Row("teams set", "admin", ("red", "--queries-per-hour", "default"), operator=True),
     Row("verify", "admin", ("revenue",)),
 )
 

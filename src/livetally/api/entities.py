@@ -17,13 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livetally.api.answers import encode_value
+from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
-from livetally.api.metrics import parameters_of
+from livetally.api.described import described_entity, described_event
 from livetally.api.quota import charge
-from livetally.api.raw_events import described_event
 from livetally.api.services import Services
-from livetally.calendar import find_zone, label
 from livetally.definitions import Entity, nearest, reference_to
 from livetally.errors import BadInput, UnknownName, UnreadableBody
 from livetally.event import Decoded, Incoming, new_id
@@ -32,15 +31,15 @@ from livetally.query.entities import (
     EntityQuery,
     EntityState,
     ask_entity_page,
+    one_entity,
     parse_entities,
 )
-from livetally.query.raw import ask_raw, parse_raw
+from livetally.query.raw import ask_raw, parse_history
 from livetally.tenancy import Identity, Scope
 
 __all__ = [
     "Locks",
     "act",
-    "described_entity",
     "entity_history",
     "entity_page",
     "entity_state",
@@ -48,7 +47,6 @@ __all__ = [
     "list_entities",
 ]
 
-_UTC = find_zone("UTC")
 _BYTES_MAX = 64 * 1024
 
 
@@ -113,11 +111,7 @@ async def entity_history(request: Request) -> Response:
     declared = services.definitions.declared(who.team)
     entity = declared.entity(request.path_params["entity"])
     parameters = parameters_of(request.query_params)
-    if "type" in parameters or "subject" in parameters:
-        raise BadInput("type", "is decided by the entity")
-    mine = f"{entity.key}:{_quoted(request.path_params['key'])}"
-    parameters["where"] = [*parameters.get("where", []), mine]
-    query = parse_raw({**parameters, "type": list(entity.events)})
+    query = parse_history(entity, request.path_params["key"], parameters)
     left = await charge(services, who)
     position = services.writer.position
     page = await services.runner.call(ask_raw, query, declared, who.team)
@@ -153,24 +147,12 @@ async def act(request: Request) -> Response:
     return _json({**body, "duplicates": accepted.duplicates, "rejected": []})
 
 
-def described_entity(state: EntityState) -> dict[str, Any]:
-    """Return an entity as it is shown."""
-    return {
-        "key": state.key,
-        "fields": state.fields,
-        "events": state.events,
-        "first": label(state.first_us, _UTC),
-        "last": label(state.last_us, _UTC),
-        "version": state.version,
-    }
-
-
 async def entity_state(
     services: Services, who: Identity, name: str, key: str
 ) -> EntityState | None:
     """Return the state of one entity, None when no event has its key."""
     declared = services.definitions.declared(who.team)
-    query = EntityQuery(name, (), "", descending=False, limit=1, cursor="", key=key)
+    query = one_entity(name, key)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)
     return page.states[0] if page.states else None
 
@@ -200,10 +182,6 @@ def _event(entity: Entity, kind: str, key: str, data: dict[str, Any], who: Ident
         data=msgspec.Raw(encode_value(data)),
         attributes=caller,
     )
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
 
 
 def _json(body: dict[str, Any], left: dict[str, str] | None = None) -> Response:

@@ -13,11 +13,11 @@ import asyncio
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole, unpacked
+from livetally.api.headers import headers_of
 from livetally.api.problem import PROBLEM_TYPE
 from livetally.api.services import Services
 from livetally.errors import BadInput, UnsupportedMedia
@@ -56,7 +56,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
     """
     who = await identify(scope, services, KeyScope.WRITE)
     services.ingest_rate.require(who.key_id)
-    headers = Headers(scope=scope)
+    headers = headers_of(scope)
     strict = _strict(scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     body = unpacked(pieces(receive), headers.get("content-encoding", ""))

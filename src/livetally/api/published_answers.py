@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from livetally.api.answers import JSON, encode_value, written
 from livetally.api.body import pieces, read_whole
+from livetally.api.described import described_entity
 from livetally.api.doors import admitted
-from livetally.api.entities import described_entity, entity_page, entity_state
+from livetally.api.entities import entity_page, entity_state
 from livetally.api.inlets import read_body, read_payload
 from livetally.api.metrics import is_known
 from livetally.api.quota import charge

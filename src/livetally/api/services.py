@@ -16,6 +16,7 @@ from livetally.definitions import Application, Plan, RouteTable
 from livetally.ingest import Intake, Schema, Writer
 from livetally.live import Hub
 from livetally.query import Declared, Runner
+from livetally.sinks import Sinks
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText
 
@@ -71,6 +72,7 @@ class Services:
     intake: Intake
     runner: Runner
     hub: Hub
+    sinks: Sinks
     version: str
     queries_per_hour: Callable[[int], int]
     allowed_origins: Callable[[int | None], frozenset[str]]

@@ -81,6 +81,11 @@ COMMANDS = (
         "livetally.cli.apply:apply",
         "Apply a definition file to the server and show what changes.",
     ),
+    Command(
+        "sinks",
+        "livetally.cli.sinks:app",
+        "Say how the tables are that are kept in other databases, and fill one anew.",
+    ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
     Command("teams", "livetally.cli.teams:app", "Make and list teams."),
     Command(

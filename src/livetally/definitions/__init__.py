@@ -6,7 +6,8 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, inlet.py, application.py   what can be declared
+    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, application.py
+                                           what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
@@ -51,6 +52,7 @@ from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.reading import read_json, read_toml
 from livetally.definitions.route_table import Found, Published, RouteTable
+from livetally.definitions.sink import Sink, SinkKind
 from livetally.definitions.team import check_team
 
 __all__ = [
@@ -87,6 +89,8 @@ __all__ = [
     "Reply",
     "RoutePath",
     "RouteTable",
+    "Sink",
+    "SinkKind",
     "Term",
     "UnknownTypes",
     "Value",

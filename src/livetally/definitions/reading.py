@@ -28,6 +28,7 @@ from livetally.definitions.read_events import read_events
 from livetally.definitions.read_inlets import read_inlets
 from livetally.definitions.read_map import read_imports, read_lookups
 from livetally.definitions.read_metrics import read_metrics
+from livetally.definitions.read_sinks import read_sinks
 from livetally.definitions.route_paths import check_paths
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
@@ -161,6 +162,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         ratios,
         entities,
         read_dashboards(root, name, scope, statistics, entities),
+        read_sinks(root, name, scope, statistics, entities),
         read_inlets(root, name, scope, lookups),
         read_answers(root, name, statistics, entities, lookups),
         read_imports(root, name, scope, lookups),

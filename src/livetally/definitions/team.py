@@ -60,6 +60,9 @@ def _shared_names(new: Application, other: Application) -> Iterator[tuple[Path, 
     for name in new.dashboards:
         if name in other.dashboards:
             yield ("dashboard", name), "dashboard"
+    for name in new.sinks:
+        if name in other.sinks:
+            yield ("sink", name), "sink"
 
 
 def _compare_fields(new: Application, other: Application, problems: Problems) -> None:

@@ -13,20 +13,21 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from livetally.api import Services, Sessions, build_app
+from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
-from livetally.ingest import Intake, IntakeLimits, Notice, Writer, WriterLimits, deliver_to
+from livetally.ingest import Intake, IntakeLimits, Writer, WriterLimits, deliver_to
 from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
 from livetally.settings import Settings, load_secrets
+from livetally.sinks import Sinks, Store
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -75,12 +76,12 @@ def built(
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
+        stack.callback(catalog.listen())
 
-        def on_commit(notice: Notice) -> None:
-            runner.note(notice.position, notice.touched)
-            hub.notice(notice)
-
-        writer.listen(on_commit)
+        writer.listen(lambda notice: runner.note(notice.position, notice.touched))
+        writer.listen(hub.notice)
+        sinks = _started_sinks(registry, writer, runner, clock, directory)
+        stack.callback(sinks.close)
         writer.start()
         stack.callback(writer.close)
         allowances = Allowances(catalog, settings.queries_per_hour)
@@ -99,6 +100,7 @@ def built(
             intake=intake,
             runner=runner,
             hub=hub,
+            sinks=sinks,
             version=version("livetally"),
             queries_per_hour=allowances.queries_per_hour,
             allowed_origins=allowances.allowed_origins,
@@ -107,7 +109,7 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
         )
-        yield Guard(build_app(services, routes()), services), services
+        yield Guard(WayIn(build_app(services, routes()), services), services), services
 
 
 def _secrets() -> Callable[[str], SecretText | None]:
@@ -118,6 +120,17 @@ def _secrets() -> Callable[[str], SecretText | None]:
         return SecretText(text) if text else None
 
     return secret_of
+
+
+def _started_sinks(
+    registry: Registry, writer: Writer, runner: Runner, clock: Clock, directory: DataDirectory
+) -> Sinks:
+    """Keep the tables that the definitions declare, now and after each change of theirs."""
+    store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
+    sinks = Sinks(store, load_secrets(), directory.sinks)
+    writer.listen(sinks.notice)
+    registry.listen(lambda: sinks.declare(registry.sinks()))
+    return sinks
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -23,12 +23,13 @@ from livetally.definitions import (
     read_toml,
     with_lookup_files,
 )
-from livetally.errors import DefinitionProblem, InvalidDefinition
+from livetally.errors import DefinitionProblem, Forbidden, InvalidDefinition
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
+from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog
 from livetally.store.events import Engine, keep
-from livetally.tenancy import Identity
+from livetally.tenancy import DEFAULT_TEAM, Identity
 
 __all__ = ["Registry", "read_files"]
 
@@ -49,6 +50,7 @@ class Registry:
         self._own: dict[int, tuple[Application, ...]] = {}
         self._published = RouteTable()
         self._store_epoch = ""
+        self._listeners: list[Callable[[], None]] = []
         self.reload()
 
     def declared(self, team: int) -> Declared:
@@ -56,7 +58,11 @@ class Registry:
         kept = self._declared  # a reload meanwhile must not be given what was made before it
         found = kept.get(team)
         if found is None:
-            found = kept[team] = Declared((*self._shared, *self._own.get(team, ())))
+            own = self._own.get(team, ())
+            # A team's own application stands in the place of the shared one of its name.
+            names = {application.name for application in own}
+            shared = (one for one in self._shared if one.name not in names)
+            found = kept[team] = Declared((*shared, *own))
         return found
 
     def schema(self, team: int) -> Schema:
@@ -89,10 +95,14 @@ class Registry:
 
         Raises:
             InvalidDefinition: it conflicts with another application of the team.
+            Forbidden: it changes sinks, and ``who`` is no operator.
             StoreFailed: it could not be stored; nothing has changed.
         """
         with self._lock:
             changes = self.preview(application, who.team)
+            if any(one.what == "sink" for one in changes.changes) and not who.operator:
+                # A sink writes to databases that the operator's environment names.
+                raise Forbidden("Sinks reach out of the server: only an operator changes them.")
             version = self._catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
@@ -129,6 +139,28 @@ class Registry:
             own_paths = ((team, app) for team, apps in sorted(self._own.items()) for app in apps)
             self._published = RouteTable((*((None, app) for app in shared), *own_paths))
             self._store_epoch = self._stored_epoch()
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have ``listener`` called now, and whenever definitions have changed."""
+        self._listeners.append(listener)
+        listener()
+
+    @property
+    def store_epoch(self) -> str:
+        """The name of this store: another one counts other positions."""
+        return self._store_epoch
+
+    def sinks(self) -> list[Declaration]:
+        """Return every declared sink; those for all teams keep what team ``default`` has."""
+        shared = [(DEFAULT_TEAM, application) for application in self._shared]
+        own = [(team, app) for team, apps in self._own.items() for app in apps]
+        return [
+            Declaration(team, self.declared(team), sink)
+            for team, application in (*shared, *own)
+            for sink in application.sinks.values()
+        ]
 
     def epoch_of(self, declared: Declared) -> str:
         """Name what live positions count in: this store, and these definitions.

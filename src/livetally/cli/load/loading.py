@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from livetally.cli.load.assign import Sender
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.checkpoint import Checkpoint, Place, Totals
 from livetally.cli.load.item import Item, Refused
@@ -33,7 +34,6 @@ from livetally.cli.load.upload import (
     uploaded,
 )
 from livetally.cli.progress import transfer
-from livetally.client import Client
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
 
@@ -96,7 +96,7 @@ def format_of(path: Path, given: str | None) -> str:
     return FORMATS[suffix]
 
 
-def load(job: Job, client: Client) -> Loaded:
+def load(job: Job, client: Sender) -> Loaded:
     """Load one file; blocks until it is done.
 
     Raises:

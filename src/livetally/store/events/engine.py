@@ -66,6 +66,11 @@ class Engine:
         self._folders: dict[str, Path] = {}
         self.version = chdb.engine_version
 
+    @property
+    def directory(self) -> Path:
+        """Where the engine's files are."""
+        return Path(self._path)
+
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing. Blocks."""
         self._query(sql, "Null", parameters)
