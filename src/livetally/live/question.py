@@ -12,10 +12,10 @@ by newer ones (the tail of the events), or so that every change is sent whole (a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched"]
+__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched", "Turn"]
 
 RowKey = Hashable
 """What tells one row of a question from another."""
@@ -45,6 +45,15 @@ class Reply(NamedTuple):
     whole: bool
 
 
+class Turn(NamedTuple):
+    """What one of several questions is asked: as the arguments of ``Question.ask``."""
+
+    question: Question
+    known: Rows
+    since: int
+    touched: Touched | None
+
+
 class Question(ABC):
     """One distinct question.
 
@@ -56,6 +65,7 @@ class Question(ABC):
         ordered: rows, whose keys are texts, may come, leave and move, and an update that says so
             names the keys of all of them in their order.
         overtaken: newer rows push out the oldest; clients drop those themselves.
+        family: questions of the same family can be asked together; None for one that can't.
     """
 
     key: str
@@ -64,6 +74,7 @@ class Question(ABC):
     sent_whole: bool = False
     ordered: bool = False
     overtaken: bool = False
+    family: str | None = None
 
     @abstractmethod
     async def ask(self, known: Rows, since: int, touched: Touched | None) -> Reply:
@@ -73,6 +84,14 @@ class Question(ABC):
             ClientError: it can't be answered, now or later.
             ServerError: it can't be answered now.
         """
+
+    async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
+        """Answer several questions of this one's family, each as ``ask`` does.
+
+        Raises:
+            Exception: they can't be asked together; each by itself may still be answered.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def encode(self, rows: Iterable[Any]) -> bytes:
