@@ -61,7 +61,7 @@ def test_an_undeclared_metric_is_read_like_a_declared_one() -> None:
     found = with_adhoc(declared, "order", "sum", "total")
     metric = found.metric(ADHOC)
     assert not hasattr(metric, "numerator")
-    assert metric.terms[0].fields["total"].scale == 2  # type: ignore[union-attr]
+    assert metric.terms[0].fields["total"].scale == 2
     assert with_adhoc(declared, "order", "sum", "total") is found
     assert with_adhoc(declared, "unheard", "count", "").metric(ADHOC).name == ADHOC
     assert ADHOC not in declared.metrics

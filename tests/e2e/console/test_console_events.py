@@ -114,10 +114,17 @@ def test_new_events_come_by_themselves_until_paused(page: Page, desk: Desk) -> N
     lit = "() => [...document.querySelectorAll('tr')].filter(one => one.getAnimations().length)"
     page.wait_for_function(f"() => ({lit})().some(one => one.dataset.key === 't4')")
     page.emulate_media(reduced_motion="reduce")
+    desk.send(*({"type": "tail", "id": f"u{number}"} for number in range(60)))
     desk.send({"type": "tail", "id": "t5"})
     expect(page.locator("tr[data-key=t5]")).to_be_visible()
     still = "row => row.getAnimations().length"
     assert page.locator("tr[data-key=t5]").evaluate(still) == 0
+    # No row is skipped between a page that has moved on and the one after it.
+    shown = rows(page)
+    page.locator("[data-next]").click()
+    expect(page.locator("tr[data-key=t5]")).to_have_count(0)
+    wanted = desk.ask("GET", "/v1/events?type=tail&limit=200")["events"]
+    assert shown + rows(page) == [one["id"] for one in wanted]
 
 
 def test_ways_are_those_that_a_key_may_go(page: Page, desk: Desk) -> None:

@@ -48,8 +48,22 @@ export class LiveList {
     return this.page.answer?.[this.#member] ?? null;
   }
 
-  /** @returns {string | null} the cursor of the next page */
+  /** @returns {string | null} the cursor after the page that was asked for; see `nextNow` */
   get next() {
     return this.page.answer?.next ?? null;
+  }
+
+  /** Whether there may be more than what is shown. @param {number} limit rows of a page @returns {boolean} */
+  hasNext(limit) {
+    return this.next !== null || (this.isLive && (this.rows?.length ?? 0) >= limit);
+  }
+
+  /**
+   * The cursor after what is shown: rows that moved off a live page since it was asked for must not be skipped.
+   * @returns {Promise<string | null>}
+   */
+  async nextNow() {
+    if (this.isLive) await this.page.reload();
+    return this.next;
   }
 }

@@ -110,7 +110,11 @@ export class EntitiesPage extends Part {
 
   #pager() {
     const table = /** @type {import('../parts/entity-table.js').EntityTable | null} */ (this.querySelector('lt-entity-table'));
-    return pager({ next: table?.list.next });
+    return pager({ next: table && (this.#onFirst() ? table.list.hasNext(table.limit) && (() => table.list.nextNow()) : table.list.next) });
+  }
+
+  #onFirst() {
+    return !address.choice('cursor');
   }
 
   /** @param {string} name @param {string} key */

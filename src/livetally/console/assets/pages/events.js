@@ -38,6 +38,8 @@ export class EventsPage extends Part {
     this.catalog = null;
     /** The events that stay while the reader has paused. @type {readonly StoredEvent[] | null} */
     this.held = null;
+    /** The cursor after them. @type {string | null} */
+    this.heldNext = null;
   }
 
   /** @type {LiveList<StoredEvent>} */
@@ -127,15 +129,26 @@ export class EventsPage extends Part {
         label="Events" opens .columns=${columnsIn(tz)} .rows=${rows} .keyOf=${keyOf}
         .opened=${opened ? keyOf(opened) : ''} .question=${answered}
       ></lt-grid>
-      ${pager({ next: this.#list.next, first: 'Newest', further: 'Older' })}
+      ${pager({ next: this.#next(), first: 'Newest', further: 'Older' })}
     </div>`;
+  }
+
+  #next() {
+    if (address.choice('cursor')) return this.#list.next;
+    return this.held ? this.heldNext : this.#list.hasNext(ROWS) && (() => this.#list.nextNow());
+  }
+
+  async #hold() {
+    // Asked anew, so that what is held and what comes after it belong together.
+    this.heldNext = await this.#list.nextNow();
+    this.held = this.#list.page.answer?.events ?? null;
   }
 
   /** Holding the list still, so that what is read does not move away. */
   #pause() {
     if (address.choice('cursor') || !this.#list.isLive) return nothing;
     const { held } = this;
-    if (!held) return html`<button class="picker-button" data-pause @click=${() => (this.held = this.#list.rows)}>Pause</button>`;
+    if (!held) return html`<button class="picker-button" data-pause @click=${() => this.#hold()}>Pause</button>`;
     const known = new Set(held.map((one) => one.id));
     const news = (this.#list.rows ?? []).filter((one) => !known.has(one.id)).length;
     const many = news === ROWS ? `${ROWS} or more` : String(news);

@@ -85,7 +85,7 @@ export class EntityTable extends Part {
 
   updated() {
     // The page shows the way to the next page, which only this part knows.
-    const told = `${this.list.page.answered} ${this.list.next}`;
+    const told = `${this.list.page.answered} ${this.list.next} ${this.list.hasNext(this.limit)}`;
     if (told !== this.#told) this.dispatchEvent(new CustomEvent('list', { bubbles: true }));
     this.#told = told;
   }

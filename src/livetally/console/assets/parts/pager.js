@@ -9,7 +9,8 @@ import { html, nothing } from '../vendor/lit/lit-element.js';
 import { address } from '../services.js';
 
 /**
- * @param {{ next: string | null | undefined, first?: string, further?: string, name?: string }} pages
+ * @param {{ next: string | null | undefined | false | (() => Promise<string | null>), first?: string, further?: string, name?: string }} pages
+ *   `next`: a cursor, a way to find it when it is wanted, or nothing where the list ends
  * @returns {unknown}
  */
 export function pager({ next, first = 'First page', further = 'Next page', name = 'cursor' }) {
@@ -17,8 +18,13 @@ export function pager({ next, first = 'First page', further = 'Next page', name 
   if (!here && !next) return nothing;
   return html`<nav class="pager" aria-label="Pages of the list">
     <button class="plain" ?disabled=${!here} @click=${() => address.choose({ [name]: null })}>${first}</button>
-    <button class="plain" data-next ?disabled=${!next} @click=${() => address.choose({ [name]: next ?? null })}>${further}</button>
+    <button class="plain" data-next ?disabled=${!next} @click=${() => goOn(name, next || null)}>${further}</button>
   </nav>`;
+}
+
+/** @param {string} name @param {string | null | (() => Promise<string | null>)} next */
+async function goOn(name, next) {
+  address.choose({ [name]: typeof next === 'function' ? await next() : next });
 }
 
 /** What a list says when it has nothing, is awaited or was refused. @param {unknown} words @param {boolean} [alert] */

@@ -165,7 +165,7 @@ export class Panel extends Part {
           ${choices.by && choices.by !== this.by ? html`<p class="panel-about">Not split by ${choices.by}.</p>` : nothing}
           <div class="panel-tools">
             ${this.kind === 'table' ? nothing : this.#tableButton(table)}
-            <lt-panel-menu .data=${this.data} .title=${title}></lt-panel-menu>
+            ${this.#state() === 'ready' ? html`<lt-panel-menu .data=${this.data} .title=${title}></lt-panel-menu>` : nothing}
           </div>
         </header>
         ${this.#body(`${title}, ${unit}`, choices, table)}
