@@ -116,7 +116,14 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-GOOD = {"entity": "user", "key": "ada", "action": "refund", "name": "revenue", "id": "0000000000"}
+GOOD = {
+    "action": "refund",
+    "entity": "user",
+    "id": "0000000000",
+    "key": "ada",
+    "name": "revenue",
+    "version": "1",
+}
 
 
 @pytest.mark.parametrize(
