@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.e2e.live_clients import Browser, Curl, Node, Python
 from tests.waiting import until
 
 _PATH = "/v1/metrics/sales?by=shop"
+_LIST = "/v1/entities/shop?sort=key"
 _DEFINITION = """
 application = "shop"
 [event.sale]
@@ -24,6 +26,9 @@ data.shop = "string"
 event = "sale"
 aggregate = "count"
 by = ["shop"]
+[entity.shop]
+key = "shop"
+events = ["sale"]
 """
 
 
@@ -63,7 +68,9 @@ def picture(events: list[dict[str, Any]]) -> dict[str, int]:
     for event in events:
         if event["event"] == "snapshot":
             rows = {}
-        rows |= {row["shop"]: row["value"] for row in event["data"].get("rows", [])}
+        for row in event["data"].get("rows", []):
+            name, value = ("shop", "value") if "shop" in row else ("key", "events")
+            rows[row[name]] = row[value]
     return rows
 
 
@@ -88,23 +95,32 @@ def follows(client: Follower, server: Server) -> None:
         client.close()
 
 
-def test_chromium_follows_and_resumes(server: Server, program: Callable[..., str]) -> None:
+@pytest.mark.parametrize("path", [_PATH, _LIST])
+def test_chromium_follows_and_resumes(
+    server: Server, program: Callable[..., str], path: str
+) -> None:
     """The browser's own EventSource, signed in by cookie, resumes after a restart."""
     chromium = program("chromium", "chromium-browser", "google-chrome")
     sell(server, "a")
-    follows(Browser(chromium, server.url, f"/v1/live?q={_PATH[4:]}", server.key), server)
+    follows(
+        Browser(chromium, server.url, f"/v1/live?q={quote(path[4:], safe='')}", server.key), server
+    )
 
 
-def test_npm_eventsource_follows_and_resumes(server: Server, program: Callable[..., str]) -> None:
+@pytest.mark.parametrize("path", [_PATH, _LIST])
+def test_npm_eventsource_follows_and_resumes(
+    server: Server, program: Callable[..., str], path: str
+) -> None:
     """The npm package, with the key in a header, resumes after a restart."""
     sell(server, "a")
-    follows(Node(program("node"), server.url, _PATH, server.key), server)
+    follows(Node(program("node"), server.url, path, server.key), server)
 
 
-def test_a_python_client_follows_and_resumes(server: Server) -> None:
+@pytest.mark.parametrize("path", [_PATH, _LIST])
+def test_a_python_client_follows_and_resumes(server: Server, path: str) -> None:
     """The client from the Python package index that most programs use sees the same."""
     sell(server, "a")
-    follows(Python(server.url, _PATH, server.key), server)
+    follows(Python(server.url, path, server.key), server)
 
 
 def test_curl_shows_frames_as_they_come_and_resumes_by_header(
