@@ -71,15 +71,15 @@ def test_application_needs_a_name(name: str) -> None:
 def test_tables_of_other_rooms_are_kept_as_plain_values() -> None:
     """Dates become texts, fractions floats; each has to be a table."""
     found = read_toml(
-        'application = "a"\n[simulation]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n'
-        '[source.nobel]\nurl = "x"\n',
+        'application = "a"\n[alert]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n'
+        '[sink.nobel]\nurl = "x"\n',
         "a.toml",
     )
     assert found.extra == {
-        "source": {"nobel": {"url": "x"}},
-        "simulation": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
+        "sink": {"nobel": {"url": "x"}},
+        "alert": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
     }
-    assert type(found.extra["simulation"]["rate"]) is float
+    assert type(found.extra["alert"]["rate"]) is float
     assert mistakes('application = "a"\nsink = 5') == [(2, "sink", "must be a table, not a number")]
 
 

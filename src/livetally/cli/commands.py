@@ -65,6 +65,13 @@ COMMANDS = (
         "livetally watch taps --interval minute --from 2026-03-29",
     ),
     Command(
+        "simulate",
+        "livetally.cli.simulate:simulate",
+        "Send events that look like life, from a definition's simulations.\n\n"
+        "The same file, seed and --from make the same events, which count once.\n\n"
+        "livetally simulate shop.toml --from -30d",
+    ),
+    Command(
         "check",
         "livetally.cli.check:check",
         "Check definition files: each mistake with its line, key and reason.",

@@ -6,7 +6,7 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, application.py   what can be declared
+    fields.py, metric.py, entity.py, dashboard.py, simulation.py, application.py   what is declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
@@ -46,6 +46,14 @@ from livetally.definitions.paths import (
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.reading import read_json, read_toml
+from livetally.definitions.simulation import (
+    Draw,
+    DrawKind,
+    Names,
+    SimulatedEntity,
+    Simulation,
+    Step,
+)
 from livetally.definitions.team import check_team
 
 __all__ = [
@@ -57,6 +65,8 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Dashboard",
+    "Draw",
+    "DrawKind",
     "Entity",
     "EntityField",
     "EntityFieldKind",
@@ -66,12 +76,16 @@ __all__ = [
     "Filter",
     "Materialised",
     "Metric",
+    "Names",
     "Op",
     "Panel",
     "PanelKind",
     "Plan",
     "ProjectionSpec",
     "Ratio",
+    "SimulatedEntity",
+    "Simulation",
+    "Step",
     "Term",
     "UnknownTypes",
     "Value",

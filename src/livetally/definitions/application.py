@@ -16,6 +16,7 @@ from livetally.definitions.dashboard import Dashboard
 from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
 from livetally.definitions.metric import Metric, Ratio
+from livetally.definitions.simulation import Simulation
 
 __all__ = ["Application", "UnknownTypes"]
 
@@ -38,6 +39,7 @@ class Application(msgspec.Struct, frozen=True):
         extra: the tables of other rooms, as plain values: ``source inlet answer sink alert
             simulation retention``.
         text: the definition as it was written.
+        simulations: by name; in ``extra`` they are as they were written.
     """
 
     name: str
@@ -51,3 +53,4 @@ class Application(msgspec.Struct, frozen=True):
     dashboards: dict[str, Dashboard] = {}
     extra: dict[str, Any] = {}
     text: str = ""
+    simulations: dict[str, Simulation] = {}

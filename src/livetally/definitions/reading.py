@@ -25,6 +25,7 @@ from livetally.definitions.read_dashboards import read_dashboards
 from livetally.definitions.read_entities import read_entities
 from livetally.definitions.read_events import read_events
 from livetally.definitions.read_metrics import read_metrics
+from livetally.definitions.read_simulations import read_simulations
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
 from livetally.errors import DefinitionProblem, InvalidDefinition
@@ -158,6 +159,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         read_dashboards(root, name, scope, statistics, entities),
         {key: _extra(root, key) for key in EXTRA if key in root},
         text,
+        simulations=read_simulations(root, scope, entities),
     )
     root.finish()
     return application
