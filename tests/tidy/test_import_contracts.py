@@ -25,6 +25,7 @@ FORBIDDEN = {
         "import starlette.responses",
     ),
     "The store's drivers stay in store": ("query/planted.py", "from sqlite3 import dbapi2"),
+    "The expression language stays in mapping": ("definitions/planted.py", "import jmespath"),
     "What draws on a terminal stays in cli": ("server/planted.py", "import rich.console"),
     "Settings are read in server and cli only": ("api/planted.py", "import livetally.settings"),
 }
@@ -38,7 +39,7 @@ def program(tmp_path: Path) -> Path:
         place = tmp_path / module.path.relative_to("src")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(module.text, encoding="utf-8")
-    for name in ("", "api", "calendar", "event", "query", "server"):
+    for name in ("", "api", "calendar", "definitions", "event", "query", "server"):
         (package / name).mkdir(parents=True, exist_ok=True)
         (package / name / "__init__.py").touch()
     (package / "settings.py").touch()

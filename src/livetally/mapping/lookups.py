@@ -1,0 +1,57 @@
+"""Look-up tables: the value beside a key.
+
+In the flow: read by ``definitions`` from ``[lookup.NAME]`` once its rows are there, asked by
+``values`` and by the function ``lookup()``.
+Guarantee: bounded; a key is one text and has one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from livetally.mapping.casts import as_text
+from livetally.mapping.report import Path, Report
+
+__all__ = ["ROWS_MAX", "Lookup", "Lookups", "read_lookup"]
+
+ROWS_MAX: Final = 100_000
+
+
+class Lookup:
+    """One table; immutable, safe for any thread."""
+
+    __slots__ = ("_rows", "name")
+
+    def __init__(self, name: str, rows: Mapping[str, Any]) -> None:
+        """Take the rows."""
+        self.name = name
+        self._rows = rows
+
+    def of(self, key: Any) -> Any:
+        """Return the value beside a key, None when there is none; 17 finds the key "17"."""
+        if key is None or isinstance(key, (list, dict)):
+            return None
+        return self._rows.get(as_text(key))
+
+    @property
+    def rows(self) -> Mapping[str, Any]:
+        """All of it."""
+        return self._rows
+
+
+Lookups: TypeAlias = Mapping[str, Lookup]
+
+
+def read_lookup(name: str, rows: object, path: Path, report: Report) -> Lookup:
+    """Read the rows of a look-up table: a table of texts, numbers, true and false."""
+    if not isinstance(rows, dict):
+        report.add(path, "must be a table of keys and values")
+        return Lookup(name, {})
+    if len(rows) > ROWS_MAX:
+        report.add(path, f"takes at most {ROWS_MAX} rows, not {len(rows)}")
+        return Lookup(name, {})
+    for key, value in rows.items():
+        if isinstance(value, (list, dict)):
+            report.add((*path, key), "must be a text, a number, true or false")
+    return Lookup(name, rows)

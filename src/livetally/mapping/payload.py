@@ -1,0 +1,62 @@
+"""JSON comes in and goes out with every digit of its numbers.
+
+In the flow: called by whoever holds a payload's bytes, before and after ``EventMapping``.
+Guarantee: no number passes through a binary fraction; a payload is bounded by the caller's limit of
+bytes, and no number in it can make a later step run long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from livetally.errors import UnreadableBody
+
+__all__ = ["EXPONENT_MAX", "decode_payload", "encode", "encode_items"]
+
+# ceil(1e999999999) would not end in a lifetime.
+EXPONENT_MAX: Final = 400
+
+
+def _fraction(text: str) -> Decimal:
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > EXPONENT_MAX:
+        raise ValueError("a number is too large or too small")
+    return number
+
+
+_decoder = msgspec.json.Decoder(float_hook=_fraction)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode_payload(body: bytes) -> Any:
+    """Decode JSON; fractions become Decimal, whole numbers int of any size.
+
+    Raises:
+        UnreadableBody: the bytes are no JSON in UTF-8.
+    """
+    try:
+        body.decode()
+        return _decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise UnreadableBody(
+            f"The body is not JSON: invalid UTF-8 at byte {error.start}."
+        ) from None
+    except RecursionError:
+        raise UnreadableBody("The body is not JSON: nested too deeply.") from None
+    except ValueError as error:
+        reason = str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0].rstrip(".")
+        raise UnreadableBody(f"The body is not JSON: {reason.lower()}.") from None
+
+
+def encode(value: Any) -> bytes:
+    """Write plain values as JSON, a Decimal as the number that it is."""
+    return _encoder.encode(value)
+
+
+def encode_items(items: Iterable[Any]) -> bytes:
+    """Write one item on each line, as ``application/x-ndjson``."""
+    return _encoder.encode_lines(items)
