@@ -19,7 +19,7 @@ import msgspec
 
 from livetally.errors import SettingInvalid
 
-__all__ = ["PREFIX", "Settings", "load_settings"]
+__all__ = ["PREFIX", "Settings", "load_settings", "variable"]
 
 _PORT_MAX = 65_535
 _PASSWORD = re.compile(r":[^/@]*@")
@@ -90,6 +90,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """File of the certificate's private key (PEM)."""
     behind_proxy: str = ""
     """Addresses of proxies, comma-separated, whose ``X-Forwarded-*`` headers are believed."""
+    sources_allow_private: bool = False
+    """Let sources fetch from addresses in your own network; refused by default."""
+    sources_on: str = "server"
+    """Where sources are fetched: in the ``server``, or ``nowhere``."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -128,6 +132,11 @@ def load_settings(
     return settings
 
 
+def variable(name: str, directory: Path | None = None) -> str | None:
+    """Return a variable of the environment or the ``.env`` file that a definition names."""
+    return os.environ.get(name) or _dotenv((directory or Path.cwd()) / ".env").get(name)
+
+
 def _check(settings: Settings) -> None:
     """Refuse what no part of the server could work with.
 
@@ -141,6 +150,8 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingInvalid(f"{PREFIX}{name.upper()} must be 1 or more.")
+    if settings.sources_on not in ("server", "nowhere"):
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server or nowhere.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

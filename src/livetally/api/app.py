@@ -28,6 +28,7 @@ from livetally.api import (
     quota,
     raw_events,
     session,
+    sources,
     verify,
 )
 from livetally.api.answers import encode_value
@@ -90,6 +91,10 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+        Route("/v1/sources", sources.list_sources),
+        Route("/v1/sources/{name}", sources.get_source),
+        Route("/v1/sources/{name}", sources.change_source, methods=["PATCH"]),
+        Route("/v1/sources/{name}/{action}", sources.command_source, methods=["POST"]),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
         Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),

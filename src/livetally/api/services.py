@@ -16,6 +16,7 @@ from livetally.definitions import Application, Plan
 from livetally.ingest import Intake, Schema, Writer
 from livetally.live import Hub
 from livetally.query import Declared, Runner
+from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity
 
@@ -73,4 +74,5 @@ class Services:
     """The origins that a team lets read its answers; None: those that any team does."""
     failed_keys: FailedKeys
     ingest_rate: IngestRate
+    sources: Keeper
     sessions: Sessions = field(default_factory=Sessions)

@@ -82,6 +82,11 @@ COMMANDS = (
         "Apply a definition file to the server and show what changes.",
     ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
+    Command(
+        "sources",
+        "livetally.cli.sources:app",
+        "Show, start, stop, run and reschedule sources.",
+    ),
     Command("teams", "livetally.cli.teams:app", "Make and list teams."),
     Command(
         "verify",

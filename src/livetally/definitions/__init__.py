@@ -45,6 +45,7 @@ from livetally.definitions.paths import (
 )
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
 from livetally.definitions.read_actions import placeholders
+from livetally.definitions.read_schedule import schedule_of
 from livetally.definitions.reading import read_json, read_toml
 from livetally.definitions.simulation import (
     Draw,
@@ -53,6 +54,14 @@ from livetally.definitions.simulation import (
     SimulatedEntity,
     Simulation,
     Step,
+)
+from livetally.definitions.source import (
+    Changes,
+    PageKind,
+    Pages,
+    Schedule,
+    Since,
+    Source,
 )
 from livetally.definitions.team import check_team
 
@@ -64,6 +73,7 @@ __all__ = [
     "Application",
     "Change",
     "ChangeKind",
+    "Changes",
     "Dashboard",
     "Draw",
     "DrawKind",
@@ -78,13 +88,18 @@ __all__ = [
     "Metric",
     "Names",
     "Op",
+    "PageKind",
+    "Pages",
     "Panel",
     "PanelKind",
     "Plan",
     "ProjectionSpec",
     "Ratio",
+    "Schedule",
     "SimulatedEntity",
     "Simulation",
+    "Since",
+    "Source",
     "Step",
     "Term",
     "UnknownTypes",
@@ -105,6 +120,7 @@ __all__ = [
     "read_literal",
     "read_toml",
     "reference_to",
+    "schedule_of",
     "segments",
     "to_json",
 ]

@@ -17,6 +17,7 @@ from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
 from livetally.definitions.metric import Metric, Ratio
 from livetally.definitions.simulation import Simulation
+from livetally.definitions.source import Source
 
 __all__ = ["Application", "UnknownTypes"]
 
@@ -39,7 +40,7 @@ class Application(msgspec.Struct, frozen=True):
         extra: the tables of other rooms, as plain values: ``source inlet answer sink alert
             simulation retention``.
         text: the definition as it was written.
-        simulations: by name; in ``extra`` they are as they were written.
+        simulations, sources: by name; in ``extra`` they are as they were written.
     """
 
     name: str
@@ -54,3 +55,4 @@ class Application(msgspec.Struct, frozen=True):
     extra: dict[str, Any] = {}
     text: str = ""
     simulations: dict[str, Simulation] = {}
+    sources: dict[str, Source] = {}

@@ -81,7 +81,7 @@ def number(table: Table, key: str, lowest: float, highest: float) -> float | Non
     value = table.raw(key)
     if value is None:
         return None
-    if _is_number(value) and lowest <= value <= highest:
+    if _is_number(value) and lowest <= float(value) <= highest:
         return float(value)
     table.problem(f"must be a number from {lowest:g} to {highest:g}", key)
     return None

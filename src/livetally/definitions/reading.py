@@ -26,6 +26,7 @@ from livetally.definitions.read_entities import read_entities
 from livetally.definitions.read_events import read_events
 from livetally.definitions.read_metrics import read_metrics
 from livetally.definitions.read_simulations import read_simulations
+from livetally.definitions.read_sources import read_sources
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
 from livetally.errors import DefinitionProblem, InvalidDefinition
@@ -160,6 +161,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         {key: _extra(root, key) for key in EXTRA if key in root},
         text,
         simulations=read_simulations(root, scope, entities),
+        sources=read_sources(root, name, scope, {}),
     )
     root.finish()
     return application

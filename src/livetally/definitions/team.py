@@ -53,6 +53,9 @@ def _shared_names(new: Application, other: Application) -> Iterator[tuple[Path, 
     for name in new.dashboards:
         if name in other.dashboards:
             yield ("dashboard", name), "dashboard"
+    for name in new.sources:
+        if name in other.sources:
+            yield ("source", name), "source"
 
 
 def _compare_fields(new: Application, other: Application, problems: Problems) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from livetally.definitions import Application, Plan, check_team, plan, read_toml
+from livetally.definitions import Application, Plan, Source, check_team, plan, read_toml
 from livetally.errors import DefinitionProblem, InvalidDefinition
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
 from livetally.store.catalog import Catalog
 from livetally.store.events import Engine, keep
-from livetally.tenancy import Identity
+from livetally.tenancy import DEFAULT_TEAM, Identity
 
 __all__ = ["Registry", "read_files"]
 
@@ -31,7 +31,7 @@ class Registry:
 
     def __init__(self, catalog: Catalog, engine: Engine) -> None:
         """Read what the catalog holds, and make the store keep what that needs."""
-        self._catalog = catalog
+        self.catalog = catalog
         self._engine = engine
         self._lock = threading.Lock()
         self._declared: dict[int, Declared] = {}
@@ -48,6 +48,12 @@ class Registry:
         if found is None:
             found = kept[team] = Declared((*self._shared, *self._own.get(team, ())))
         return found
+
+    def sources(self) -> list[tuple[int, Source]]:
+        """Return every team's sources; those of shared definitions bring events to the default."""
+        own = ((team, app) for team, apps in self._own.items() for app in apps)
+        shared = ((int(DEFAULT_TEAM), app) for app in self._shared)
+        return [(team, source) for team, app in (*shared, *own) for source in app.sources.values()]
 
     def schema(self, team: int) -> Schema:
         """Return what ingest checks a team's events against."""
@@ -78,7 +84,7 @@ class Registry:
         """
         with self._lock:
             changes = self.preview(application, who.team)
-            version = self._catalog.save_definition(
+            version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
         self.reload()
@@ -92,7 +98,7 @@ class Registry:
         """
         for i, application in enumerate(applications):
             check_team(application, applications[:i], application.name)
-            self._catalog.save_definition(application.name, None, application.text, by)
+            self.catalog.save_definition(application.name, None, application.text, by)
         self.reload()
 
     def reload(self) -> None:
@@ -100,7 +106,7 @@ class Registry:
         with self._lock:
             shared: list[Application] = []
             own: dict[int, list[Application]] = {}
-            for stored in self._catalog.active_definitions(None):
+            for stored in self.catalog.active_definitions(None):
                 application = read_toml(stored.text, f"{stored.application} v{stored.version}")
                 if stored.team is None:
                     shared.append(application)
@@ -123,10 +129,10 @@ class Registry:
         return f"{self._store_epoch}{_digest(marks)}"
 
     def _stored_epoch(self) -> str:
-        stored = self._catalog.get_meta(_EPOCH)
+        stored = self.catalog.get_meta(_EPOCH)
         if stored is None:
             stored = secrets.token_hex(4)
-            self._catalog.set_meta(_EPOCH, stored)
+            self.catalog.set_meta(_EPOCH, stored)
         return stored
 
 
