@@ -31,6 +31,7 @@ from livetally.query import (
     projections,
 )
 from livetally.store.events import Engine, create, insert_rows, keep
+from livetally.store.events.schema import existing_projections
 from livetally.testing.clock import ManualClock
 from tests.query_model import EPOCH, Told
 
@@ -103,7 +104,12 @@ class EventStore:
         return runner.answer_now(parse_query(metric, texts), self.declared, team)
 
     def merge(self) -> None:
-        """Merge all parts, and wait for it."""
+        """Merge all parts, each with its projections, and wait for it."""
+        wanted = [f"MATERIALIZE PROJECTION {name}" for name in existing_projections(self.engine)]
+        if wanted:
+            self.engine.execute(
+                f"ALTER TABLE livetally.events {', '.join(wanted)} SETTINGS mutations_sync = 1"
+            )
         self.engine.execute("OPTIMIZE TABLE livetally.events FINAL")
 
     def close(self) -> None:

@@ -146,15 +146,21 @@ class QuotaExceeded(ClientError):
     """The key has used up its quota."""
 
     def __init__(
-        self, message: str, retry_after_s: int, headers: Mapping[str, str] | None = None
+        self,
+        message: str,
+        retry_after_s: int,
+        headers: Mapping[str, str] | None = None,
+        policy: str | None = None,
     ) -> None:
         """Say which quota is used up and after how many seconds to try again.
 
-        ``headers`` are those of the answer that tell a program the same.
+        ``headers`` are those of the answer that tell a program the same; ``policy`` is the quota's
+        name in them.
         """
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.headers = dict(headers or {})
+        self.policy = policy
 
 
 class ServerError(LivetallyError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import msgspec
 
 from livetally.errors import SettingInvalid
 
-__all__ = ["PREFIX", "Settings", "load_settings", "variable"]
+__all__ = ["PREFIX", "Settings", "load_secrets", "load_settings"]
 
 _PORT_MAX = 65_535
 _PASSWORD = re.compile(r":[^/@]*@")
@@ -34,6 +34,10 @@ _AT_LEAST_ONE = (
     "key_events_per_second",
     "failed_keys_per_minute",
     "stream_token_s_max",
+    "body_stall_s_max",
+    "body_bytes_per_second_min",
+    "header_s_max",
+    "header_bytes_max",
 )
 
 
@@ -60,6 +64,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest body that is read whole (JSON), after unpacking."""
     stream_bytes_max: int = 4 * 1024 * 1024 * 1024
     """Longest body that is read as a stream (NDJSON), after unpacking."""
+    body_stall_s_max: int = 30
+    """Seconds that the server waits for more of a body, beside those that it has earned."""
+    body_bytes_per_second_min: int = 1_000
+    """Bytes of a body that earn it one second more; over a thinner line it is answered 408."""
+    header_s_max: int = 20
+    """Seconds in which the headers of a request must have come, before it is answered 408."""
+    header_bytes_max: int = 64 * 1024
+    """Longest address and headers of a request, together; longer ones are answered 431."""
     event_data_bytes_max: int = 256 * 1024
     """Longest ``data`` of one event."""
     event_future_days_max: int = 3650
@@ -132,9 +144,16 @@ def load_settings(
     return settings
 
 
-def variable(name: str, directory: Path | None = None) -> str | None:
-    """Return a variable of the environment or the ``.env`` file that a definition names."""
-    return os.environ.get(name) or _dotenv((directory or Path.cwd()) / ".env").get(name)
+def load_secrets(directory: Path | None = None) -> Callable[[str], str | None]:
+    """Read the environment once; return what gives the secret of a name that a definition says.
+
+    Args:
+        directory: where the ``.env`` file is; the working directory by default.
+
+    Raises:
+        SettingInvalid: the ``.env`` file can't be read.
+    """
+    return {**_dotenv((directory or Path.cwd()) / ".env"), **os.environ}.get
 
 
 def _check(settings: Settings) -> None:

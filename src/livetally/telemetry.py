@@ -2,7 +2,7 @@
 
 In the flow: rooms count and observe, ``api.health`` shows it.
 Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything
-that a client sent.
+that a client sent, but the names of sinks, which only operators declare.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ANSWERS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
@@ -20,6 +22,11 @@ __all__ = [
     "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
+    "SINK_FAILURES",
+    "SINK_LAG_POSITIONS",
+    "SINK_LAG_SECONDS",
+    "STORE_BYTES",
+    "STORE_PARTS",
     "WAITING_EVENTS",
 ]
 
@@ -67,5 +74,36 @@ LIVE_DELAY_SECONDS = Histogram(
     "livetally_live_delay_seconds",
     "From a commit to its changes being handed to the open streams.",
     buckets=_FAST_S,
+    registry=REGISTRY,
+)
+ANSWERS = Counter(
+    "livetally_answers",
+    "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
+    ["status"],
+    registry=REGISTRY,
+)
+STORE_PARTS = Gauge(
+    "livetally_store_parts", "Parts that the event store reads from.", registry=REGISTRY
+)
+STORE_BYTES = Gauge("livetally_store_bytes", "Bytes of those parts on disk.", registry=REGISTRY)
+DISK_FREE_BYTES = Gauge(
+    "livetally_disk_free_bytes", "Bytes that the event store's disk has left.", registry=REGISTRY
+)
+SINK_LAG_POSITIONS = Gauge(
+    "livetally_sink_lag_positions",
+    "Commits that a sink's table is behind the store.",
+    ["team", "sink"],
+    registry=REGISTRY,
+)
+SINK_LAG_SECONDS = Gauge(
+    "livetally_sink_lag_seconds",
+    "Since the oldest commit that a sink's table lacks; 0 when it lacks none.",
+    ["team", "sink"],
+    registry=REGISTRY,
+)
+SINK_FAILURES = Counter(
+    "livetally_sink_failures",
+    "Rounds of a sink that failed and will be tried again.",
+    ["team", "sink"],
     registry=REGISTRY,
 )

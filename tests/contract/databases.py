@@ -29,7 +29,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Server", "mariadb_server", "postgresql_server"]
+__all__ = ["Process", "Server", "mariadb_server", "postgresql_server"]
 
 _START_S_MAX = 60
 
@@ -39,6 +39,7 @@ class Server(NamedTuple):
 
     admin_url: str
     data_url: str
+    process: Process
 
     def make_database(self, name: str) -> str:
         """Make an empty database, dropping an older one of that name; returns its URL."""
@@ -68,12 +69,10 @@ def postgresql_server() -> Iterator[Server]:
             "max_connections": 200,
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        server = Server(
-            f"postgresql+psycopg://livetally@127.0.0.1:{port}/postgres",
-            f"postgresql://livetally@127.0.0.1:{port}",
-        )
-        with _running([postgres, "-D", str(data), *arguments], folder, server):
-            yield server
+        admin_url = f"postgresql+psycopg://livetally@127.0.0.1:{port}/postgres"
+        process = Process([postgres, "-D", str(data), *arguments], folder, admin_url)
+        with _running(process):
+            yield Server(admin_url, f"postgresql://livetally@127.0.0.1:{port}", process)
 
 
 @pytest.fixture(scope="session")
@@ -100,11 +99,10 @@ def mariadb_server() -> Iterator[Server]:
             "innodb-flush-log-at-trx-commit": 0,
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        server = Server(
-            f"mariadb+pymysql://root@127.0.0.1:{port}/mysql", f"mariadb://root@127.0.0.1:{port}"
-        )
-        with _running([mariadbd, "--no-defaults", *arguments], folder, server):
-            yield server
+        admin_url = f"mariadb+pymysql://root@127.0.0.1:{port}/mysql"
+        process = Process([mariadbd, "--no-defaults", *arguments], folder, admin_url)
+        with _running(process):
+            yield Server(admin_url, f"mariadb://root@127.0.0.1:{port}", process)
 
 
 def _program(name: str, package: str, folders: list[str]) -> str:
@@ -148,25 +146,54 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def _running(command: list[str], folder: Path, server: Server) -> Iterator[None]:
-    log = folder / "log"
-    engine = create_engine(server.admin_url)
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, user=_user(), cwd=folder)
-    try:
+class Process:
+    """The process of a database server: may be killed, as a crash would, and started again."""
+
+    def __init__(self, command: list[str], folder: Path, admin_url: str) -> None:
+        """Name the command; nothing is started yet."""
+        self._command = command
+        self._folder = folder
+        self._engine = create_engine(admin_url)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            process = self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=output, user=_user(), cwd=self._folder
+            )
 
         def answers() -> bool:
-            assert process.poll() is None, f"{command[0]} ended: {log.read_text()}"
+            assert process.poll() is None, f"{self._command[0]} ended: {log.read_text()}"
             try:
-                engine.connect().close()
+                self._engine.connect().close()
             except OperationalError:
                 return False
             return True
 
-        until(answers, f"{command[0]} to answer", _START_S_MAX)
-        engine.dispose()
+        until(answers, f"{self._command[0]} to answer", _START_S_MAX)
+        self._engine.dispose()
+
+    def kill(self) -> None:
+        """End it at once, and return when all of its processes are gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it, and what it started."""
+        self._end(signal.SIGQUIT)  # both take it as: at once, and end what you started
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def _running(process: Process) -> Iterator[None]:
+    try:
+        process.start()
         yield
     finally:
-        process.send_signal(signal.SIGQUIT)  # both take it as: at once, and end what you started
-        process.wait()
+        process.stop()

@@ -6,88 +6,16 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from livetally.cli import main
 from livetally.client import Client
 from livetally.testing import Server
+from tests.e2e.command_told import SHOP, Done, Run
 
-SHOP = """
-application = "shop"
-[event.pay]
-data.value = { type = "decimal", required = true }
-data.till = "string"
-data.code = "string"
-[metric.revenue]
-event = "pay"
-aggregate = "sum"
-value = "value"
-by = ["till"]
-[metric.payments]
-event = "pay"
-aggregate = "count"
-"""
-
-# These tests ask more than the hundred questions that a key has in an hour.
-UNCOUNTED = {"LIVETALLY_QUERIES_PER_HOUR": "100000"}
-
-
-class Done(NamedTuple):
-    """What a command returned and printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The first line of JSON, numbers exact."""
-        return json.loads(self.out.splitlines()[0], parse_float=Decimal)
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the shop's definition and a few payments."""
-    definition = tmp_path_factory.mktemp("definitions") / "shop.toml"
-    definition.write_text(SHOP)
-    with Server(definitions=[definition], env=UNCOUNTED) as running:
-        with Client(running.url, running.key) as client:
-            client.send_now(
-                [
-                    {
-                        "type": "pay",
-                        "id": f"p{n}",
-                        "time": f"2026-03-{28 + n // 4:02}T{10 + n % 4}:00:00Z",
-                        "data": {"value": Decimal("10.05"), "till": "ab"[n % 2]},
-                    }
-                    for n in range(10)
-                ]
-            )
-        yield running
-
-
-@pytest.fixture
-def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command against the server."""
-    monkeypatch.setenv("LIVETALLY_URL", server.url)
-    monkeypatch.setenv("LIVETALLY_KEY", server.key)
-
-    def call(*words: str) -> Done:
-        capsys.readouterr()
-        code = main(words)
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.err
-        return Done(code, printed.out, printed.err)
-
-    return call
+pytest_plugins = ("tests.e2e.command_server",)
 
 
 def test_query_prints_one_number(run: Run) -> None:
@@ -159,6 +87,10 @@ def test_query_of_nothing_says_so(run: Run) -> None:
         (("keys", "create", "--scope", "read", "--expires", "soon"), "--expires: write 90d"),
         (("keys", "create", "--scope", "read", "--expires", "2001"), "future"),
         (("teams", "create", "Blue Team"), "name"),
+        (("teams", "set", "nobody", "--no-origins"), "no team is called"),
+        (("teams", "set", "default", "--queries-per-hour", "0"), "queries_per_hour"),
+        (("teams", "set", "default", "--origin", "*"), "https://example.com"),
+        (("keys", "rotate", "nosuchkey1", "--grace", "soon"), "--grace: write 30m"),
         (("send", "nosuch.jsonl"), "No such file"),
         (("send", "nosuch.xml"), "--format"),
         (("import", "nosuch.csv", "--type", "pay"), "No such file"),
@@ -268,39 +200,6 @@ def test_a_definition_with_a_mistake_is_not_applied(run: Run, tmp_path: Path) ->
     done = run("apply", str(path), "--url", "http://127.0.0.1:9")
     assert done.code == 1
     assert f"{path}:3: metric.x.aggregate" in done.err
-
-
-def test_keys_are_made_listed_rotated_and_revoked(run: Run, server: Server) -> None:
-    """The key is alone on standard output; a revoked one is good for nothing."""
-    made = run("keys", "create", "--name", "ci", "--scope", "read", "--expires", "90d")
-    key = made.out.strip()
-    assert re.fullmatch(r"lt_\w+_\w+", key)
-    assert "keep it" in made.err
-    key_id = key.split("_")[1]
-    assert run("query", "payments", "--key", key).code == 0
-    assert run("send", "--type", "pay", "--key", key).code == 1
-    listed = run("keys", "list")
-    (line,) = [line for line in listed.out.splitlines() if line.startswith(key_id)]
-    assert "ci" in line
-    assert "good until" in line
-    assert key not in listed.out
-    fresh = run("keys", "rotate", key_id).out.strip()
-    assert fresh != key
-    assert run("keys", "revoke", fresh.split("_")[1]).code == 0
-    assert run("query", "payments", "--key", fresh).code == 1
-    states = {one["id"]: one["revoked_us"] for one in run("keys", "list", "--json").json["keys"]}
-    assert states[fresh.split("_")[1]] is not None
-
-
-def test_teams_are_made_and_have_keys_of_their_own(run: Run) -> None:
-    """--team names the team to act for; its key sees its own events only."""
-    assert run("teams", "create", "blue").code == 0
-    assert "blue" in run("teams", "list").out
-    key = run("keys", "create", "--team", "blue", "--scope", "write", "--scope", "read").out.strip()
-    assert run("send", "--type", "pay", "--data", '{"value": 1}', "--key", key).code == 0
-    assert run("query", "payments", "--key", key).out == "1\n"
-    assert run("query", "payments", "--team", "blue").out == "1\n"
-    assert run("teams", "create", "blue").code == 1
 
 
 def test_send_takes_one_event_from_its_options(run: Run) -> None:

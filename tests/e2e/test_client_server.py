@@ -31,6 +31,10 @@ by = ["subject"]
 [metric.payments]
 event = "pay"
 aggregate = "count"
+[entity.payer]
+key = "subject"
+events = ["pay"]
+fields.paid = { metric = "revenue" }
 """
 SOON = Retry(first_s=0.02, most_s=0.2)
 UNCOUNTED = {"LIVETALLY_QUERIES_PER_HOUR": "100000"}
@@ -141,6 +145,45 @@ def test_watching_goes_on_over_a_restart(server: Server) -> None:
         fresh = other.query("revenue", interval="year", by="subject")
         assert update.answer.rows == fresh.rows
         updates.close()
+
+
+def test_watching_entities_and_events_goes_on_over_a_restart(server: Server) -> None:
+    """A list, one entity and the newest events follow what is sent, also while nobody listened."""
+    with (
+        Client(server.url, server.key, retry=SOON) as client,
+        Client(server.url, server.key, retry=SOON) as other,
+    ):
+        lists = client.watch_entities("payer", where={"paid": [1, 2]}, sort="-paid", limit=1)
+        single = client.watch_entities("payer", key="b")
+        events = client.watch_events(type="pay", limit=2)
+        assert next(lists).page == next(single).page == next(events).page == []
+        other.send_now([{"type": "pay", "subject": "a", "data": {"value": 1}}])
+        server.restart()
+        other.send_now([{"type": "pay", "subject": "b", "data": {"value": 2}}])
+        page = next(lists).page
+        while [row["key"] for row in page] != ["b"]:
+            page = next(lists).page
+        while not (page := next(single).page):
+            pass
+        assert page[0]["fields"] == {"paid": 2}
+        while len(page := next(events).page) < 2:
+            pass
+        assert [row["subject"] for row in page] == ["b", "a"]
+        for watched in (lists, single, events):
+            watched.close()
+
+
+async def test_the_async_client_watches_entities_and_events(server: Server) -> None:
+    """The same, on an event loop."""
+    async with (
+        AsyncClient(server.url, server.key) as client,
+        aclosing(client.watch_entities("payer", key="a")) as single,
+        aclosing(client.watch_events(subject="a")) as events,
+    ):
+        assert (await anext(single)).page == (await anext(events)).page == []
+        await client.send_now([{"type": "pay", "subject": "a", "data": {"value": 1}}])
+        assert (await anext(single)).page[0]["fields"] == {"paid": 1}
+        assert (await anext(events)).page[0]["data"] == {"value": 1}
 
 
 async def test_the_async_client_sends_asks_and_watches(server: Server) -> None:

@@ -12,7 +12,9 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -186,3 +188,39 @@ def test_what_can_not_be_read_is_said(
     got, answer = post(server, b"nope", kind, Content_Encoding=encoding)
     assert got == status
     assert answer["detail"]
+
+
+def test_streams_beyond_what_the_writer_keeps_up_with() -> None:
+    """Under overload each stream is taken whole or not at all; sent again, all count once.
+
+    A stream that was let in is slowed down, never cut: 503 comes only before its first event was
+    taken, with ``Retry-After``.
+    """
+    env = {"LIVETALLY_WAITING_EVENTS_MAX": "3000", "LIVETALLY_COMMIT_EVENTS_MAX": "500"}
+    streams, events = 12, 6_000
+    bodies = [lines(1_000_000 * number, events) for number in range(streams)]
+    with Server(env=env) as server, ThreadPoolExecutor(streams) as threads:
+        gate = Barrier(streams)
+
+        def sent(body: bytes) -> tuple[int, dict[str, Any], str]:
+            pieces = (body[at : at + 20_000] for at in range(0, len(body), 20_000))
+            connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+            kind = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-ndjson"}
+            gate.wait()
+            connection.request("POST", "/v1/events", pieces, kind, encode_chunked=True)
+            answer = connection.getresponse()
+            text = json.loads(answer.read())
+            connection.close()
+            return answer.status, text, answer.headers.get("Retry-After", "")
+
+        answers = list(threads.map(sent, bodies))
+        refused = [number for number, answer in enumerate(answers) if answer[0] == 503]
+        assert refused, "not overloaded: the test shows nothing"
+        for status, text, wait in answers:
+            assert status in (200, 503)
+            assert text["stored"] == events if status == 200 else int(wait) >= 1
+        for number, body in enumerate(bodies):
+            status, text = post(server, body)
+            assert status == 200
+            assert text["stored"] == (events if number in refused else 0)
+            assert text["duplicates"] == (0 if number in refused else events)

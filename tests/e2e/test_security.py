@@ -129,6 +129,35 @@ def test_a_sign_in_link_works_once_and_looking_does_not_use_it_up(
         assert "set-cookie" not in second.headers
 
 
+def test_a_link_on_another_sites_page_signs_nobody_in_by_itself(
+    server: Server, teams: Teams
+) -> None:
+    """A person is asked first; what stands in the address can't become part of the page."""
+    with talk(server, teams.keys["red"]["read"]) as client:
+        url = client.post("/v1/session/link").json()["url"]
+    with talk(server, None, **{"Sec-Fetch-Site": "cross-site"}) as browser:
+        page = browser.get(url)
+        assert page.status_code == 200
+        assert "set-cookie" not in page.headers
+        assert f'href="{url}"' in page.text
+        hostile = browser.get("/signin", params={"token": '"><script>alert(1)</script>'})
+        assert "<script" not in hostile.text
+    with talk(server, None, **{"Sec-Fetch-Site": "same-origin"}) as browser:
+        assert "livetally_session" in browser.get(url).headers["set-cookie"]
+
+
+def test_signing_in_anew_ends_the_session_before(server: Server, teams: Teams) -> None:
+    """A session whose cookie was replaced is good for nothing."""
+    body = {"key": teams.keys["red"]["all"]}
+    with talk(server) as browser:
+        first = browser.post("/v1/session", json=body).cookies["livetally_session"]
+        cookie = {"Cookie": f"livetally_session={first}"}
+        assert browser.get("/v1/session", headers=cookie).status_code == 200
+        assert browser.post("/v1/session", json=body, headers=cookie).status_code == 204
+    with talk(server) as browser:
+        assert browser.get("/v1/session", headers=cookie).status_code == 401
+
+
 def test_what_is_left_of_the_quota_is_told_for_free(server: Server, teams: Teams) -> None:
     """Asking for what is left takes nothing away; a question takes one."""
     with talk(server, server.key) as operator:
@@ -237,10 +266,59 @@ def answers(client: httpx2.Client) -> bool:
         return False
 
 
+LEAK = """
+import os
+
+if os.environ.get("LEAK"):
+    import structlog
+
+    from livetally.api import auth
+
+    sent = auth._sent
+
+    def logged(headers):
+        text = sent(headers)
+        structlog.get_logger("leak").debug("key", text=text)
+        return text
+
+    auth._sent = logged
+"""
+
+
 def test_no_secret_is_in_the_data_directory_or_the_log(tmp_path: Path) -> None:
-    """Keys, sessions, links and stream tokens are used and refused; no file holds one of them."""
-    env = {"LIVETALLY_LOG_LEVEL": "debug"}
+    """Keys, sessions, links and stream tokens are used and refused; nothing holds one of them."""
+    secrets, places = lived_through(tmp_path, {})
+    assert len(places) > 8
+    assert holding(secrets, places) == {}
+
+
+def test_a_secret_that_is_logged_is_found(tmp_path: Path) -> None:
+    """The search above has eyes: a server that logs what was sent is caught.
+
+    Minted keys are cut short by the log itself; the root key, which may be any text, is not.
+    """
+    (tmp_path / "sitecustomize.py").write_text(LEAK)
+    secrets, places = lived_through(tmp_path, {"LEAK": "1", "PYTHONPATH": str(tmp_path)})
+    assert holding(secrets, places) == {"root": ["log"]}
+    assert b"leak" not in places["log"]
+    assert b"lt_" in places["log"]
+
+
+def holding(secrets: dict[str, str], places: dict[str, bytes]) -> dict[str, list[str]]:
+    """Return where the secret part of each secret was found."""
+    inner = {name: secret.split("_")[-1][:27].encode() for name, secret in secrets.items()}
+    found = {
+        name: [place for place, content in places.items() if text in content]
+        for name, text in inner.items()
+    }
+    return {name: where for name, where in found.items() if where}
+
+
+def lived_through(tmp_path: Path, more: dict[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Use every kind of secret; return them, and all that was written, shown and said."""
+    env = {"LIVETALLY_LOG_LEVEL": "debug", **more}
     data = tmp_path / "data"
+    said: list[str] = []
     with Server(data, definitions=[SHOP], env=env, key=f"root-{'s' * 20}") as server:
         secrets = {"root": server.key}
         with talk(server, server.key) as client:
@@ -255,16 +333,12 @@ def test_no_secret_is_in_the_data_directory_or_the_log(tmp_path: Path) -> None:
             client.post("/v1/events", json={"type": "a"})
         with talk(server) as browser:
             secrets["session"] = browser.get(link).cookies["livetally_session"]
-            for secret in secrets.values():
-                browser.get("/v1/metrics", headers={"Authorization": f"Bearer {secret}x"})
-                browser.get("/v1/metrics/a", headers={"X-API-Key": secret})
-                browser.get(f"/v1/live?q=metrics/a&nonsense={secret}&token={secret}")
-                browser.get(f"/nothing/{secret}")
+        for secret in secrets.values():
+            said += errors_about(server, secret)
         with talk(server, server.key) as client:
-            shown = client.get("/metrics").text + client.get("/v1/keys").text
-            shown += client.get("/v1/audit").text
+            shown = [client.get(path).text for path in ("/metrics", "/v1/keys", "/v1/audit")]
         process = Path(f"/proc/{server.pid}/cmdline")
-        shown += process.read_text() if process.exists() else ""
+        shown += [process.read_text()] if process.exists() else []
         assert server.stop() == 0
         log = server.log_text()
     # The first start shows the first key and its link, once, on standard output: nothing else may.
@@ -273,10 +347,37 @@ def test_no_secret_is_in_the_data_directory_or_the_log(tmp_path: Path) -> None:
     secrets["first"] = first[0].split()[-1]
     secrets["first link"] = first[1].rpartition("token=")[2]
     rest = "\n".join(line for line in log.splitlines() if line not in first)
-    files = {str(path): path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    assert len(files) > 3
-    files |= {"log": rest.encode(), "shown": shown.encode()}
-    for name, secret in secrets.items():
-        inner = secret.split("_")[-1][:27].encode()
-        holding = [file for file, content in files.items() if inner in content]
-        assert holding == [], name
+    places = {str(path): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    places |= {"log": rest.encode(), "shown": "\n".join(shown).encode()}
+    return secrets, places | {"errors": "\n".join(said).encode()}
+
+
+def errors_about(server: Server, secret: str) -> list[str]:
+    """Send a secret to where it does not belong; return what is said to that."""
+    with talk(server) as stranger, talk(server, server.key) as operator:
+        replies = [
+            stranger.get("/v1/metrics", headers={"Authorization": f"Bearer {secret}x"}),
+            stranger.get("/v1/metrics", headers={"Authorization": f"Basic {secret}"}),
+            stranger.get("/v1/metrics/a", headers={"X-API-Key": secret}),
+            stranger.get(f"/v1/metrics/revenue?token={secret}"),
+            stranger.get("/v1/metrics", headers={"Cookie": f"livetally_session={secret}x"}),
+            stranger.post("/v1/session", json={"key": f"{secret}x"}),
+            stranger.get(f"/v1/live?q=metrics/a&nonsense={secret}&token={secret}x"),
+        ]
+        if not secret.startswith("root"):
+            # The root key is any text: an answer can't know that a name is one.
+            replies += [
+                operator.get(f"/nothing/{secret}"),
+                operator.get(f"/v1/metrics/{secret}"),
+                operator.get(f"/v1/metrics/revenue?{secret}=1"),
+                operator.get(f"/v1/metrics/revenue?by={secret}"),
+                operator.get(f"/v1/metrics/revenue?interval={secret}"),
+                operator.get(f"/v1/definitions/{secret}"),
+                operator.get(f"/v1/entities/{secret}"),
+                operator.delete(f"/v1/keys/{secret}"),
+                operator.post("/v1/teams", json={"name": secret}),
+                operator.post("/v1/keys", json={"name": "x", "scopes": [secret]}),
+                operator.post("/v1/keys", json={"name": "x", "scopes": ["read"], "team": secret}),
+                operator.get("/v1/metrics", headers={"X-Livetally-Team": secret}),
+            ]
+    return [f"{reply.headers} {reply.text}" for reply in replies if reply.status_code >= 400]

@@ -19,7 +19,7 @@ from livetally.cli.commands import COMMANDS
 from livetally.testing import Server
 from tests.e2e.walls import SCOPES, SHOP, Teams
 
-NO_KEY = {"serve", "demo", "check"}
+NO_KEY = {"serve", "demo", "check", "map"}
 """Commands that work on this machine and ask no server for anything."""
 
 
@@ -45,6 +45,7 @@ ROWS = (
     Row("keys rotate", "admin", ("0000000000",)),
     Row("teams create", "admin", ("green",), operator=True),
     Row("teams list", "admin", ()),
+    Row("teams set", "admin", ("red", "--queries-per-hour", "default"), operator=True),
     Row("verify", "admin", ("revenue",)),
 )
 

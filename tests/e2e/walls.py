@@ -74,6 +74,8 @@ ROUTES = (
     Row("GET", "/v1/metrics/{name}", "read", "/v1/metrics/revenue?by=subject"),
     Row("GET", "/v1/live", "read", "/v1/live?q=metrics/revenue", live=True),
     Row("POST", "/v1/verify", "admin", "/v1/verify?metric=revenue"),
+    Row("GET", "/v1/sinks", "admin", "/v1/sinks"),
+    Row("POST", "/v1/sinks/{name}/rebuild", "admin", "/v1/sinks/none/rebuild"),
     Row("GET", "/v1/definitions", "read", "/v1/definitions"),
     Row("GET", "/v1/definitions/{application}", "read", "/v1/definitions/shop"),
     Row(
@@ -87,6 +89,19 @@ ROUTES = (
     Row("GET", "/v1/sources/{name}", "read", "/v1/sources/none"),
     Row("PATCH", "/v1/sources/{name}", "admin", "/v1/sources/none", {"schedule": None}),
     Row("POST", "/v1/sources/{name}/{action}", "admin", "/v1/sources/none/stop"),
+    Row(
+        "GET",
+        "/v1/definitions/{application}/versions",
+        "admin",
+        "/v1/definitions/shop/versions",
+    ),
+    Row(
+        "GET",
+        "/v1/definitions/{application}/versions/{version}",
+        "admin",
+        "/v1/definitions/shop/versions/1",
+    ),
+    Row("GET", "/v1/explore", "read", "/v1/explore?event=add_revenue"),
     Row("GET", "/v1/teams", "admin", "/v1/teams"),
     Row("POST", "/v1/teams", "admin", "/v1/teams", {"name": "green"}, operator=True),
     Row("PATCH", "/v1/teams/{name}", "admin", "/v1/teams/red", {}, operator=True),

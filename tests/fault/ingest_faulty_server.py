@@ -159,7 +159,7 @@ def _acknowledge_first(_nth: int, _delay_ms: float) -> None:
     from livetally.ingest.writer import Receipt, Writer
 
     def patched(self: Any, work: Any) -> None:
-        receipts = [Receipt(self._position + 1, len(item.batch), 0, ()) for item in work]
+        receipts = [Receipt(self._position + 1, len(item.batch), (), ()) for item in work]
         self._deliver([(item.token, receipt) for item, receipt in zip(work, receipts, strict=True)])
         commit(self, work)
 

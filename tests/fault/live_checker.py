@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +48,13 @@ value = "value"
 by = ["shop"]
 [metric.refund_rate]
 ratio = ["refunds", "sales"]
+[entity.shop]
+key = "shop"
+events = ["sale", "refund"]
+fields.revenue = { metric = "revenue" }
+fields.sales = { count = "sale" }
+fields.last_value = { latest = "value" }
+fields.kind = { latest = "type" }
 """
 
 _LATE_MINUTES = 150
@@ -55,7 +63,8 @@ _HOUR_S = 3600
 _SPARED = 0.2
 _CUT_BYTES_MAX = 4_000
 
-Picture = dict[tuple[tuple[str, Any], ...], Any]
+Picture = dict[Any, Any]
+_ORDERED = ("entities/", "events")
 
 
 @dataclass
@@ -64,6 +73,7 @@ class Client:
 
     questions: list[str]
     pictures: list[Picture] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     last_id: str = ""
     opened: int = 0
@@ -74,6 +84,7 @@ class Client:
         """Start with empty pictures."""
         self.pictures = [{} for _ in self.questions]
         self.positions = [0 for _ in self.questions]
+        self.limits = [0 for _ in self.questions]
 
     @property
     def path(self) -> str:
@@ -124,10 +135,23 @@ class Client:
         rows = picture(data["rows"])
         if event == "snapshot":
             self.pictures[place] = rows
+            self.limits[place] = data.get("limit", 0)
+        self.faults += _went_back(self.pictures[place], rows)
         if "sales?" in self.questions[place] and "limit" not in self.questions[place]:
             old = self.pictures[place]
             self.faults += [f"{k} fell to {v}" for k, v in rows.items() if old.get(k, 0) > v]
         self.pictures[place].update(rows)
+        self.pictures[place] = self._arranged(place, data)
+
+    def _arranged(self, place: int, data: Mapping[str, Any]) -> Picture:
+        """Return a list in the order that was told, and a tail in that of the events, cut."""
+        rows = self.pictures[place]
+        if "keys" in data:
+            return {key: rows[key] for key in data["keys"]}
+        if "events" not in self.questions[place]:
+            return rows
+        newest = sorted(rows.items(), key=lambda item: _newness(item[1]), reverse=True)
+        return dict(newest[: self.limits[place]])
 
 
 class Proxy:
@@ -214,14 +238,33 @@ def ask(server: Server, path: str, body: bytes | None = None) -> Any:
 
 
 def picture(rows: list[dict[str, Any]]) -> Picture:
-    """Return values by what tells the rows apart."""
-    return {
-        tuple(sorted((k, v) for k, v in row.items() if k != "value")): row["value"] for row in rows
-    }
+    """Return values, entities or events by what tells the rows apart."""
+    return {_key(row): row.get("value", row) for row in rows}
+
+
+def _key(row: Mapping[str, Any]) -> Any:
+    if "key" in row:
+        return row["key"]
+    if "received" in row:
+        return row["source"], row["id"]
+    return tuple(sorted((k, v) for k, v in row.items() if k != "value"))
+
+
+def _newness(event: Mapping[str, Any]) -> tuple[datetime, int, str]:
+    return datetime.fromisoformat(event["time"]), event["position"], event["id"]
+
+
+def _went_back(old: Picture, rows: Picture) -> Iterator[str]:
+    """Name entities whose version is older than one that was there before."""
+    for key, row in rows.items():
+        if key in old and isinstance(row, dict) and "version" in row:
+            before = old[key]["version"]
+            if row["version"] < before:
+                yield f"{key} went back from version {before} to {row['version']}"
 
 
 def questions() -> list[str]:
-    """Return one question of each kind: filled, grouped, in a zone, cut, a total and a ratio."""
+    """Return one question of each kind: filled, grouped, in a zone, cut; lists, one, and tails."""
     start = datetime.fromtimestamp(time.time() // _HOUR_S * _HOUR_S - 2 * _HOUR_S, UTC)  # noqa: TID251
     return [
         f"metrics/sales?interval=minute&fill=zero&from={start:%Y-%m-%dT%H:%M:%SZ}",
@@ -231,6 +274,15 @@ def questions() -> list[str]:
         "metrics/sales?by=shop&order=-value&limit=3",
         "metrics/revenue?by=shop",
         "metrics/refund_rate?interval=hour",
+        "metrics/sales?where=shop:a",
+        "metrics/sales?where=shop:b",
+        "entities/shop?sort=-revenue&limit=3",
+        "entities/shop?where=kind:sale&sort=last_value&limit=2",
+        "entities/shop?sort=key",
+        "entities/shop/c",
+        "entities/shop/d/events?limit=4",
+        "events?type=refund&limit=5",
+        "events?limit=7",
     ]
 
 
@@ -288,7 +340,7 @@ async def _come_to_rest(server: Server, clients: list[Client], seed: int, rest_s
     """Wait until every picture equals a fresh answer."""
     deadline = time.monotonic() + rest_s
     while True:
-        fresh = {one: picture((await _answer(server, one))["rows"]) for one in questions()}
+        fresh = {one: await _answer(server, one) for one in questions()}
         wrong = list(_differences(clients, fresh))
         if not wrong:
             return
@@ -296,13 +348,25 @@ async def _come_to_rest(server: Server, clients: list[Client], seed: int, rest_s
         await asyncio.sleep(0.1)  # sleeps: between two looks
 
 
-async def _answer(server: Server, question: str) -> Any:
-    return await asyncio.to_thread(ask, server, f"/v1/{question}")
+async def _answer(server: Server, question: str) -> Picture:
+    try:
+        answer = await asyncio.to_thread(ask, server, f"/v1/{question}")
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return {}  # an entity without events
+        raise
+    if "key" in answer:
+        return picture([{name: value for name, value in answer.items() if name != "position"}])
+    return picture(next(answer[name] for name in ("rows", "entities", "events") if name in answer))
 
 
 def _differences(clients: list[Client], fresh: Mapping[str, Picture]) -> Iterator[str]:
     for number, client in enumerate(clients):
         for question, shown in zip(client.questions, client.pictures, strict=True):
-            if question in fresh and shown != fresh[question]:
-                differ = set(shown.items()) ^ set(fresh[question].items())
-                yield f"client {number} {question} after {client.last_id}: {sorted(differ)[:2]}"
+            if question not in fresh:
+                continue
+            wanted = fresh[question]
+            in_order = not question.startswith(_ORDERED) or list(shown) == list(wanted)
+            if shown != wanted or not in_order:
+                keys = [key for key in {**shown, **wanted} if shown.get(key) != wanted.get(key)]
+                yield f"client {number} {question} after {client.last_id}: {keys[:2] or 'order'}"

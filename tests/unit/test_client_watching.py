@@ -14,6 +14,7 @@ import pytest
 
 from livetally.client import AsyncClient, Client, Unreachable, Update
 from livetally.client.exchange import Lost, Reply
+from livetally.client.pictures import MetricPicture
 from livetally.client.question import question
 from livetally.client.retry import Patience, Retry
 from livetally.client.watching import Watching
@@ -45,14 +46,13 @@ def frame(kind: str, position: int, *rows: dict[str, Any]) -> bytes:
     return b"id: e.%d\nevent: %s\ndata: %s\n\n" % (position, kind.encode(), data)
 
 
-def watching() -> Watching:
+def watching() -> Watching[Update]:
     """Return a live question that waits without chance."""
-    return Watching(
-        question("taps", interval="day"), Patience(Retry(1, 1), ManualClock(), chance=lambda: 1)
-    )
+    patience = Patience(Retry(1, 1), ManualClock(), chance=lambda: 1)
+    return Watching(question("taps", interval="day"), MetricPicture(), patience)
 
 
-def fed(state: Watching, *frames: bytes) -> list[Update]:
+def fed(state: Watching[Update], *frames: bytes) -> list[Update]:
     """Open a connection and feed it."""
     state.call()
     state.begun(Reply(200, {}, b""))

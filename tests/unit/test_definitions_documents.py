@@ -30,7 +30,14 @@ from livetally.definitions.reading import EXTRA
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/reference/definitions.md").read_text(encoding="utf-8")
 FLIGHTS = (ROOT / "examples/flights/livetally.toml").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(REFERENCE)
+GUIDES = [
+    pytest.param(text, id=f"{path.stem}{number}")
+    for path in sorted((ROOT / "docs/guides").glob("*.md"))
+    for number, (kind, text) in enumerate(BLOCK.findall(path.read_text(encoding="utf-8")))
+    if kind == "toml" and "application =" in text
+]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,12 @@ def test_toml_in_the_reference_is_a_definition(block: str) -> None:
     assert application.metrics or application.entities or application.events
     whole = to_json(application)
     assert to_json(read_json(whole, "again")) == whole
+
+
+@pytest.mark.parametrize("block", GUIDES)
+def test_toml_in_the_guides_is_a_definition(block: str) -> None:
+    """What a reader pastes has no mistake."""
+    assert read_toml(block, "guide").events
 
 
 def test_json_in_the_reference_is_a_definition_in_canonical_form() -> None:

@@ -72,11 +72,11 @@ def test_tables_of_other_rooms_are_kept_as_plain_values() -> None:
     """Dates become texts, fractions floats; each has to be a table."""
     found = read_toml(
         'application = "a"\n[alert]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n'
-        '[sink.nobel]\nurl = "x"\n',
+        '[retention.nobel]\nurl = "x"\n',
         "a.toml",
     )
     assert found.extra == {
-        "sink": {"nobel": {"url": "x"}},
+        "retention": {"nobel": {"url": "x"}},
         "alert": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
     }
     assert type(found.extra["alert"]["rate"]) is float

@@ -133,7 +133,7 @@ def test_what_arrives_during_a_commit_is_the_next_one() -> None:
         house.writer.submit(batch(f"e{number}"), 10, number)
     assert house.outcomes == {}
     house.store.gate.set()
-    assert [house.receipt(number) for number in range(10)] == [Receipt(2, 1, 0, ())] * 10
+    assert [house.receipt(number) for number in range(10)] == [Receipt(2, 1, (), ())] * 10
     house.writer.close()
     assert house.store.rows == [1, 10]
     assert house.groups == [["busy"], list(range(10))]
@@ -162,8 +162,8 @@ def test_one_identity_is_stored_once() -> None:
     house.writer.submit(batch("b", "c"), 10, "second")
     house.writer.submit(batch("a", "d", value=2), 10, "third")
     house.store.gate.set()
-    assert house.receipt("first") == Receipt(2, 2, 1, ())
-    assert house.receipt("second") == Receipt(2, 1, 1, ())
+    assert house.receipt("first") == Receipt(2, 2, (2,), ())
+    assert house.receipt("second") == Receipt(2, 1, (0,), ())
     third = house.receipt("third")
     assert (third.stored, third.duplicates) == (1, 0)
     assert [(one.place, one.position) for one in third.differing] == [(0, 0)]
@@ -259,7 +259,7 @@ def test_a_commit_of_nothing_new_keeps_the_position() -> None:
     house.writer.submit(batch("a"), 10, 1)
     house.receipt(1)
     house.writer.submit(batch("a", "a"), 10, 2)
-    assert house.receipt(2) == Receipt(1, 0, 2, ())
+    assert house.receipt(2) == Receipt(1, 0, (0, 1), ())
     house.writer.close()
     assert house.store.rows == [1]
     assert len(house.notices) == 1

@@ -67,7 +67,7 @@ def test_every_mistake_is_reported_at_its_key() -> None:
         "map.time.format": "must be one of unix, unix_ms, unix_us, unix_ns, "
         "or a pattern such as '%d.%m.%Y %H:%M'",
         "map.subject": "calls 'uper', which is no function; ours: "
-        "param, header, query, root, lookup, lower, upper, trim, split",
+        "param, header, query, root, lookup, lower, upper, trim, split, day_after",
         "map.data.a.fom": "no key here is called 'fom'; did you mean 'from'?",
         "map.data.a": "says not where the value comes from: give one of from, value, hash",
         "map.data.b.lookup": "no look-up table is called 'tag'; did you mean 'tags'?; "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from livetally.api.app import build_app
+from livetally.api.app import WayIn, build_app
 from livetally.api.outlet import Tap
 from livetally.api.services import Definitions, Services, Sessions
 
-__all__ = ["Definitions", "Services", "Sessions", "Tap", "build_app"]
+__all__ = ["Definitions", "Services", "Sessions", "Tap", "WayIn", "build_app"]

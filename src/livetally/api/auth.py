@@ -9,12 +9,15 @@ live reads and nothing else, and stands in an address only there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.requests import cookie_parser
 from starlette.types import Scope as ConnectionScope
 
 from livetally.api.cors import allow_origin
+from livetally.api.headers import headers_of
 from livetally.api.services import Services
 from livetally.errors import Forbidden, Unauthenticated, UnknownName
 from livetally.tenancy import Credential, Identity, Scope, TokenKind
@@ -25,6 +28,7 @@ __all__ = [
     "TEAM_HEADER",
     "TOKEN",
     "identify",
+    "identify_as",
     "recognise",
     "session_token",
 ]
@@ -54,7 +58,7 @@ async def identify(
             no session, or a stream token was sent where it does not belong.
         UnknownName: an operator names a team that does not exist.
     """
-    headers = Headers(scope=connection)
+    headers = headers_of(connection)
     text = _sent(headers)
     in_cookie = False
     if text is None and live:
@@ -72,6 +76,24 @@ async def identify(
     _require_door(connection, headers, who, in_cookie=in_cookie, live=live)
     if scope is not None:
         who.require(scope)
+    return await _for_team(headers, services, who)
+
+
+async def identify_as(
+    connection: ConnectionScope, services: Services, scope: Scope, text: str
+) -> Identity:
+    """Return whose key ``text`` is, for a route that found it in a place of its own.
+
+    Raises:
+        Unauthenticated: nobody's, or no longer.
+        Forbidden: the key lacks the scope, or may not act for the team it names.
+        UnknownName: an operator names a team that does not exist.
+    """
+    headers = headers_of(connection)
+    who = await recognise(connection, services, text)
+    await allow_origin(connection, headers, services, who)
+    _require_door(connection, headers, who, in_cookie=False, live=False)
+    who.require(scope)
     return await _for_team(headers, services, who)
 
 
@@ -94,12 +116,12 @@ async def recognise(connection: ConnectionScope, services: Services, text: str) 
     return who
 
 
-def session_token(headers: Headers) -> str | None:
+def session_token(headers: Mapping[str, str]) -> str | None:
     """Return the token in the console's cookie."""
     return cookie_parser(headers.get("cookie", "")).get(COOKIE)
 
 
-def _sent(headers: Headers) -> str | None:
+def _sent(headers: Mapping[str, str]) -> str | None:
     authorization = headers.get("authorization")
     if authorization:
         scheme, _, value = authorization.partition(" ")
@@ -110,7 +132,12 @@ def _sent(headers: Headers) -> str | None:
 
 
 def _require_door(
-    connection: ConnectionScope, headers: Headers, who: Identity, *, in_cookie: bool, live: bool
+    connection: ConnectionScope,
+    headers: Mapping[str, str],
+    who: Identity,
+    *,
+    in_cookie: bool,
+    live: bool,
 ) -> None:
     """Let each kind of credential through its own doors only."""
     if in_cookie and who.via is not Credential.SESSION:
@@ -124,7 +151,7 @@ def _require_door(
         _require_console(headers)
 
 
-async def _for_team(headers: Headers, services: Services, who: Identity) -> Identity:
+async def _for_team(headers: Mapping[str, str], services: Services, who: Identity) -> Identity:
     """Return the identity as a member of the team that the request names."""
     team = headers.get(TEAM_HEADER)
     if not team or team == who.team_name:
@@ -136,7 +163,7 @@ async def _for_team(headers: Headers, services: Services, who: Identity) -> Iden
     return who.acting_for(found.id, found.name)
 
 
-def _require_console(headers: Headers) -> None:
+def _require_console(headers: Mapping[str, str]) -> None:
     """Refuse a change that another site's page may have caused.
 
     A page of another origin can't set this header without a CORS permission that is never given.

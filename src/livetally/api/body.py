@@ -2,6 +2,8 @@
 
 In the flow: called by routes that take a body.
 Guarantee: at no time more than the bound is in memory, whatever a few compressed bytes inflate to.
+
+Source: RFC 9659 (the window of zstd as a content encoding).
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ _PIECE_BYTES = 256 * 1024
 # Events compress five to fifty times. What inflates much further is meant to tie the server up.
 _RATIO_MAX = 200
 _ALWAYS_TAKEN_BYTES = 8 * 1024 * 1024
+# What a frame of zstd may make the server keep to unpack it: 8 MiB, as every receiver must take.
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
+# Packed bytes in each member, on average, beyond the first thousand: each costs as much as a
+# hundred kilobytes to unpack, also when there is nothing in it.
+_MEMBER_BYTES_MIN = 512
+_MEMBERS_ALWAYS_TAKEN = 1_000
 
 
 class Disconnected(Exception):
@@ -66,7 +74,8 @@ def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
     Raises:
         UnsupportedMedia: the encoding is neither ``gzip`` nor ``zstd``.
         UnreadableBody: while reading: the bytes are not of that encoding.
-        BodyTooLarge: while reading: a few bytes inflate beyond all measure.
+        BodyTooLarge: while reading: a few bytes inflate beyond all measure, or are cut into members
+            beyond all measure.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -82,6 +91,9 @@ def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
 
 
 class _Unpacker(Protocol):
+    members_max: int
+    """How many members there may be in what has come so far; more are BodyTooLarge."""
+
     @property
     def at_end(self) -> bool:
         """Whether what came so far is whole."""
@@ -97,6 +109,7 @@ async def _inflated(body: AsyncIterator[bytes], unpacker: _Unpacker) -> AsyncIte
     try:
         async for piece in body:
             received += len(piece)
+            unpacker.members_max = _MEMBERS_ALWAYS_TAKEN + received // _MEMBER_BYTES_MIN
             output = unpacker.unpack(piece)
             while output:
                 produced += len(output)
@@ -110,12 +123,20 @@ async def _inflated(body: AsyncIterator[bytes], unpacker: _Unpacker) -> AsyncIte
         raise UnreadableBody("The body can't be unpacked: it ends too early.")
 
 
+def _counted(members: int, members_max: int) -> int:
+    if members >= members_max:
+        raise BodyTooLarge("The body is packed in too many small pieces.")
+    return members + 1
+
+
 class _Gzip:
     """One or more gzip members, one after the other, as RFC 1952 allows."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=31)
         self._rest = b""
+        self._members = 1
+        self.members_max = _MEMBERS_ALWAYS_TAKEN
 
     @property
     def at_end(self) -> bool:
@@ -128,6 +149,7 @@ class _Gzip:
                 if not self._rest:
                     return b""
                 self._stream = zlib.decompressobj(wbits=31)
+                self._members = _counted(self._members, self.members_max)
             output = self._stream.decompress(self._rest, _PIECE_BYTES)
             eof = self._stream.eof
             self._rest = self._stream.unused_data if eof else self._stream.unconsumed_tail
@@ -139,7 +161,9 @@ class _Zstd:
     """One or more zstd frames, one after the other, as RFC 8878 allows."""
 
     def __init__(self) -> None:
-        self._stream = zstd.ZstdDecompressor()
+        self._stream = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
+        self._members = 1
+        self.members_max = _MEMBERS_ALWAYS_TAKEN
 
     @property
     def at_end(self) -> bool:
@@ -151,7 +175,8 @@ class _Zstd:
                 data = self._stream.unused_data + data
                 if not data:
                     return b""
-                self._stream = zstd.ZstdDecompressor()
+                self._stream = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
+                self._members = _counted(self._members, self.members_max)
             elif not data and self._stream.needs_input:
                 return b""
             output = self._stream.decompress(data, _PIECE_BYTES)

@@ -9,8 +9,9 @@ Source: WHATWG Fetch, section 3.2 (HTTP CORS protocol).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.types import Scope as ConnectionScope
 
 from livetally.api.services import Services
@@ -30,7 +31,7 @@ _Lines = list[tuple[bytes, bytes]]
 
 
 async def allow_origin(
-    connection: ConnectionScope, headers: Headers, services: Services, who: Identity
+    connection: ConnectionScope, headers: Mapping[str, str], services: Services, who: Identity
 ) -> None:
     """Let the page that asks read the answer, if the team has listed its origin."""
     origin = headers.get("origin")
@@ -45,7 +46,7 @@ async def allow_origin(
     connection[ANSWER_HEADERS] = lines
 
 
-async def preflight_headers(headers: Headers, services: Services) -> _Lines | None:
+async def preflight_headers(headers: Mapping[str, str], services: Services) -> _Lines | None:
     """Answer whether a page may send its key: None when no team has listed its origin.
 
     A preflight carries no key, so the team is not known yet; the answer to the request itself is

@@ -17,13 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livetally.api.answers import encode_value
+from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
-from livetally.api.metrics import parameters_of
+from livetally.api.described import described_entity, described_event
 from livetally.api.quota import charge
-from livetally.api.raw_events import described_event
 from livetally.api.services import Services
-from livetally.calendar import find_zone, label
 from livetally.definitions import Entity, nearest, reference_to
 from livetally.errors import BadInput, UnknownName, UnreadableBody
 from livetally.event import Decoded, Incoming, new_id
@@ -32,14 +31,22 @@ from livetally.query.entities import (
     EntityQuery,
     EntityState,
     ask_entity_page,
+    one_entity,
     parse_entities,
 )
-from livetally.query.raw import ask_raw, parse_raw
+from livetally.query.raw import ask_raw, parse_history
 from livetally.tenancy import Identity, Scope
 
-__all__ = ["Locks", "act", "described_entity", "entity_history", "get_entity", "list_entities"]
+__all__ = [
+    "Locks",
+    "act",
+    "entity_history",
+    "entity_page",
+    "entity_state",
+    "get_entity",
+    "list_entities",
+]
 
-_UTC = find_zone("UTC")
 _BYTES_MAX = 64 * 1024
 
 
@@ -67,20 +74,21 @@ async def list_entities(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     query = parse_entities(request.path_params["entity"], parameters_of(request.query_params))
     services.writer.require_position(query.min_position)
+    left = await charge(services, who)
+    return _json(await entity_page(services, who, query), left)
+
+
+async def entity_page(services: Services, who: Identity, query: EntityQuery) -> dict[str, Any]:
+    """Return a page of entities as it is shown."""
     position = services.writer.position
     declared = services.definitions.declared(who.team)
-    left = await charge(services, who)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)
-    entities = [described_entity(state) for state in page.states]
-    return _json(
-        {
-            "entity": query.entity,
-            "position": position,
-            "entities": entities,
-            "next": page.next or None,
-        },
-        left,
-    )
+    return {
+        "entity": query.entity,
+        "position": position,
+        "entities": [described_entity(state) for state in page.states],
+        "next": page.next or None,
+    }
 
 
 async def get_entity(request: Request) -> Response:
@@ -90,7 +98,7 @@ async def get_entity(request: Request) -> Response:
     left = await charge(services, who)
     position = services.writer.position
     name, key = request.path_params["entity"], request.path_params["key"]
-    state = await _state(services, who, name, key)
+    state = await entity_state(services, who, name, key)
     if state is None:
         raise UnknownName("key", name, key)
     return _json({"position": position, **described_entity(state)}, left)
@@ -103,11 +111,7 @@ async def entity_history(request: Request) -> Response:
     declared = services.definitions.declared(who.team)
     entity = declared.entity(request.path_params["entity"])
     parameters = parameters_of(request.query_params)
-    if "type" in parameters or "subject" in parameters:
-        raise BadInput("type", "is decided by the entity")
-    mine = f"{entity.key}:{_quoted(request.path_params['key'])}"
-    parameters["where"] = [*parameters.get("where", []), mine]
-    query = parse_raw({**parameters, "type": list(entity.events)})
+    query = parse_history(entity, request.path_params["key"], parameters)
     left = await charge(services, who)
     position = services.writer.position
     page = await services.runner.call(ask_raw, query, declared, who.team)
@@ -128,7 +132,7 @@ async def act(request: Request) -> Response:
         raise UnknownName("action", "action", action_name, hint)
     given = await _given(request)
     async with _locks.of(who.team, name, key):
-        state = await _state(services, who, name, key)
+        state = await entity_state(services, who, name, key)
         require_allowed(action, action_name, state)
         data = action_data(action, key, state, who.key_id, given)
         event = _event(entity, action.event, key, data, who)
@@ -143,21 +147,12 @@ async def act(request: Request) -> Response:
     return _json({**body, "duplicates": accepted.duplicates, "rejected": []})
 
 
-def described_entity(state: EntityState) -> dict[str, Any]:
-    """Return an entity as it is shown."""
-    return {
-        "key": state.key,
-        "fields": state.fields,
-        "events": state.events,
-        "first": label(state.first_us, _UTC),
-        "last": label(state.last_us, _UTC),
-        "version": state.version,
-    }
-
-
-async def _state(services: Services, who: Identity, name: str, key: str) -> EntityState | None:
+async def entity_state(
+    services: Services, who: Identity, name: str, key: str
+) -> EntityState | None:
+    """Return the state of one entity, None when no event has its key."""
     declared = services.definitions.declared(who.team)
-    query = EntityQuery(name, (), "", descending=False, limit=1, cursor="", key=key)
+    query = one_entity(name, key)
     page = await services.runner.call(ask_entity_page, query, declared, who.team)
     return page.states[0] if page.states else None
 
@@ -187,10 +182,6 @@ def _event(entity: Entity, kind: str, key: str, data: dict[str, Any], who: Ident
         data=msgspec.Raw(encode_value(data)),
         attributes=caller,
     )
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
 
 
 def _json(body: dict[str, Any], left: dict[str, str] | None = None) -> Response:

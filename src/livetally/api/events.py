@@ -13,11 +13,11 @@ import asyncio
 from urllib.parse import parse_qs
 
 import msgspec
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole, unpacked
+from livetally.api.headers import headers_of
 from livetally.api.problem import PROBLEM_TYPE
 from livetally.api.services import Services
 from livetally.errors import BadInput, UnsupportedMedia
@@ -32,7 +32,7 @@ from livetally.event import (
 from livetally.ingest import Accepted
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["post_events"]
+__all__ = ["post_events", "send_accepted"]
 
 _NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _STRUCTURED = "application/cloudevents+json"
@@ -56,7 +56,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
     """
     who = await identify(scope, services, KeyScope.WRITE)
     services.ingest_rate.require(who.key_id)
-    headers = Headers(scope=scope)
+    headers = headers_of(scope)
     strict = _strict(scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     body = unpacked(pieces(receive), headers.get("content-encoding", ""))
@@ -71,7 +71,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
         accepted = await services.intake.accept(who.team, decoded, len(whole), strict=strict)
     taken = accepted.stored + accepted.duplicates + accepted.rejected_total
     services.ingest_rate.note(who.key_id, taken)
-    await _answer(send, accepted)
+    await send_accepted(send, accepted)
 
 
 def _decode(kind: str, body: bytes, scope: Scope) -> Decoded:
@@ -103,7 +103,8 @@ def _strict(query: bytes) -> bool:
     return values["strict"][-1] == "true"
 
 
-async def _answer(send: Send, accepted: Accepted) -> None:
+async def send_accepted(send: Send, accepted: Accepted) -> None:
+    """Answer with what became of each item."""
     body: dict[str, object] = {
         "position": accepted.position,
         "stored": accepted.stored,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api.cors import ANSWER_HEADERS, preflight_headers
+from livetally.api.headers import headers_of
 from livetally.api.services import Services
 from livetally.errors import LivetallyError
+from livetally.telemetry import ANSWERS
 
 __all__ = ["Guard", "completed"]
 
@@ -28,6 +29,8 @@ _GUARDS: _Lines = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+# Looked up once: there is one more for each request.
+_ANSWERS = {hundreds: ANSWERS.labels(f"{hundreds}xx") for hundreds in range(1, 6)}
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -47,6 +50,7 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                _ANSWERS[message["status"] // 100].inc()
                 message["headers"] = completed(scope, message.get("headers", ()))
             await send(message)
 
@@ -55,7 +59,7 @@ class Guard:
         await self._app(scope, receive, guarded)
 
     async def _preflight(self, scope: Scope, send: Send) -> bool:
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         if "origin" not in headers or "access-control-request-method" not in headers:
             return False
         try:

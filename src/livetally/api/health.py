@@ -6,6 +6,8 @@ Guarantee: ``/readyz`` is 200 only while events can be made durable.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -13,7 +15,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from livetally.api.auth import identify
 from livetally.api.services import Services
-from livetally.telemetry import REGISTRY
+from livetally.errors import LivetallyError
+from livetally.store.events import store_size
+from livetally.telemetry import DISK_FREE_BYTES, REGISTRY, STORE_BYTES, STORE_PARTS
 from livetally.tenancy import Scope
 
 __all__ = ["healthz", "metrics", "readyz"]
@@ -34,8 +38,15 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return the server's own measurements in the OpenMetrics format; operators only."""
-    who = await identify(request.scope, request.app.state.services, Scope.READ)
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
     # The numbers are of all teams together: how busy one is, is nobody else's business.
     who.require_operator()
+    # What can't be measured now keeps its last number; the others say why soon enough.
+    with suppress(LivetallyError, OSError):
+        size = await services.runner.call(store_size)
+        STORE_PARTS.set(size.parts)
+        STORE_BYTES.set(size.bytes)
+        DISK_FREE_BYTES.set(size.free_bytes)
     body: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
     return Response(body, media_type=CONTENT_TYPE_LATEST)

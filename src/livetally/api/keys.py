@@ -16,7 +16,9 @@ from starlette.responses import Response
 
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
+from livetally.api.quota import queries_left
 from livetally.api.services import Services
+from livetally.clock import US_PER_S
 from livetally.errors import BadInput, UnknownName
 from livetally.store.catalog import KeyRecord, Team
 from livetally.tenancy import Identity, Scope, TeamId, parse_scopes
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _BYTES_MAX = 16 * 1024
+_GRACE_S_MAX = 90 * 86_400
 _Body = TypeVar("_Body")
 
 
@@ -50,6 +53,10 @@ class _NewKey(msgspec.Struct, forbid_unknown_fields=True):
     team: str | None = None
     operator: bool = False
     expires_us: int | None = None
+
+
+class _Rotation(msgspec.Struct, forbid_unknown_fields=True):
+    grace_s: int = 0
 
 
 async def list_teams(request: Request) -> Response:
@@ -101,7 +108,8 @@ async def list_keys(request: Request) -> Response:
     if everyone:
         who.require_operator()
     keys = await run_in_threadpool(services.catalog.list_keys, None if everyone else who.team)
-    return _json({"keys": [_key(key) for key in keys]})
+    left = await run_in_threadpool(queries_left, services, keys)
+    return _json({"keys": [_key(key) | {"queries": left.get(key.id)} for key in keys]})
 
 
 async def create_key(request: Request) -> Response:
@@ -134,12 +142,19 @@ async def revoke_key(request: Request) -> Response:
 
 
 async def rotate_key(request: Request) -> Response:
-    """Replace a key by a new one with the same rights."""
+    """Replace a key by a new one with the same rights; the old one ends now or after a grace."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
-    team = None if who.operator else who.team
-    key_id = request.path_params["id"]
-    new = await run_in_threadpool(services.catalog.rotate_key, key_id, team=team, by=who.key_id)
+    grace_s = (await _read(request, _Rotation, empty=b"{}")).grace_s
+    if not 0 <= grace_s <= _GRACE_S_MAX:
+        raise BadInput("grace_s", f"must be 0 to {_GRACE_S_MAX}")
+    new = await run_in_threadpool(
+        services.catalog.rotate_key,
+        request.path_params["id"],
+        team=None if who.operator else who.team,
+        grace_us=grace_s * US_PER_S,
+        by=who.key_id,
+    )
     return _json(_key(new.record) | {"key": new.text.reveal()}, 201)
 
 
@@ -153,10 +168,10 @@ async def _team_of(services: Services, who: Identity, name: str | None) -> TeamI
     return team.id
 
 
-async def _read(request: Request, kind: type[_Body]) -> _Body:
+async def _read(request: Request, kind: type[_Body], empty: bytes = b"") -> _Body:
     body = await read_whole(pieces(request.receive), _BYTES_MAX)
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body or empty, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput("body", str(error)) from None
 

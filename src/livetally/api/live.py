@@ -1,6 +1,7 @@
 """Live streams over server-sent events: one question at its own address, or many on ``/v1/live``.
 
-In the flow: receives questions, subscribes them at the hub, opens the stream on its connection.
+In the flow: receives what ``asked`` has read, subscribes the questions at the hub, opens the stream
+on its connection.
 Guarantee: a stream that can't answer its only question is refused before the first byte; one of
 many that can't be answered is told to the client and holds up no other.
 
@@ -9,36 +10,42 @@ Source: WHATWG HTML, section 9.2 (server-sent events).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import encode_head, encode_rows
+from livetally.api.accept import chosen_type
+from livetally.api.answers import JSON
+from livetally.api.asked import Ask, live_question, parameters_of, read_path, read_text
 from livetally.api.auth import TOKEN, identify
 from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.errors import BadInput, ClientError, LivetallyError
-from livetally.live import MetricQuestion, Outlet, Place, Question, Stream, Wire
-from livetally.query import Declared, MetricQuery, parse_query
+from livetally.live import Outlet, Place, Stream
+from livetally.query import Declared
 from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["Asked", "get_live", "problem_frame", "send_stream"]
+__all__ = ["EVENT_STREAM", "Asked", "get_live", "once_or_live", "problem_frame", "send_stream"]
+
+EVENT_STREAM = "text/event-stream"
 
 QUESTIONS_MAX = 100
 _DIGITS_MAX = 19
 _RESET = b"event: reset\ndata: {}\n\n"
-_WIRE = Wire(encode_rows, encode_head)
+_STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 
 
 class Asked(NamedTuple):
     """A question as it was read, or why it can't be; ``prefix`` tells the client which it is."""
 
-    query: MetricQuery | ClientError
+    ask: Ask | ClientError
     prefix: bytes = b""
 
 
@@ -56,21 +63,46 @@ async def get_live(scope: Scope, receive: Receive, send: Send, services: Service
     texts = parameters.getlist("q")
     if not 0 < len(texts) <= QUESTIONS_MAX:
         raise BadInput("q", f"give 1 to {QUESTIONS_MAX} questions")
-    asked = [Asked(_read(text), b'"q":%d,' % number) for number, text in enumerate(texts)]
+    declared = services.definitions.declared(who.team)
+    asked = [Asked(_read(text, declared), b'"q":%d,' % number) for number, text in enumerate(texts)]
     await send_stream(scope, receive, send, services, who, asked)
 
 
-def _read(text: str) -> MetricQuery | ClientError:
-    parts = urlsplit(text)
-    path = parts.path.strip("/").removeprefix("v1/")
-    if not path.startswith("metrics/"):
-        return BadInput("q", f"'{path[:60]}' can't be asked live; write metrics/NAME?interval=day")
+def _read(text: str, declared: Declared) -> Ask | ClientError:
     try:
-        return parse_query(
-            path.removeprefix("metrics/"), parse_qs(parts.query, keep_blank_values=True)
-        )
+        return read_text(text, declared)
     except ClientError as error:
         return error
+
+
+_Once = Callable[[Request], Awaitable[Response]]
+_Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
+
+
+def once_or_live(once: _Once) -> _Endpoint:
+    """Return the endpoint that answers like ``once``, or with a stream if the client asks for it.
+
+    What its path and parameters ask is the same question either way.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
+        accept = Headers(scope=scope).get("accept", "")
+        if chosen_type(accept, (JSON, EVENT_STREAM)) == EVENT_STREAM:
+            await _send_own(scope, receive, send, services)
+            return
+        response = await once(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return answer
+
+
+async def _send_own(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
+    who = await identify(scope, services, KeyScope.READ, live=True)
+    parameters = parameters_of(QueryParams(scope["query_string"]))
+    own = {name: values for name, values in parameters.items() if name not in _STREAM_ONLY}
+    segments = scope["path"].strip("/").split("/")[1:]
+    ask = read_path(segments, own, services.definitions.declared(who.team))
+    await send_stream(scope, receive, send, services, who, [Asked(ask)])
 
 
 async def send_stream(
@@ -124,11 +156,14 @@ async def _subscribe(
         stream.unnumbered = True
         problems.append(problem_frame(error, prefix))
 
-    for query, prefix in asked:
+    for ask, prefix in asked:
         try:
-            if isinstance(query, ClientError):
-                raise query
-            question = _question(query, services, declared, stream)
+            if isinstance(ask, ClientError):
+                raise ask
+            services.writer.require_position(ask.min_position)
+            question = live_question(
+                ask, declared, stream.who.team, stream.epoch.decode(), services.runner
+            )
             waiting.append((hub.follow(stream, question, prefix), prefix))
         except ClientError as error:
             failed(error, prefix)
@@ -138,15 +173,6 @@ async def _subscribe(
         except ClientError as error:
             failed(error, prefix)
     return b"".join(problems)
-
-
-def _question(
-    query: MetricQuery, services: Services, declared: Declared, stream: Stream
-) -> Question:
-    services.writer.require_position(query.min_position)
-    return MetricQuestion(
-        query, declared, stream.who.team, stream.epoch.decode(), services.runner, _WIRE
-    )
 
 
 def problem_frame(error: LivetallyError, prefix: bytes) -> bytes:

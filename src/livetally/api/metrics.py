@@ -17,29 +17,21 @@ from starlette.types import Receive, Scope, Send
 
 from livetally.api.accept import chosen_type
 from livetally.api.answers import ARROW, CSV, JSON, encode_value, written
+from livetally.api.asked import parameters_of
 from livetally.api.auth import TOKEN, identify
-from livetally.api.live import Asked, send_stream
+from livetally.api.live import EVENT_STREAM, Asked, send_stream
 from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.definitions import Metric, Ratio
 from livetally.query import Answer, MetricQuery, parse_query
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["get_metric", "list_metrics", "parameters_of"]
+__all__ = ["get_metric", "is_known", "list_metrics"]
 
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
-_STREAM = "text/event-stream"
 # More rows than these take longer to write than a hop to another thread.
 _ROWS_ON_LOOP_MAX = 2_000
-_OFFERED = (JSON, CSV, ARROW, _STREAM)
-
-
-def parameters_of(query: QueryParams) -> dict[str, list[str]]:
-    """Return each parameter's values in order."""
-    parameters: dict[str, list[str]] = {}
-    for name, value in query.multi_items():
-        parameters.setdefault(name, []).append(value)
-    return parameters
+_OFFERED = (JSON, CSV, ARROW, EVENT_STREAM)
 
 
 async def list_metrics(request: Request) -> Response:
@@ -59,15 +51,15 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     """
     headers = Headers(scope=scope)
     form = chosen_type(headers.get("accept", ""), _OFFERED)
-    who = await identify(scope, services, KeyScope.READ, live=form == _STREAM)
+    who = await identify(scope, services, KeyScope.READ, live=form == EVENT_STREAM)
     parameters = parameters_of(QueryParams(scope["query_string"]))
-    if form == _STREAM:
+    if form == EVENT_STREAM:
         parameters = {k: v for k, v in parameters.items() if k not in _STREAM_ONLY}
     query = parse_query(scope["path_params"]["name"], parameters)
     declared = services.definitions.declared(who.team)
     declared.metric(query.metric)
     await _wait_for(query, services)
-    if form == _STREAM:
+    if form == EVENT_STREAM:
         await send_stream(scope, receive, send, services, who, [Asked(query)])
         return
     known = headers.get("if-none-match", "")
@@ -89,13 +81,13 @@ async def _answered(answer: Answer, form: str, known: str) -> Response:
     else:
         tag, body = written(answer, form)
     headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept"}
-    if _is_known(tag, known):
+    if is_known(tag, known):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     content_type = f"{form}; charset=utf-8" if form == CSV else form
     return Response(body, media_type=content_type, headers=headers)
 
 
-def _is_known(tag: str, known: str) -> bool:
+def is_known(tag: str, known: str) -> bool:
     """Compare as weak tags are compared.
 
     Source: RFC 9110, section 13.1.2.

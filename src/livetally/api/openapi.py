@@ -19,6 +19,15 @@ __all__ = ["docs_page", "openapi"]
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _EVENT_STREAM = "text/event-stream"
+_TEXTS = {"stream": _EVENT_STREAM, "lines": _NDJSON}
+_FURTHER_MEDIA = {
+    "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
+    "Entity": (_EVENT_STREAM,),
+    "EntityPage": (_EVENT_STREAM,),
+    "EventPage": (_EVENT_STREAM,),
+    "Explored": ("text/csv",),
+    "Version": ("application/toml",),
+}
 
 _REASONS = {
     200: "Done.",
@@ -82,7 +91,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/events",
-        "Read raw events, newest first",
+        "Read raw events, newest first, once or live",
         ("type", "subject", "from", "to", "tz", *_PAGE),
         None,
         "EventPage",
@@ -110,7 +119,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/live",
-        "Ask many metrics live",
+        "Ask many questions live",
         ("q", "last_event_id"),
         None,
         "stream",
@@ -119,17 +128,25 @@ _OPERATIONS: tuple[_Operation, ...] = (
     (
         "get",
         "/v1/entities/{entity}",
-        "List entities",
+        "List entities, once or live",
         ("sort", *_PAGE),
         None,
         "EntityPage",
         (400, 404, 422, 503),
     ),
-    ("get", "/v1/entities/{entity}/{key}", "Read one entity", (), None, "Entity", (404, 422, 503)),
+    (
+        "get",
+        "/v1/entities/{entity}/{key}",
+        "Read one entity, once or live",
+        (),
+        None,
+        "Entity",
+        (404, 422, 503),
+    ),
     (
         "get",
         "/v1/entities/{entity}/{key}/events",
-        "Read an entity's history",
+        "Read an entity's history, once or live",
         ("from", "to", "tz", *_PAGE),
         None,
         "EventPage",
@@ -143,6 +160,16 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         "Receipt",
         (400, 404, 409, 413, 422, 503),
+    ),
+    ("get", "/v1/sinks", "Say how the sinks are", (), None, "object", (503,)),
+    (
+        "post",
+        "/v1/sinks/{name}/rebuild",
+        "Fill a sink's table anew",
+        (),
+        None,
+        "object",
+        (404, 503),
     ),
     ("get", "/v1/definitions", "List the definitions", (), None, "object", (503,)),
     ("get", "/v1/definitions/{application}", "Read a definition", (), None, "object", (404, 503)),
@@ -175,6 +202,33 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         (400, 404, 503),
     ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions",
+        "List the versions of a definition",
+        (),
+        None,
+        "object",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/definitions/{application}/versions/{version}",
+        "Read a version as it was applied",
+        (),
+        None,
+        "Version",
+        (404, 503),
+    ),
+    (
+        "get",
+        "/v1/explore",
+        "Ask about an event type without declaring a metric",
+        ("event", "aggregate", "value", *_QUESTION),
+        None,
+        "Explored",
+        (400, 422, 429, 503),
+    ),
     ("get", "/v1/teams", "List the teams", (), None, "object", (503,)),
     ("post", "/v1/teams", "Make a team", (), "NewTeam", "object", (400, 413, 503)),
     (
@@ -189,7 +243,15 @@ _OPERATIONS: tuple[_Operation, ...] = (
     ("get", "/v1/keys", "List the keys", ("team",), None, "object", (400, 503)),
     ("post", "/v1/keys", "Make a key", (), "NewKey", "object", (400, 404, 413, 503)),
     ("delete", "/v1/keys/{id}", "Revoke a key", (), None, "object", (400, 404, 503)),
-    ("post", "/v1/keys/{id}/rotate", "Replace a key", (), None, "object", (400, 404, 503)),
+    (
+        "post",
+        "/v1/keys/{id}/rotate",
+        "Replace a key",
+        (),
+        "Rotation",
+        "object",
+        (400, 404, 413, 503),
+    ),
     ("get", "/v1/session", "Say who is signed in", (), None, "object", (503,)),
     ("post", "/v1/session", "Sign in with a key", (), "SignIn", None, (400, 413, 503)),
     ("delete", "/v1/session", "Sign out", (), None, None, (503,)),
@@ -209,7 +271,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
 _CREATED = frozenset(
     {"/v1/teams", "/v1/keys", "/v1/keys/{id}/rotate", "/v1/session/link", "/v1/stream-tokens"}
 )
-_OPTIONAL_BODIES = frozenset({"object", "NewStreamToken"})
+_OPTIONAL_BODIES = frozenset({"object", "NewStreamToken", "Rotation"})
 
 
 def openapi(version: str) -> dict[str, Any]:
@@ -290,16 +352,11 @@ def _responses(
         done = 201
     problem = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses: dict[str, Any] = {str(done): {"description": _REASONS[done]}}
-    if answer == "stream":
-        responses["200"]["content"] = {_EVENT_STREAM: {"schema": {"type": "string"}}}
-    elif answer == "lines":
-        responses["200"]["content"] = {_NDJSON: {"schema": {"type": "string"}}}
-    elif answer is not None:
-        responses[str(done)]["content"] = {_JSON: {"schema": _schema(answer)}}
-    if answer == "Answer":
-        content = responses["200"]["content"]
-        for media in ("text/csv", _EVENT_STREAM, "application/vnd.apache.arrow.stream"):
-            content[media] = {"schema": {"type": "string"}}
+    if answer is not None:
+        kinds = _answered_as(answer)
+        responses[str(done)]["content"] = {
+            media: {"schema": shape} for media, shape in kinds.items()
+        }
     # Of every route: no key, not allowed, no such team or too many wrong keys, no catalog.
     for status in sorted({401, 403, 404, 429, 503, *statuses}):
         responses[str(status)] = {"description": _REASONS[status]}
@@ -308,5 +365,16 @@ def _responses(
     return responses
 
 
+def _answered_as(answer: str) -> dict[str, dict[str, Any]]:
+    """Return the media types of an answer, each with its schema."""
+    text = {"type": "string"}
+    if answer in _TEXTS:
+        return {_TEXTS[answer]: text}
+    return {_JSON: _schema(answer)} | dict.fromkeys(_FURTHER_MEDIA.get(answer, ()), text)
+
+
 def _schema(name: str) -> dict[str, Any]:
-    return {"type": "object"} if name == "object" else {"$ref": f"#/components/schemas/{name}"}
+    if name in ("object", "Version"):
+        return {"type": "object"}
+    name = "Answer" if name == "Explored" else name
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -39,6 +39,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "action", "The action's name in the definitions; of a source: start, stop or run."
     ),
     "{application}": _in_path("application", "The application's name."),
+    "{version}": _in_path("version", "Which version: 1, 2, 3 and so on."),
+    "event": _in_query("event", "The event type.", _TEXT, required=True),
+    "aggregate": _in_query("aggregate", "What is made of the events; `count` unless given.", _TEXT),
+    "value": _in_query("value", "What is aggregated: a declared field of the data.", _TEXT),
     "{id}": _in_path("id", "The public part of the key."),
     "strict": _in_query("strict", "All or nothing.", _choice("true", "false")),
     "interval": _in_query(
@@ -64,7 +68,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "sort": _in_query("sort", "Field to sort by, `-` in front for largest first.", _TEXT),
     "q": _in_query(
         "q",
-        "A question: `metrics/NAME?interval=day`.",
+        "A question: `metrics/NAME?interval=day`, `entities/NAME`, `entities/NAME/KEY`, `events`.",
         {**_list(), "minItems": 1},
         explode=True,
         required=True,
@@ -143,7 +147,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Entity": {
         "type": "object",
         "required": ["key", "fields", "events", "version"],
-        "properties": {"key": _TEXT, "fields": {"type": "object"}, "version": _COUNT},
+        "properties": {
+            "key": _TEXT,
+            "fields": {"type": "object"},
+            "version": _COUNT,
+            "actions": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "The actions that its state allows now.",
+            },
+        },
     },
     "EntityPage": {
         "type": "object",
@@ -196,6 +209,11 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {"expires_s": {"type": "integer", "minimum": 1}},
+    },
+    "Rotation": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"grace_s": {"type": "integer", "minimum": 0, "maximum": 7_776_000}},
     },
     "SignIn": {
         "type": "object",

@@ -3,7 +3,8 @@
 In the flow: every route's errors end here, whichever room raised them.
 Guarantee: a client sees a title, a detail and what to do next; never a trace, a path or a secret.
 
-Source: RFC 9457; RFC 9110, section 15.
+Source: RFC 9457; RFC 9110, section 15; IETF draft "RateLimit header fields for HTTP" (its type of
+problem).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import structlog
 from starlette.responses import Response
 
 from livetally import errors
+from livetally.tenancy import without_secrets
 
 __all__ = ["PROBLEM_TYPE", "problem_body", "problem_response", "status_of"]
 
@@ -40,6 +42,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.StoreFailed, 503, "Store failed"),
 )
 _RETRY_AFTER_S = 1
+_QUOTA_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _UNAVAILABLE = 503
 # Names that are values of a parameter: what was asked exists, the parameter is wrong.
 _PARAMETERS = frozenset({"tz", "interval"})
@@ -62,13 +65,16 @@ def problem_body(error: errors.LivetallyError, **members: Any) -> dict[str, Any]
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": error.message,
+        "detail": without_secrets(error.message),
     }
     if isinstance(error, errors.BadInput):
-        body["field"] = error.field
-        body["reason"] = error.reason
+        body["field"] = without_secrets(error.field)
+        body["reason"] = without_secrets(error.reason)
     if isinstance(error, errors.UnknownName) and error.nearest:
         body["nearest"] = error.nearest
+    if isinstance(error, errors.QuotaExceeded) and error.policy is not None:
+        body["type"] = _QUOTA_TYPE
+        body["violated-policies"] = [error.policy]
     if isinstance(error, errors.InvalidDefinition):
         body["problems"] = [problem._asdict() for problem in error.problems]
     return body | members

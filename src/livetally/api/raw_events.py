@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from livetally.api.answers import encode_value
+from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
-from livetally.api.metrics import parameters_of
+from livetally.api.described import described_event
 from livetally.api.quota import charge
 from livetally.api.services import Services
-from livetally.calendar import find_zone, label
 from livetally.query.raw import ask_raw, parse_raw
-from livetally.store.events.pages import StoredEvent
 from livetally.tenancy import Scope
 
-__all__ = ["described_event", "list_events"]
-
-_UTC = find_zone("UTC")
+__all__ = ["list_events"]
 
 
 async def list_events(request: Request) -> Response:
@@ -44,20 +40,3 @@ async def list_events(request: Request) -> Response:
     }
     headers = {"Cache-Control": "private, no-cache", **left}
     return Response(encode_value(body), headers=headers, media_type="application/json")
-
-
-def described_event(event: StoredEvent) -> dict[str, Any]:
-    """Return an event as it is shown."""
-    described: dict[str, Any] = {
-        "id": event.id,
-        "type": event.type,
-        "source": event.source,
-        "subject": event.subject,
-        "time": label(event.at_us, _UTC),
-        "received": label(event.received_us, _UTC),
-        "position": event.position,
-        "data": msgspec.Raw(event.data.encode()),
-    }
-    if event.attributes:
-        described["attributes"] = msgspec.Raw(event.attributes.encode())
-    return described

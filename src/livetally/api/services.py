@@ -12,13 +12,14 @@ from typing import Protocol
 
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.clock import Clock
-from livetally.definitions import Application, Plan
+from livetally.definitions import Application, Plan, RouteTable
 from livetally.ingest import Intake, Schema, Writer
 from livetally.live import Hub
 from livetally.query import Declared, Runner
+from livetally.sinks import Sinks
 from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
-from livetally.tenancy import Identity
+from livetally.tenancy import Identity, SecretText
 
 __all__ = ["Definitions", "Services", "Sessions"]
 
@@ -36,6 +37,10 @@ class Definitions(Protocol):
 
     def schema(self, team: int) -> Schema:
         """Return what ingest checks a team's events against."""
+        ...
+
+    def published(self) -> RouteTable:
+        """Return the paths that definitions publish, of all teams."""
         ...
 
     def preview(self, application: Application, team: int) -> Plan:
@@ -68,10 +73,13 @@ class Services:
     intake: Intake
     runner: Runner
     hub: Hub
+    sinks: Sinks
     version: str
     queries_per_hour: Callable[[int], int]
     allowed_origins: Callable[[int | None], frozenset[str]]
     """The origins that a team lets read its answers; None: those that any team does."""
+    secret_of: Callable[[str], SecretText | None]
+    """The secret that an environment variable holds; None when it is not set."""
     failed_keys: FailedKeys
     ingest_rate: IngestRate
     sources: Keeper

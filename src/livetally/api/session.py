@@ -2,12 +2,14 @@
 
 In the flow: receives keys and tokens, hands them to ``store.catalog``.
 Guarantee: the cookie is HttpOnly and SameSite=Lax, and Secure over https; a key never comes back; a
-link works once; nothing but a key or a link makes a session, so that none prolongs itself.
+link works once, and from another site's page only after a person has said so; nothing but a key or
+a link makes a session, so that none prolongs itself.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 _BYTES_MAX = 4096
+_TOKEN_CHARS_MAX = 100
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
 class _SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,7 +47,7 @@ class _NewStreamToken(msgspec.Struct, forbid_unknown_fields=True):
 async def create_session(request: Request) -> Response:
     """Sign in with a key."""
     services: Services = request.app.state.services
-    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+    if request.headers.get("sec-fetch-site") in _ELSEWHERE:
         # Signed in to somebody else's team, a person would send it what is theirs.
         raise Forbidden("Sign in from the console itself.")
     body = await read_whole(pieces(request.receive), _BYTES_MAX)
@@ -62,6 +66,9 @@ async def sign_in_by_link(request: Request) -> Response:
         # Programs that look at links before people do must not use them up.
         return Response(status_code=204)
     token = request.query_params.get("token", "")
+    if request.headers.get("sec-fetch-site") in _ELSEWHERE:
+        # Somebody else's page must not sign a person in to somebody else's team unseen.
+        return _asked_first(token)
     address = request.client.host if request.client else ""
     services.failed_keys.require(address)
     who = await run_in_threadpool(services.catalog.redeem_signin, token)
@@ -117,9 +124,23 @@ async def create_stream_token(request: Request) -> Response:
     return _json({"token": token.reveal(), "expires_s": wanted.expires_s}, 201)
 
 
+def _asked_first(token: str) -> Response:
+    """Show a page on which a person says that they want to sign in."""
+    address = quote(token[:_TOKEN_CHARS_MAX], safe="")
+    page = (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Sign in to Livetally</title>"
+        "<p>Another site's page has sent you here to sign in. Go on only if you meant to.</p>"
+        f'<p><a href="/signin?token={address}">Sign in</a></p></html>'
+    )
+    return Response(page, headers={"Cache-Control": "no-store"}, media_type="text/html")
+
+
 async def _signed_in(request: Request, who: Identity, response: Response) -> Response:
     services: Services = request.app.state.services
     ttl_s = services.sessions.ttl_s
+    if before := session_token(request.headers):
+        # Who signs in anew leaves no session behind that only the old cookie could end.
+        await run_in_threadpool(services.catalog.end_session, before)
     token = await run_in_threadpool(services.catalog.create_session, who, ttl_s)
     response.set_cookie(
         COOKIE,

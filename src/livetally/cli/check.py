@@ -58,18 +58,23 @@ def read_file(path: Path) -> Application:
     Raises:
         InvalidDefinition: it has mistakes, or can't be read.
     """
-    from livetally.definitions import read_toml
+    from livetally.definitions import read_toml, with_lookup_files
     from livetally.errors import DefinitionProblem, InvalidDefinition
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     except OSError as error:
         reason = f"can't be read: {error.strerror}"
     except UnicodeDecodeError as error:
         reason = f"is not UTF-8, at byte {error.start}"
     else:
-        return read_toml(text, str(path))
+        whole = with_lookup_files(text, str(path), lambda name: _text(path.parent / name))
+        return read_toml(whole, str(path))
     raise InvalidDefinition(str(path), (DefinitionProblem(1, "file", reason),))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _result(path: Path, error: InvalidDefinition | None) -> dict[str, Any]:

@@ -47,10 +47,17 @@ COMMANDS = (
     Command(
         "import",
         "livetally.cli.import_:import_file",
-        "Import rows of a CSV or JSON-lines file as events.\n\n"
+        "Import rows of a CSV, JSON-lines or Parquet file as events.\n\n"
         "Importing the same file twice counts once. Rows that can't be taken are written to"
         " FILE.rejected with the reason; mend them and import that file.\n\n"
         "livetally import taps.csv.gz --type tap --time tapped_at --subject tag",
+    ),
+    Command(
+        "map",
+        "livetally.cli.map_:map_file",
+        "Show which events a mapping makes of a file; nothing is sent.\n\n"
+        "livetally map payload.json --with livetally.toml --inlet github"
+        " --header X-GitHub-Event=push",
     ),
     Command(
         "query",
@@ -80,6 +87,11 @@ COMMANDS = (
         "apply",
         "livetally.cli.apply:apply",
         "Apply a definition file to the server and show what changes.",
+    ),
+    Command(
+        "sinks",
+        "livetally.cli.sinks:app",
+        "Say how the tables are that are kept in other databases, and fill one anew.",
     ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
     Command(

@@ -23,7 +23,13 @@ from livetally.errors import LivetallyError, UnknownName
 __all__ = ["Example", "Shown", "find_examples"]
 
 # Name of the example: the module in its folder.
-_MODULES: Final = {"flights": "departures"}
+_MODULES: Final = {
+    "flights": "departures",
+    "taps": "taps",
+    "circular": "items",
+    "revenue": "payments",
+    "incidents": "incidents",
+}
 
 
 class Example(Protocol):

@@ -7,17 +7,19 @@ Guarantee: importing a file twice counts it once; nothing valid in it is lost to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
-from livetally.cli.inputs import Input, require_files
+from livetally.cli.inputs import Input, expanded, require_files
 from livetally.cli.loaded import load_all
 
 if TYPE_CHECKING:
+    from livetally.cli.load.assign import Sender
     from livetally.cli.load.kinds import Kind
     from livetally.cli.load.shape import Shape
     from livetally.client import Client
@@ -56,25 +58,30 @@ def import_file(
     file: Input,
     /,
     *files: Input,
-    type: Annotated[str, Parameter(name="--type")],  # noqa: A002 - the name of the option
+    type: Annotated[str | None, Parameter(name="--type")] = None,  # noqa: A002 - the option's name
+    map: Annotated[str | None, Parameter(name="--map")] = None,  # noqa: A002 - as above
     source: str = "import",
     columns: Columns = Columns(),
-    format: Literal["csv", "tsv", "jsonl", "json"] | None = None,  # noqa: A002 - as above
+    format: Literal["csv", "tsv", "jsonl", "json", "parquet"] | None = None,  # noqa: A002 - as above
     rejected: Path | None = None,
+    team_from: str | None = None,
     patience: float = 60.0,
     json: bool = False,
     connection: Connection = LOCAL,
 ) -> int:
-    """Import rows of a CSV or JSON-lines file as events.
+    """Import rows of a CSV, JSON-lines or Parquet file as events.
 
     Args:
-        file: File to import, perhaps packed (.gz, .zst); - is standard input.
+        file: File to import, perhaps packed (.gz, .zst), or a directory; - is standard input.
         files: Further ones, with the same columns.
-        type: Type of the events.
+        type: Type of the events; needed without --map.
+        map: Mapping that makes events of the rows, as DEFINITION:NAME.
         source: Source of the events; part of their identity.
         columns: Which column is what.
         format: What the file holds, when its name does not say it.
         rejected: File for the rows that can't be taken; FILE.rejected by default.
+        team_from: Look-up table that says which row is whose team's, as tags.csv:tag=team: the
+            column in both files, and the table's column with the team. For an operator's key.
         patience: Seconds to go on trying when the server can't be reached.
         json: Print the summary as JSON.
         connection: How to reach the server.
@@ -85,32 +92,83 @@ def import_file(
     Raises:
         LivetallyError: a file can't be read, or the server can't be reached.
     """
-    from livetally.cli.load.loading import Job, format_of
+    from livetally.cli.load.loading import FORMATS, Job, format_of
 
-    paths = (file, *files)
-    require_files(paths)
-    shape = _shape(type, source, columns)
+    require_files((file, *files))
+    paths = expanded((file, *files), FORMATS)
+    shape = _shape(type, map, source, columns)
     formats = [format_of(path, format) for path in paths]
-    with connection.open() as client:
-        declared = _declared(client, type)
+    with connection.open() as client, ExitStack() as stack:
+        declared = {} if type is None else _declared(client, type)
+        sender = stack.enter_context(_by_team(team_from, shape, connection, client))
         jobs = (
             Job(path, form, shape, declared, connection.url, rejected, patience)
             for path, form in zip(paths, formats, strict=True)
         )
-        return load_all(jobs, client, json=json)
+        return load_all(jobs, sender, json=json)
 
 
-def _shape(event_type: str, source: str, columns: Columns) -> Shape:
+@contextmanager
+def _by_team(
+    look_up: str | None, shape: Shape, connection: Connection, client: Client
+) -> Iterator[Sender]:
+    """Lend what sends each row to its team; the client itself when there is no table."""
+    if look_up is None:
+        yield client
+        return
+    from livetally.cli.codes import WrongUsage
+    from livetally.cli.load.assign import Assigned, read_look_up
+
+    if connection.team is not None:
+        raise WrongUsage("--team-from says which row is whose: leave --team away.")
+    table = read_look_up(look_up)
+    member = {shape.subject: "subject", shape.id: "id"}.get(table.column, table.column)
+    if table.column in shape.skip:
+        raise WrongUsage(f"--team-from needs the column '{table.column}', which --skip leaves out.")
+    _require_teams(client, set(table.team_of.values()), table.path)
+    with Assigned(table, member, lambda team: replace(connection, team=team).open()) as sender:
+        yield sender
+
+
+def _require_teams(client: Client, named: set[str], path: Path) -> None:
+    """Refuse a table with a team that is none, before the first row is sent.
+
+    An operator's key that may only write can't ask; then the server refuses the first batch.
+    """
+    import msgspec
+
+    from livetally.client import Call
+    from livetally.errors import Forbidden, LivetallyError
+
+    try:
+        reply = client.request(Call("GET", "/v1/teams"))
+    except Forbidden:
+        return
+    known = {team["name"] for team in msgspec.json.decode(reply.body)["teams"]}
+    if missing := sorted(named - known):
+        raise LivetallyError(
+            f"--team-from: {path} names the team '{missing[0]}', which is none that this key may"
+            " act for; an operator's key may act for every team."
+        )
+
+
+def _shape(event_type: str | None, mapping: str | None, source: str, columns: Columns) -> Shape:
     import codecs
 
     from livetally.calendar import find_zone
     from livetally.cli.codes import WrongUsage
     from livetally.cli.load.shape import Shape
+    from livetally.cli.mappings import find
 
     try:
         codecs.lookup(columns.encoding)
     except LookupError:
         raise WrongUsage(f"--encoding: no encoding is called '{columns.encoding}'.") from None
+    if (event_type is None) == (mapping is None):
+        raise WrongUsage("Give one of --type and --map.")
+    salt, mapped = find(mapping) if mapping else ("", None)
+    if mapped is not None and (given := _of_types(columns)):
+        raise WrongUsage(f"{given[0]} is for --type; the mapping says which column is what.")
     if len(columns.delimiter) != 1:
         raise WrongUsage("--delimiter: give one character.")
     return Shape(
@@ -126,7 +184,19 @@ def _shape(event_type: str, source: str, columns: Columns) -> Shape:
         nulls=frozenset(("", *(columns.null or ()))),
         encoding=columns.encoding,
         delimiter=columns.delimiter,
+        mapping=mapped,
+        salt=salt,
     )
+
+
+def _of_types(columns: Columns) -> list[str]:
+    """Return the options that say which column is what, those that were given."""
+    standard = Columns()
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in ("time", "id", "subject", "skip", "types", "tz", "time_format")
+        if getattr(columns, name) != getattr(standard, name)
+    ]
 
 
 def _kinds(texts: list[str] | tuple[()]) -> Iterator[tuple[str, Kind]]:

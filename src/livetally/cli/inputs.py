@@ -6,7 +6,7 @@ Guarantee: a mistyped option is not taken for a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -14,12 +14,48 @@ from cyclopts import Parameter
 
 from livetally.cli.codes import WrongUsage
 
-__all__ = ["Input", "require_files"]
+__all__ = ["Input", "expanded", "require_files"]
 
 Input: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A file, or standard input."""
 
 _STDIN = Path("-")
+
+
+def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
+    """Return the files, for each directory those in it and below, by name.
+
+    Args:
+        paths: files and directories.
+        suffixes: of the files that are taken from a directory, before ``.gz`` and ``.zst``.
+
+    Raises:
+        WrongUsage: a directory has no such file.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = [
+            one
+            for one in sorted(path.rglob("*"))
+            if one.is_file() and _content_suffix(one) in suffixes and not _is_hidden(one, path)
+        ]
+        if not found:
+            raise WrongUsage(f"{path} has no file that ends in {', '.join(suffixes)}.")
+        files += found
+    return files
+
+
+def _content_suffix(path: Path) -> str:
+    """Return the suffix of what is packed; a file of rejected rows has none that counts."""
+    plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".zst") else path
+    return "" if ".rejected" in path.suffixes else plain.suffix.lower()
+
+
+def _is_hidden(path: Path, above: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(above).parts)
 
 
 def require_files(paths: Iterable[Path]) -> None:

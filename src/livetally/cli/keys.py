@@ -123,18 +123,32 @@ def revoke(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL
 
 
 @app.command
-def rotate(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def rotate(
+    key_id: str,
+    /,
+    *,
+    grace: str | None = None,
+    json: bool = False,
+    connection: Connection = LOCAL,
+) -> int:
     """Replace a key by a new one with the same rights, and print it, once.
 
     Args:
         key_id: Id of the old key.
+        grace: How long the old key stays good beside the new one, such as 24h; not at all by
+            default.
         json: Print the answer as JSON.
         connection: How to reach the server.
 
     Raises:
         LivetallyError: there is no such key, or the server refused it.
     """
-    reply = connection.call("POST", f"{_PATH}/{quote(key_id, safe='')}/rotate")
+    reply = connection.call(
+        "POST",
+        f"{_PATH}/{quote(key_id, safe='')}/rotate",
+        headers={"Content-Type": "application/json"},
+        body=msgspec.json.encode({"grace_s": _span_s(grace) if grace else 0}),
+    )
     return _print_new(reply, json=json)
 
 
@@ -144,14 +158,22 @@ def expiry_us(text: str, now_us: int) -> int:
     Raises:
         BadInput: the text is neither.
     """
-    if span := _SPAN.fullmatch(text):
-        return now_us + int(span[1]) * _SPAN_S[span[2]] * US_PER_S
+    if _SPAN.fullmatch(text):
+        return now_us + _span_s(text) * US_PER_S
     from livetally.calendar import find_zone, parse_instant
 
     try:
         return parse_instant(text, find_zone("UTC"), "--expires")
     except BadInput as error:
         raise BadInput("--expires", f"write 90d, 12h, or a date; {error.reason}") from None
+
+
+def _span_s(text: str) -> int:
+    """Return the seconds of ``24h``. Raises BadInput."""
+    span = _SPAN.fullmatch(text)
+    if span is None:
+        raise BadInput("--grace", "write 30m, 24h, 7d or 2w")
+    return int(span[1]) * _SPAN_S[span[2]]
 
 
 def _print_new(reply: Reply, *, json: bool) -> int:

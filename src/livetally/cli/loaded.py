@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from livetally.cli.codes import DONE, FAILED
 
 if TYPE_CHECKING:
+    from livetally.cli.load.assign import Sender
     from livetally.cli.load.loading import Job, Loaded
-    from livetally.client import Client
 
 __all__ = ["load_all"]
 
 
-def load_all(jobs: Iterable[Job], client: Client, *, json: bool) -> int:
+def load_all(jobs: Iterable[Job], client: Sender, *, json: bool) -> int:
     """Load one file after the other and print what became of each.
 
     Raises:

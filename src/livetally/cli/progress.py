@@ -21,6 +21,8 @@ from livetally.cli.output import errors_console
 
 __all__ = ["Bar", "running", "steps", "transfer"]
 
+_TITLE_CHARS_MAX = 24
+
 
 class Bar:
     """The bar of a transfer: how many bytes are read, how many events are acknowledged."""
@@ -38,7 +40,10 @@ class Bar:
 
 @contextmanager
 def transfer(title: str, bytes_total: int | None) -> Iterator[Bar]:
-    """Show a bar with events, rate and time left while the block runs."""
+    """Show a bar with events, rate and time left while the block runs.
+
+    Of a long title the end is shown: it is the file's own name, and the figures need the room.
+    """
     screen = errors_console()
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -50,7 +55,11 @@ def transfer(title: str, bytes_total: int | None) -> Iterator[Bar]:
     )
     hidden = not screen.is_terminal
     with Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
-        yield Bar(progress, title, bytes_total)
+        yield Bar(progress, _ending(title), bytes_total)
+
+
+def _ending(title: str) -> str:
+    return title if len(title) <= _TITLE_CHARS_MAX else f"…{title[1 - _TITLE_CHARS_MAX :]}"
 
 
 @contextmanager

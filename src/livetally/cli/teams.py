@@ -1,21 +1,24 @@
-"""``livetally teams``: makes and lists teams.
+"""``livetally teams``: makes, lists and sets teams.
 
-In the flow: receives a name from the command line, hands it to the server.
-Guarantee: only an operator's key makes teams; the server decides that, not this command.
+In the flow: receives a name and settings from the command line, hands them to the server.
+Guarantee: only an operator's key makes and sets teams; the server decides that, not this command.
 """
 
 from __future__ import annotations
 
-import msgspec
-from cyclopts import App
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from livetally.cli.codes import DONE
+import msgspec
+from cyclopts import App, Parameter
+
+from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.output import print_json, print_table
 
-__all__ = ["app", "create", "list_teams"]
+__all__ = ["app", "create", "list_teams", "set_team"]
 
-app = App(name="teams", help="Make and list teams.")
+app = App(name="teams", help="Make, list and set teams.")
 
 _PATH = "/v1/teams"
 
@@ -62,5 +65,74 @@ def list_teams(*, json: bool = False, connection: Connection = LOCAL) -> int:
     if json:
         print_json(told)
     else:
-        print_table(("name", "id"), ((team["name"], str(team["id"])) for team in told["teams"]))
+        print_table(
+            ("name", "id", "queries an hour", "other origins that may read"),
+            (
+                (team["name"], str(team["id"]), _queries(team), " ".join(team["allowed_origins"]))
+                for team in told["teams"]
+            ),
+        )
     return DONE
+
+
+@app.command(name="set")
+def set_team(
+    name: str,
+    /,
+    *,
+    queries_per_hour: Annotated[str | None, Parameter(name="--queries-per-hour")] = None,
+    origin: list[str] | None = None,
+    no_origins: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
+    connection: Connection = LOCAL,
+) -> int:
+    """Change a team's settings; what is not named stays as it is.
+
+    Args:
+        name: The team.
+        queries_per_hour: Charged queries of each of its keys in any hour, 1 to 100000; default
+            for the server's own setting.
+        origin: Origin whose pages may read its answers, such as https://dash.example; repeat it
+            for several, which replace those before.
+        no_origins: Let no other origin read.
+        json: Print the answer as JSON.
+        connection: How to reach the server; needs an operator's key.
+
+    Raises:
+        LivetallyError: there is no such team, or the server refused it.
+    """
+    change: dict[str, Any] = {}
+    if queries_per_hour is not None:
+        change["queries_per_hour"] = _limit(queries_per_hour)
+    if origin and no_origins:
+        raise WrongUsage("--origin and --no-origins exclude each other.")
+    if origin or no_origins:
+        change["allowed_origins"] = origin or []
+    if not change:
+        raise WrongUsage("Say what to set: --queries-per-hour, --origin or --no-origins.")
+    reply = connection.call(
+        "PATCH",
+        f"{_PATH}/{quote(name, safe='')}",
+        headers={"Content-Type": "application/json"},
+        body=msgspec.json.encode(change),
+    )
+    told = msgspec.json.decode(reply.body)
+    if json:
+        print_json(told)
+    else:
+        origins = " ".join(told["allowed_origins"]) or "none"
+        print(f"Team {told['name']}: {_queries(told)} queries an hour; other origins: {origins}.")
+    return DONE
+
+
+def _limit(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise WrongUsage("--queries-per-hour: give a whole number, or default.")
+    return int(text)
+
+
+def _queries(team: dict[str, Any]) -> str:
+    limit = team["queries_per_hour"]
+    return "default" if limit is None else str(limit)

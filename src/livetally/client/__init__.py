@@ -12,6 +12,7 @@ Guarantee: an event is sent at least once and carries the same id each time, so 
           exchange.py, retry.py            calls, outcomes, pauses
           question.py, answer.py           asking
           watching.py, frames.py           a live question; server-sent events
+          pictures.py                      what its updates add up to
           failures.py                      problem details become exceptions
 """
 
@@ -30,15 +31,17 @@ from livetally.client.failures import (
     Unreachable,
 )
 from livetally.client.options import Options
-from livetally.client.question import Asked
+from livetally.client.pictures import PageUpdate, Update
+from livetally.client.question import Asked, AskedEntities, AskedEvents
 from livetally.client.retry import Retry
 from livetally.client.sync_client import Client
-from livetally.client.watching import Update
 
 __all__ = [
     "Answer",
     "ApiError",
     "Asked",
+    "AskedEntities",
+    "AskedEvents",
     "AsyncClient",
     "BufferFull",
     "Call",
@@ -46,6 +49,7 @@ __all__ = [
     "EventsRejected",
     "NotDelivered",
     "Options",
+    "PageUpdate",
     "Receipt",
     "RejectedEvent",
     "Rejection",

@@ -30,14 +30,30 @@ from livetally.client.options import (
     Options,
     kit,
 )
-from livetally.client.question import Asked, question
+from livetally.client.pictures import (
+    EntitiesPicture,
+    EventsPicture,
+    MetricPicture,
+    PageUpdate,
+    Picture,
+    Update,
+)
+from livetally.client.question import (
+    Asked,
+    AskedEntities,
+    AskedEvents,
+    entities_question,
+    events_question,
+    question,
+)
 from livetally.client.task_sender import AsyncOnRejected, TaskSender
-from livetally.client.watching import Update, Watching
+from livetally.client.watching import Watching
 from livetally.errors import LivetallyError
 
 __all__ = ["AsyncClient"]
 
 _log = logging.getLogger("livetally.client")
+_Told = TypeVar("_Told")
 _T = TypeVar("_T")
 
 
@@ -108,12 +124,26 @@ class AsyncClient:
         reply = await self.request(question(metric, **asked))
         return Answer.of(decode_exact(reply.body))
 
-    async def watch(self, metric: str, **asked: Unpack[Asked]) -> AsyncGenerator[Update, None]:
+    def watch(self, metric: str, **asked: Unpack[Asked]) -> AsyncGenerator[Update, None]:
         """Yield the answer and then every change of it. See ``Client.watch``.
 
         Close the iterator when done before its end: ``contextlib.aclosing``.
         """
-        watching = Watching(question(metric, **asked), self._kit.patience())
+        return self._follow(question(metric, **asked), MetricPicture())
+
+    def watch_entities(
+        self, entity: str, **asked: Unpack[AskedEntities]
+    ) -> AsyncGenerator[PageUpdate, None]:
+        """Yield a page of entities and then every change of it. See ``Client.watch_entities``."""
+        return self._follow(entities_question(entity, **asked), EntitiesPicture())
+
+    def watch_events(self, **asked: Unpack[AskedEvents]) -> AsyncGenerator[PageUpdate, None]:
+        """Yield the newest events and then every new one. See ``Client.watch_events``."""
+        return self._follow(events_question(**asked), EventsPicture())
+
+    async def _follow(self, asked: Call, picture: Picture[_Told]) -> AsyncGenerator[_Told, None]:
+        """Yield what changes in a picture, over as many connections as it takes."""
+        watching = Watching(asked, picture, self._kit.patience())
         while True:
             try:
                 async with self._connection.stream(watching.call()) as (reply, chunks):

@@ -1,4 +1,4 @@
-"""A question about a metric, from Python values to the parameters of a request.
+"""Questions, from Python values to the parameters of a request.
 
 In the flow: receives the arguments of ``query`` and ``watch``, hands a call to ``exchange`` or
 ``watching``.
@@ -18,7 +18,16 @@ import msgspec
 from livetally.client.exchange import Call
 from livetally.errors import BadInput
 
-__all__ = ["Asked", "Moment", "Where", "question"]
+__all__ = [
+    "Asked",
+    "AskedEntities",
+    "AskedEvents",
+    "Moment",
+    "Where",
+    "entities_question",
+    "events_question",
+    "question",
+]
 
 Moment: TypeAlias = str | date
 """A text that the server understands, a date, or a datetime with a zone."""
@@ -55,6 +64,88 @@ class Asked(TypedDict, total=False):
     min_position: int | None
 
 
+class AskedEntities(TypedDict, total=False):
+    """What ``watch_entities`` takes besides the entity's name.
+
+    Attributes:
+        key: only this one; the others do not go with it.
+        where: filters on the entities' fields, all of which hold.
+        sort: field to sort by, ``-`` in front for the largest first.
+        limit: rows at most; 100 without it.
+    """
+
+    key: str | None
+    where: Where
+    sort: str | None
+    limit: int | None
+
+
+class AskedEvents(TypedDict, total=False):
+    """What ``watch_events`` takes.
+
+    Attributes:
+        type: event types; all of them without it.
+        subject: only events about this subject.
+        start: first instant covered.
+        end: where the range ends, itself not covered.
+        tz: IANA name of the zone of dates; UTC without it.
+        where: filters, all of which hold.
+        limit: rows at most; 100 without it.
+    """
+
+    type: str | Iterable[str]
+    subject: str | None
+    start: Moment | None
+    end: Moment | None
+    tz: str | None
+    where: Where
+    limit: int | None
+
+
+def entities_question(
+    entity: str,
+    *,
+    key: str | None = None,
+    where: Where = (),
+    sort: str | None = None,
+    limit: int | None = None,
+) -> Call:
+    """Return the call that asks for entities; the arguments are those of ``AskedEntities``.
+
+    Raises:
+        BadInput: a value in ``where`` that can't be compared with.
+    """
+    one = "" if key is None else f"/{quote(key, safe='')}"
+    params = _given({"sort": sort, "limit": limit}, where)
+    return Call("GET", f"/v1/entities/{quote(entity, safe='')}{one}", params)
+
+
+def events_question(
+    *,
+    type: str | Iterable[str] = (),  # noqa: A002 - what the contract calls it
+    subject: str | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    tz: str | None = None,
+    where: Where = (),
+    limit: int | None = None,
+) -> Call:
+    """Return the call that asks for events; the arguments are those of ``AskedEvents``.
+
+    Raises:
+        BadInput: a datetime without a zone, or a value in ``where`` that can't be compared with.
+    """
+    texts = {
+        "type": type if isinstance(type, str) else ",".join(type),
+        "subject": subject,
+        "from": None if start is None else _moment("start", start),
+        "to": None if end is None else _moment("end", end),
+        "tz": tz,
+        "limit": limit,
+    }
+    return Call("GET", "/v1/events", _given(texts, where))
+
+
 def question(
     metric: str,
     *,
@@ -85,9 +176,13 @@ def question(
         "limit": limit,
         "min_position": min_position,
     }
+    return Call("GET", f"/v1/metrics/{quote(metric, safe='')}", _given(texts, where))
+
+
+def _given(texts: Mapping[str, Any], where: Where) -> tuple[tuple[str, str], ...]:
+    """Return the parameters that have a value."""
     params = [(name, str(text)) for name, text in texts.items() if text not in (None, "")]
-    params += [("where", text) for text in _filters(where)]
-    return Call("GET", f"/v1/metrics/{quote(metric, safe='')}", tuple(params))
+    return (*params, *(("where", text) for text in _filters(where)))
 
 
 def _moment(field: str, moment: Moment) -> str:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
@@ -32,14 +32,30 @@ from livetally.client.options import (
     Options,
     kit,
 )
-from livetally.client.question import Asked, question
+from livetally.client.pictures import (
+    EntitiesPicture,
+    EventsPicture,
+    MetricPicture,
+    PageUpdate,
+    Picture,
+    Update,
+)
+from livetally.client.question import (
+    Asked,
+    AskedEntities,
+    AskedEvents,
+    entities_question,
+    events_question,
+    question,
+)
 from livetally.client.thread_sender import OnRejected, ThreadSender
-from livetally.client.watching import Update, Watching
+from livetally.client.watching import Watching
 from livetally.errors import LivetallyError
 
 __all__ = ["Client"]
 
 _log = logging.getLogger("livetally.client")
+_Told = TypeVar("_Told")
 
 
 class Client:
@@ -184,7 +200,36 @@ class Client:
             LivetallyError: the question can't be answered, the key is no longer good, or the first
                 attempt reached no server.
         """
-        watching = Watching(question(metric, **asked), self._kit.patience())
+        return self._follow(question(metric, **asked), MetricPicture())
+
+    def watch_entities(
+        self, entity: str, **asked: Unpack[AskedEntities]
+    ) -> Generator[PageUpdate, None, None]:
+        """Yield a page of entities and then every change of it, as ``watch``.
+
+        Args:
+            entity: the entity's name in the definitions.
+            asked: see ``AskedEntities``: key, where, sort, limit.
+
+        Raises:
+            LivetallyError: as ``watch``.
+        """
+        return self._follow(entities_question(entity, **asked), EntitiesPicture())
+
+    def watch_events(self, **asked: Unpack[AskedEvents]) -> Generator[PageUpdate, None, None]:
+        """Yield the newest events and then every new one, as ``watch``.
+
+        Args:
+            asked: see ``AskedEvents``: type, subject, start, end, tz, where, limit.
+
+        Raises:
+            LivetallyError: as ``watch``.
+        """
+        return self._follow(events_question(**asked), EventsPicture())
+
+    def _follow(self, asked: Call, picture: Picture[_Told]) -> Generator[_Told, None, None]:
+        """Yield what changes in a picture, over as many connections as it takes."""
+        watching = Watching(asked, picture, self._kit.patience())
         while True:
             try:
                 with self._connection.stream(watching.call()) as (reply, chunks):

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -37,8 +39,11 @@ CONTENT_TYPES: Final = MappingProxyType(
 _INDEX: Final = "index.html"
 _DIGEST_MARK: Final = "@tree@"
 _PRELOAD_MARK: Final = "<!-- modulepreload -->"
-# Runs before the first paint and is loaded by its own element.
-_CLASSIC_SCRIPTS: Final = frozenset({"early.js"})
+_ENTRY: Final = "app.js"
+# A module that is imported where a module begins. `import(...)` loads a page when it is opened.
+_IMPORT: Final = re.compile(
+    rb"""(?:^|[;}])\s*(?:import|export)\b[^'"`;()]*?['"]([^'"]+)['"]""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +105,29 @@ def _tree_digest(bodies: Mapping[str, bytes]) -> str:
 
 
 def _render_index(page: bytes, digest: str, bodies: Mapping[str, bytes]) -> bytes:
-    """Put the digest into the page's links, and name every module so that all load at once.
+    """Put the digest into the page's links, and name what is needed at once, to be loaded at once.
 
     Without the list a browser finds the modules one import at a time, a round trip for each level.
     """
-    modules = [path for path in bodies if path.endswith(".js") and path not in _CLASSIC_SCRIPTS]
     links = "\n    ".join(
-        f'<link rel="modulepreload" href="assets/{digest}/{path}">' for path in modules
+        f'<link rel="modulepreload" href="assets/{digest}/{path}">'
+        for path in sorted(_first_modules(bodies))
     )
     text = page.decode().replace(_PRELOAD_MARK, links).replace(_DIGEST_MARK, digest)
     return text.encode()
+
+
+def _first_modules(bodies: Mapping[str, bytes]) -> set[str]:
+    """Return every module that the first one imports, directly or not; pages come when opened."""
+    found, waiting = {_ENTRY}, [_ENTRY]
+    while waiting:
+        path = waiting.pop()
+        for target in _IMPORT.findall(bodies[path]):
+            imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), target.decode()))
+            if imported in bodies and imported not in found:
+                found.add(imported)
+                waiting.append(imported)
+    return found
 
 
 def _asset(path: str, body: bytes) -> Asset:

@@ -6,18 +6,22 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, simulation.py, application.py   what is declared
+    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, simulation.py,
+    application.py                         what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
       scope.py, read_*.py                                           what it checks
     canonical.py, planning.py              an application -> JSON; two applications -> a plan
+    embedding.py                           look-up files -> a text that needs none
     team.py, materialise.py                several applications -> conflicts; what to store
+    route_table.py                         several applications -> whose path a request is for
 """
 
 from livetally.definitions.application import Application, UnknownTypes
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
+from livetally.definitions.embedding import with_lookup_files
 from livetally.definitions.entity import Action, Entity, EntityField, EntityFieldKind
 from livetally.definitions.fields import NUMERIC, EventType, Field, FieldType
 from livetally.definitions.filters import (
@@ -27,6 +31,7 @@ from livetally.definitions.filters import (
     parse_filter,
     parse_filters,
 )
+from livetally.definitions.inlet import Answer, Auth, AuthKind, Import, Inlet, Reply, RoutePath
 from livetally.definitions.literals import Value, read_literal
 from livetally.definitions.materialise import (
     Materialised,
@@ -47,6 +52,7 @@ from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.read_schedule import schedule_of
 from livetally.definitions.reading import read_json, read_toml
+from livetally.definitions.route_table import Found, Published, RouteTable
 from livetally.definitions.simulation import (
     Draw,
     DrawKind,
@@ -55,6 +61,7 @@ from livetally.definitions.simulation import (
     Simulation,
     Step,
 )
+from livetally.definitions.sink import Sink, SinkKind
 from livetally.definitions.source import (
     Changes,
     PageKind,
@@ -70,7 +77,10 @@ __all__ = [
     "NUMERIC",
     "Action",
     "Aggregate",
+    "Answer",
     "Application",
+    "Auth",
+    "AuthKind",
     "Change",
     "ChangeKind",
     "Changes",
@@ -84,6 +94,9 @@ __all__ = [
     "Field",
     "FieldType",
     "Filter",
+    "Found",
+    "Import",
+    "Inlet",
     "Materialised",
     "Metric",
     "Names",
@@ -94,11 +107,17 @@ __all__ = [
     "PanelKind",
     "Plan",
     "ProjectionSpec",
+    "Published",
     "Ratio",
+    "Reply",
+    "RoutePath",
+    "RouteTable",
     "Schedule",
     "SimulatedEntity",
     "Simulation",
     "Since",
+    "Sink",
+    "SinkKind",
     "Source",
     "Step",
     "Term",
@@ -123,4 +142,5 @@ __all__ = [
     "schedule_of",
     "segments",
     "to_json",
+    "with_lookup_files",
 ]

@@ -15,9 +15,12 @@ import msgspec
 from livetally.definitions.dashboard import Dashboard
 from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
+from livetally.definitions.inlet import Answer, Import, Inlet
 from livetally.definitions.metric import Metric, Ratio
 from livetally.definitions.simulation import Simulation
+from livetally.definitions.sink import Sink
 from livetally.definitions.source import Source
+from livetally.mapping import Lookup
 
 __all__ = ["Application", "UnknownTypes"]
 
@@ -36,9 +39,11 @@ class Application(msgspec.Struct, frozen=True):
         name: unique in a team.
         title, description: for people.
         unknown_types: what happens to events of a type that no application of the team declares.
-        events, metrics, ratios, entities, dashboards: what it declares, by name.
-        extra: the tables of other rooms, as plain values: ``source inlet answer sink alert
-            simulation retention``.
+        events, metrics, ratios, entities, dashboards, inlets, answers, imports, sinks: what it
+            declares, by name.
+        lookups: the look-up tables of its mappings.
+        extra: the tables of other rooms, as plain values: ``source sink alert simulation
+            retention``; those of sinks are in ``sinks`` as well, read.
         text: the definition as it was written.
         simulations, sources: by name; in ``extra`` they are as they were written.
     """
@@ -52,6 +57,11 @@ class Application(msgspec.Struct, frozen=True):
     ratios: dict[str, Ratio] = {}
     entities: dict[str, Entity] = {}
     dashboards: dict[str, Dashboard] = {}
+    sinks: dict[str, Sink] = {}
+    inlets: dict[str, Inlet] = {}
+    answers: dict[str, Answer] = {}
+    imports: dict[str, Import] = {}
+    lookups: dict[str, Lookup] = {}
     extra: dict[str, Any] = {}
     text: str = ""
     simulations: dict[str, Simulation] = {}

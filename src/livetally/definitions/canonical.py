@@ -39,6 +39,10 @@ def to_json(application: Application) -> dict[str, Any]:
         "metric": statistics,
         "entity": {name: _entity(entity) for name, entity in application.entities.items()},
         "dashboard": {name: _dashboard(page) for name, page in application.dashboards.items()},
+        "inlet": {name: inlet.raw for name, inlet in application.inlets.items()},
+        "answer": {name: answer.raw for name, answer in application.answers.items()},
+        "import": {name: one.raw for name, one in application.imports.items()},
+        "lookup": {name: {"rows": dict(one.rows)} for name, one in application.lookups.items()},
     }
     return _given(head) | _given(tables) | application.extra
 

@@ -33,7 +33,8 @@ class Change(msgspec.Struct, frozen=True):
     Attributes:
         kind: which of the three.
         what: ``application``, ``event``, ``field``, ``metric``, ``entity``, ``entity field``,
-            ``action``, ``dashboard`` or one of the tables of other rooms.
+            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup`` or one of the
+            tables of other rooms.
         name: dotted, for example ``departure.carrier`` for a field.
         detail: what that means, in words.
     """
@@ -151,6 +152,11 @@ def _summary(what: str, new: dict[str, Any]) -> str:
             )
         case "action":
             return f"appends {new['event']}"
+        case "inlet" | "answer":
+            method = new.get("method", "POST" if what == "inlet" else "GET")
+            return f"{method} {new.get('path', '')}"
+        case "lookup":
+            return f"{len(new['rows'])} rows"
         case _:
             return str(words or "new")
 
@@ -179,8 +185,9 @@ def _declarations(application: Application) -> _Declarations:
         for field_name, field in application.entities[name].fields.items():
             columns = {event: read.column for event, read in field.fields.items()}
             found["entity field", f"{name}.{field_name}"] |= {_COLUMNS: columns}
-    for name, dashboard in whole.get("dashboard", {}).items():
-        found["dashboard", name] = dashboard
+    for what in ("dashboard", "inlet", "answer", "import", "lookup"):
+        for name, declared in whole.get(what, {}).items():
+            found[what, name] = declared
     for name, table in application.extra.items():
         found[name, name] = table
     return found

@@ -34,7 +34,8 @@ _PAGES_MAX: Final = 100_000
 _BYTES_MAX: Final = 1024 * 1024 * 1024
 _SIZE_MAX: Final = 100_000
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_VARIABLE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,99}")
+# No setting of the server's own, such as its root key, is sent anywhere.
+_VARIABLE: Final = re.compile(r"env:(?!LIVETALLY_)[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SECRETIVE: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 

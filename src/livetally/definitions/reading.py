@@ -21,12 +21,17 @@ from livetally.definitions.locate import Path, locate
 from livetally.definitions.metric import Statistics
 from livetally.definitions.plain import jsonable, plain
 from livetally.definitions.problems import Problems
+from livetally.definitions.read_answers import read_answers
 from livetally.definitions.read_dashboards import read_dashboards
 from livetally.definitions.read_entities import read_entities
 from livetally.definitions.read_events import read_events
+from livetally.definitions.read_inlets import read_inlets
+from livetally.definitions.read_map import read_imports, read_lookups
 from livetally.definitions.read_metrics import read_metrics
 from livetally.definitions.read_simulations import read_simulations
+from livetally.definitions.read_sinks import read_sinks
 from livetally.definitions.read_sources import read_sources
+from livetally.definitions.route_paths import check_paths
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
 from livetally.errors import DefinitionProblem, InvalidDefinition
@@ -36,7 +41,7 @@ __all__ = ["EXTRA", "SIZE_BYTES_MAX", "read_json", "read_toml"]
 SIZE_BYTES_MAX: Final = 1024 * 1024
 
 # Tables that belong to other rooms; kept as plain values.
-EXTRA: Final = ("source", "inlet", "answer", "sink", "alert", "simulation", "retention")
+EXTRA: Final = ("source", "sink", "alert", "simulation", "retention")
 
 _AT: Final = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 # The parser's cost grows with the square of the parts of one key.
@@ -148,6 +153,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
     declared: Statistics = dict.fromkeys(root.table("metric").given())
     statistics: Statistics = {**declared, **metrics, **ratios}
     entities = read_entities(root, name, scope, statistics)
+    lookups = read_lookups(root)
     application = Application(
         name,
         root.text("title"),
@@ -158,11 +164,17 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         ratios,
         entities,
         read_dashboards(root, name, scope, statistics, entities),
+        read_sinks(root, name, scope, statistics, entities),
+        read_inlets(root, name, scope, lookups),
+        read_answers(root, name, statistics, entities, lookups),
+        read_imports(root, name, scope, lookups),
+        lookups,
         {key: _extra(root, key) for key in EXTRA if key in root},
         text,
         simulations=read_simulations(root, scope, entities),
-        sources=read_sources(root, name, scope, {}),
+        sources=read_sources(root, name, scope, lookups),
     )
+    check_paths(application, (), problems)
     root.finish()
     return application
 

@@ -14,26 +14,33 @@ from collections.abc import Iterable, Iterator
 from livetally.definitions.application import Application
 from livetally.definitions.locate import Path, locate
 from livetally.definitions.problems import Problems
+from livetally.definitions.route_paths import check_paths
 from livetally.errors import InvalidDefinition
 
 __all__ = ["check_team"]
 
 
-def check_team(new: Application, others: Iterable[Application], origin: str) -> None:
+def check_team(
+    new: Application,
+    others: Iterable[Application],
+    origin: str,
+    elsewhere: Iterable[Application] = (),
+) -> None:
     """Check that ``new`` can be applied beside the others.
 
     Args:
         new: the application to apply.
         others: the team's applied applications; an older version of ``new`` doesn't count.
         origin: where ``new`` came from, for people.
+        elsewhere: applications of other teams: paths are shared by all.
 
     Raises:
         InvalidDefinition: with every conflict, at its line in ``new``.
     """
     problems = Problems()
-    for other in others:
-        if other.name == new.name:
-            continue
+    beside = [other for other in others if other.name != new.name]
+    check_paths(new, (*beside, *elsewhere), problems)
+    for other in beside:
         for path, kind in _shared_names(new, other):
             problems.add(path, f"application '{other.name}' has a {kind} of this name already")
         _compare_fields(new, other, problems)
@@ -47,15 +54,14 @@ def _shared_names(new: Application, other: Application) -> Iterator[tuple[Path, 
     for name in (*new.metrics, *new.ratios):
         if name in statistics:
             yield ("metric", name), "metric"
-    for name in new.entities:
-        if name in other.entities:
-            yield ("entity", name), "entity"
-    for name in new.dashboards:
-        if name in other.dashboards:
-            yield ("dashboard", name), "dashboard"
-    for name in new.sources:
-        if name in other.sources:
-            yield ("source", name), "source"
+    tables = (
+        ("entity", new.entities, other.entities),
+        ("dashboard", new.dashboards, other.dashboards),
+        ("source", new.sources, other.sources),
+        ("sink", new.sinks, other.sinks),
+    )
+    for kind, mine, theirs in tables:
+        yield from (((kind, name), kind) for name in mine if name in theirs)
 
 
 def _compare_fields(new: Application, other: Application, problems: Problems) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from livetally.clock import Clock
@@ -21,6 +21,7 @@ from livetally.errors import ClientError, NotDurable, Overloaded, StoreFailed
 from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
 from livetally.ingest.batch import Batch, Schema, prepare
 from livetally.ingest.compare import conflicting
+from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer
 from livetally.ingest.lines import whole_lines
 from livetally.ingest.tally import Accepted, Tally
 from livetally.ingest.writer import Outcome, Receipt, Writer
@@ -64,6 +65,11 @@ class Intake:
         self._schema_of = schema_of
         self._event_limits = event_limits or EventLimits()
         self.limits = limits or IntakeLimits()
+        self._gatherer = Gatherer(
+            self._prepare,
+            lambda batch, size_bytes: self._submit(batch, size_bytes).future,
+            lambda: writer.busy,
+        )
 
     async def accept(
         self, team: int, decoded: Decoded, size_bytes: int, *, strict: bool
@@ -74,11 +80,17 @@ class Intake:
             Overloaded: the writer is behind; nothing was stored.
             NotDurable: nothing is known to be stored.
         """
+        tally = Tally(self.limits.listed_max)
+        if len(decoded.events) <= GATHERED_EVENTS_MAX and not strict:
+            share = await self._gatherer.take(team, decoded, size_bytes)
+            tally.reject(share.rejected)
+            if share.receipt is not None:
+                await self._count(share.batch, share.receipt, tally, share.indexes)
+            return tally.accepted(self._writer.position)
         if len(decoded.events) > _INLINE_EVENTS_MAX:
             batch, rejected = await asyncio.to_thread(self._prepare, team, decoded)
         else:
             batch, rejected = self._prepare(team, decoded)
-        tally = Tally(self.limits.listed_max)
         tally.reject(rejected)
         if len(batch) and not (strict and rejected):
             await self._settle(self._submit(batch, size_bytes), tally)
@@ -166,10 +178,20 @@ class Intake:
         outcome = await item.future
         if isinstance(outcome, NotDurable):
             raise outcome
+        await self._count(item.batch, outcome, tally, item.batch.indexes)
+
+    async def _count(
+        self,
+        batch: Batch,
+        receipt: Receipt,
+        tally: Tally,
+        indexes: Sequence[int] | Mapping[int, int],
+    ) -> None:
+        """Count what is known to be stored; ``indexes`` are the request's own, by place."""
         conflicts: list[int] = []
-        if outcome.differing:
-            conflicts = await asyncio.to_thread(self._conflicts, item.batch, outcome)
-        tally.add(outcome, [item.batch.indexes[place] for place in conflicts])
+        if receipt.differing:
+            conflicts = await asyncio.to_thread(self._conflicts, batch, receipt)
+        tally.add(receipt, [indexes[place] for place in conflicts])
 
     def _conflicts(self, batch: Batch, receipt: Receipt) -> list[int]:
         found = [

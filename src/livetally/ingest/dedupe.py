@@ -27,9 +27,9 @@ class Differing(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What of one batch was known: how many with the same content, and which with other bytes."""
+    """What of one batch was known, by place: with the same content, and with other bytes."""
 
-    duplicates: int
+    repeated: tuple[int, ...]
     differing: tuple[Differing, ...]
 
 
@@ -46,7 +46,7 @@ class Sorted(NamedTuple):
     sums: list[int]
 
 
-_NOTHING = Known(0, ())
+_NOTHING = Known((), ())
 
 
 def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
@@ -74,7 +74,7 @@ def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
 def _part(batch: Batch, seen: dict[bytes, Stored]) -> tuple[list[int], Known]:
     """Part one batch, and add what is new in it to ``seen``."""
     places: list[int] = []
-    duplicates = 0
+    repeated: list[int] = []
     differing: list[Differing] = []
     for place, (key, content) in enumerate(zip(batch.keys, batch.sums, strict=True)):
         earlier = seen.get(key)
@@ -82,7 +82,7 @@ def _part(batch: Batch, seen: dict[bytes, Stored]) -> tuple[list[int], Known]:
             seen[key] = Stored(content, 0)
             places.append(place)
         elif earlier.content == content:
-            duplicates += 1
+            repeated.append(place)
         else:
             differing.append(Differing(place, earlier.position))
-    return places, Known(duplicates, tuple(differing))
+    return places, Known(tuple(repeated), tuple(differing))

@@ -49,12 +49,21 @@ class WriterLimits(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What became of a batch; ``differing`` are known identities that came with other bytes."""
+    """What became of a batch, by place.
+
+    ``repeated`` are events that were stored before, ``differing`` known identities that came with
+    other bytes.
+    """
 
     position: int
     stored: int
-    duplicates: int
+    repeated: tuple[int, ...]
     differing: tuple[Differing, ...]
+
+    @property
+    def duplicates(self) -> int:
+        """How many were stored before."""
+        return len(self.repeated)
 
 
 Outcome = Receipt | NotDurable
@@ -104,6 +113,7 @@ class Writer:
         self._waiting_events = 0
         self._waiting_bytes = 0
         self._closing = False
+        self._committing = False
         self.failure: BaseException | None = None
         self.on_failure: Callable[[BaseException], None] = lambda _error: None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -112,6 +122,11 @@ class Writer:
     def position(self) -> int:
         """The last durable commit; every answer computed after reading it includes it."""
         return self._position
+
+    @property
+    def busy(self) -> bool:
+        """Whether a commit is under way: what is submitted now has to wait for it."""
+        return self._committing or bool(self._waiting)
 
     @property
     def waiting_events(self) -> int:
@@ -193,8 +208,10 @@ class Writer:
     def _take(self) -> list[_Work]:
         """Wait for work; an empty list means that the writer is closed and nothing waits."""
         with self._arrived:
+            self._committing = False
             while not self._waiting and not self._closing:
                 self._arrived.wait()
+            self._committing = True
             taken: list[_Work] = []
             events = 0
             while self._waiting and (
@@ -216,10 +233,10 @@ class Writer:
         outcomes: list[tuple[Any, Outcome]] = []
         duplicates = differing = 0
         for item, known in zip(work, parted.known, strict=True):
-            stored = len(item.batch) - known.duplicates - len(known.differing)
-            receipt = Receipt(self._position, stored, known.duplicates, known.differing)
+            stored = len(item.batch) - len(known.repeated) - len(known.differing)
+            receipt = Receipt(self._position, stored, known.repeated, known.differing)
             outcomes.append((item.token, receipt))
-            duplicates += known.duplicates
+            duplicates += len(known.repeated)
             differing += len(known.differing)
         self._deliver(outcomes)
         if parted.new:

@@ -1,6 +1,6 @@
 """Live questions: asked again, cheaply, whenever a commit touches them.
 
-question.py  what can be asked live; metric.py: a metric
+question.py  what can be asked live; metric.py, entities.py, tail.py: the kinds of questions
 topic.py     one open question: its rows and who follows it; topics.py: all of them
 stream.py    one client; telling.py: one change on its way; frames.py: their bytes
 rounds.py    asks touched questions again, and tells
@@ -10,15 +10,18 @@ hub.py       the door of the room
 
 from __future__ import annotations
 
+from livetally.live.entities import EntitiesQuestion
 from livetally.live.hub import Hub, HubLimits
 from livetally.live.metric import MetricQuestion, Wire
 from livetally.live.question import Question, Reply, RowKey, Rows, Touched
 from livetally.live.rounds import Pace
 from livetally.live.stream import Outlet, Stream
+from livetally.live.tail import TailQuestion
 from livetally.live.topic import Place
 from livetally.live.upkeep import Patience
 
 __all__ = [
+    "EntitiesQuestion",
     "Hub",
     "HubLimits",
     "MetricQuestion",
@@ -31,6 +34,7 @@ __all__ = [
     "RowKey",
     "Rows",
     "Stream",
+    "TailQuestion",
     "Touched",
     "Wire",
 ]

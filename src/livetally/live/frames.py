@@ -15,9 +15,13 @@ SNAPSHOT = b"snapshot"
 UPDATE = b"update"
 
 
-def payload(head: bytes, position: int, rows: bytes) -> bytes:
-    """Return the members of a frame's data but the first, which tells the question."""
-    return b'%s"position":%d,"rows":%s}' % (head, position, rows)
+def payload(head: bytes, position: int, rows: bytes, keys: bytes = b"") -> bytes:
+    """Return the members of a frame's data but the first, which tells the question.
+
+    ``keys`` are those of all rows in their order, where that is news.
+    """
+    order = b',"keys":' + keys if keys else b""
+    return b'%s"position":%d,"rows":%s%s}' % (head, position, rows, order)
 
 
 def frame(event: bytes, prefix: bytes, members: bytes) -> bytes:

@@ -7,16 +7,15 @@ included; only the buckets that commits touched are asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from livetally.calendar import Interval, current_bucket, edges
 from livetally.definitions import Metric
 from livetally.errors import QueryTooLarge
-from livetally.live.question import Question, Reply, RowKey, Rows, Touched
+from livetally.live.question import Question, Reply, RowKey, Rows, Touched, Turn
 from livetally.query import (
     ROWS_MAX,
-    Answer,
     AnswerRow,
     Declared,
     MetricQuery,
@@ -24,6 +23,7 @@ from livetally.query import (
     Window,
     empty_value,
 )
+from livetally.query.together import joined, parted, relative_of
 from livetally.store.events import SLOT_US
 
 __all__ = ["MetricQuestion", "Wire"]
@@ -69,6 +69,9 @@ class MetricQuestion(Question):
             or query.top is not None
             or query.compare
         )
+        self.relative = None if self.sent_whole else relative_of(query, declared)
+        if self.relative is not None:
+            self.family = f"{team} {epoch} {self.relative.family}"
         self._declared = declared
         self._runner = runner
         self._wire = wire
@@ -83,17 +86,45 @@ class MetricQuestion(Question):
             return await self._ask_whole()
         window = Window(touched.first_slot, touched.last_slot, since)
         answer = await self._runner.answer(self.query, self._declared, self.team, window)
-        rows = _keyed(answer)
+        return await self.changed(known, _keyed(answer.rows), answer.position)
+
+    async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
+        """Ask for the buckets that any of them was touched in, grouped by what tells them apart.
+
+        Raises:
+            LivetallyError: together they are too large, or only approximate.
+        """
+        questions = [turn.question for turn in turns if isinstance(turn.question, MetricQuestion)]
+        relatives = [one.relative for one in questions if one.relative is not None]
+        touched = [turn.touched for turn in turns if turn.touched is not None]
+        assert len(turns) == len(relatives) == len(touched), "they are of one family, and touched"
+        window = Window(
+            min(slots.first_slot for slots in touched),
+            max(slots.last_slot for slots in touched),
+            min(turn.since for turn in turns),
+        )
+        query = joined(self.query, relatives)
+        answer = await self._runner.answer(query, self._declared, self.team, window)
+        if answer.error:
+            raise QueryTooLarge
+        parts = parted(answer.rows, self.query, relatives)
+        return [
+            await question.changed(turn.known, _keyed(rows), answer.position)
+            for question, turn, rows in zip(questions, turns, parts, strict=True)
+        ]
+
+    async def changed(self, known: Rows, rows: Rows, position: int) -> Reply:
+        """Return the reply that changed ``rows`` make; all of them where more must be known."""
         if self.query.fill_zero and not rows.keys() <= known.keys():
             # A new group has all buckets; a bucket outside the range brings the empty ones between.
             return await self._ask_whole()
         self._widen(rows)
-        return Reply(rows, answer.position, whole=False)
+        return Reply(rows, position, whole=False)
 
     async def _ask_whole(self) -> Reply:
         answer = await self._runner.answer(self.query, self._declared, self.team)
         self._start_us, self._end_us = answer.start_us, answer.end_us
-        return Reply(_keyed(answer), answer.position, whole=True)
+        return Reply(_keyed(answer.rows), answer.position, whole=True)
 
     def _widen(self, rows: Rows) -> None:
         """Let the range include buckets that were asked for alone."""
@@ -181,8 +212,8 @@ class MetricQuestion(Question):
         return {key: row for key, row in fresh.items() if key not in rows}
 
 
-def _keyed(answer: Answer) -> dict[RowKey, AnswerRow]:
-    return {_key(row.bucket_us, row.keys, other=row.other): row for row in answer.rows}
+def _keyed(rows: Iterable[AnswerRow]) -> dict[RowKey, AnswerRow]:
+    return {_key(row.bucket_us, row.keys, other=row.other): row for row in rows}
 
 
 def _key(bucket_us: int | None, group: tuple[Any, ...], *, other: bool = False) -> RowKey:

@@ -4,18 +4,18 @@ In the flow: made by ``api`` from a request, held by a topic, asked by ``rounds`
 Guarantee: nothing outside a question's own module knows what its rows are; they have a key, a
 version, and an encoding.
 
-A kind of question is a subclass: metrics are in ``metric``. A list of entities or the tail of the
-events fits as well: its rows are keyed by the entity or the event, their version is the position
-that last changed them, and ``sent_whole`` says that rows may leave the answer again.
+A kind of question is a subclass: ``metric``, ``entities`` and ``tail``. They differ in how rows
+leave an answer: never (a metric's buckets), named by their absence (a list of entities), pushed out
+by newer ones (the tail of the events), or so that every change is sent whole (a metric's largest).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched"]
+__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched", "Turn"]
 
 RowKey = Hashable
 """What tells one row of a question from another."""
@@ -45,20 +45,36 @@ class Reply(NamedTuple):
     whole: bool
 
 
+class Turn(NamedTuple):
+    """What one of several questions is asked: as the arguments of ``Question.ask``."""
+
+    question: Question
+    known: Rows
+    since: int
+    touched: Touched | None
+
+
 class Question(ABC):
     """One distinct question.
 
     Attributes:
         key: the same text for the same question; it names the team and the definitions' epoch.
         team: whose events are asked about.
-        types: the event types whose commits can change the answer.
+        types: the event types whose commits can change the answer; None for all of the team's.
         sent_whole: rows may leave the answer, so that every change is sent as the whole of it.
+        ordered: rows, whose keys are texts, may come, leave and move, and an update that says so
+            names the keys of all of them in their order.
+        overtaken: newer rows push out the oldest; clients drop those themselves.
+        family: questions of the same family can be asked together; None for one that can't.
     """
 
     key: str
     team: int
-    types: frozenset[str]
+    types: frozenset[str] | None
     sent_whole: bool = False
+    ordered: bool = False
+    overtaken: bool = False
+    family: str | None = None
 
     @abstractmethod
     async def ask(self, known: Rows, since: int, touched: Touched | None) -> Reply:
@@ -68,6 +84,14 @@ class Question(ABC):
             ClientError: it can't be answered, now or later.
             ServerError: it can't be answered now.
         """
+
+    async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
+        """Answer several questions of this one's family, each as ``ask`` does.
+
+        Raises:
+            Exception: they can't be asked together; each by itself may still be answered.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def encode(self, rows: Iterable[Any]) -> bytes:
@@ -94,6 +118,10 @@ class Question(ABC):
         if self.sent_whole:
             return None
         return [key for key, row in rows.items() if row.version > position]
+
+    def moved_after(self, position: int) -> bool:  # noqa: ARG002 - for questions that are ordered
+        """Tell whether rows may have come, left or moved after ``position``."""
+        return False
 
     def begun(self, rows: Rows, now_us: int) -> Rows:  # noqa: ARG002 - for questions with buckets
         """Return the rows that exist from ``now_us`` on, only because time has passed.

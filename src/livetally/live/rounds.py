@@ -6,8 +6,9 @@ the number of clients; one that fails or is slow holds up no other.
 
 The pace adapts by itself. A question that has rested is asked at once when a commit touches it;
 then it rests as long as asking and telling took, at least ``tick_s_min`` and at most
-``tick_s_max``. Only ``asking_max`` questions are asked at a time; the others wait in line. So live
-views are as quick as the machine allows, and leave the rest of it to ingest.
+``tick_s_max``. Questions that differ in the values of filters are asked as one. Only
+``asking_max`` are asked at a time; the others wait in line. So live views are as quick as the
+machine allows, and leave the rest of it to ingest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import structlog
 
 from livetally.clock import US_PER_S, Clock
 from livetally.errors import ClientError, LivetallyError
-from livetally.live.question import Touched
+from livetally.live.line import Line
+from livetally.live.question import Reply, Touched, Turn
 from livetally.live.telling import Telling
 from livetally.live.topic import Change, Topic
 from livetally.telemetry import LIVE_DELAY_SECONDS
@@ -42,6 +44,14 @@ class Pace(NamedTuple):
     asking_max: int = 2
 
 
+class _Turn(NamedTuple):
+    """A topic that is asked: what touched it, and when the first of that was committed."""
+
+    topic: Topic
+    touched: Touched | None
+    since_us: int | None
+
+
 class Rounds:
     """The line of touched questions, and who works it off. Used on the event loop's thread."""
 
@@ -52,7 +62,7 @@ class Rounds:
         self._clock = clock
         self._pace = pace
         self._on_failure = on_failure
-        self._line: asyncio.Queue[Topic] = asyncio.Queue()
+        self._line = Line()
         self._loop = asyncio.get_running_loop()
 
     def want(self, topic: Topic) -> None:
@@ -60,40 +70,66 @@ class Rounds:
         if topic.queued:
             return
         topic.queued = True
+        ticket = self._line.add(topic)
         rest_s = topic.rest_until_s - self._clock.monotonic_s()
         if rest_s > 0:
-            self._loop.call_later(rest_s, self._line.put_nowait, topic)
+            self._loop.call_later(rest_s, self._line.ready, topic, ticket)
         else:
-            self._line.put_nowait(topic)
+            self._line.ready(topic, ticket)
 
     async def work(self) -> None:
-        """Ask one question after the other until cancelled."""
+        """Ask one question, or a family of them, after the other until cancelled."""
         while True:
-            topic = await self._line.get()
-            if topic.followers:
-                await self.refresh(topic)
+            topics = [topic for topic in await self._line.take() if topic.followers]
+            if topics:
+                await self.refresh(topics)
             # However short the rests, other work has its turn.
             await asyncio.sleep(0)
 
-    async def refresh(self, topic: Topic) -> None:
-        """Ask a topic's question and tell what changed."""
+    async def refresh(self, topics: list[Topic]) -> None:
+        """Ask the questions of topics that are relatives, and tell what changed."""
         started_s = self._clock.monotonic_s()
-        topic.asking = True
-        touched, since_us = topic.pending, topic.pending_since_us
-        topic.pending = topic.pending_since_us = None
+        turns = [_turn(topic) for topic in topics]
         try:
-            await self._ask(topic, touched)
-        except ClientError as error:
-            self._on_failure(topic, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end other questions
-            self._later(topic, error, touched, since_us)
-        else:
-            if since_us is not None:
-                LIVE_DELAY_SECONDS.observe((self._clock.now_us() - since_us) / US_PER_S)
-            took_s = self._clock.monotonic_s() - started_s
-            self._rest(topic, min(max(took_s, self._pace.tick_s_min), self._pace.tick_s_max))
+            turns = [turn for turn in turns if await self._begins(turn)]
+            replies = await self._replies(turns)
+            for turn, reply in zip(turns, replies, strict=True):
+                await self._finish(turn, reply, started_s)
         finally:
-            topic.asking = False
+            for topic in topics:
+                topic.asking = False
+
+    async def _begins(self, turn: _Turn) -> bool:
+        """Tell of buckets that have begun, so that they are known before the question is asked."""
+        topic = turn.topic
+        try:
+            begun = topic.begin(self._clock.now_us()) if topic.answered else None
+        except Exception as error:  # noqa: BLE001 - as below
+            self._failed(turn, error)
+            return False
+        if begun is not None:
+            await self.tell(topic, begun)
+        return True
+
+    async def _finish(self, turn: _Turn, reply: Reply | Exception, started_s: float) -> None:
+        topic = turn.topic
+        if isinstance(reply, Exception):
+            self._failed(turn, reply)
+            return
+        try:
+            change = topic.take(reply)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end other questions
+            self._failed(turn, error)
+            return
+        # Whoever waits for the first answer reads it from the topic.
+        if topic.answered and change is not None:
+            await self.tell(topic, change)
+        topic.settle()
+        topic.asking = False
+        if turn.since_us is not None:
+            LIVE_DELAY_SECONDS.observe((self._clock.now_us() - turn.since_us) / US_PER_S)
+        took_s = self._clock.monotonic_s() - started_s
+        self._rest(topic, min(max(took_s, self._pace.tick_s_min), self._pace.tick_s_max))
 
     async def begin(self, topic: Topic) -> None:
         """Tell of the buckets of a topic that have begun; not while it is asked."""
@@ -116,19 +152,27 @@ class Rounds:
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
 
-    async def _ask(self, topic: Topic, touched: Touched | None) -> None:
-        question = topic.question
-        if not topic.answered:
-            # Whoever waits for the first answer reads it from the topic.
-            topic.take(await question.ask({}, 0, None))
-        else:
-            begun = topic.begin(self._clock.now_us())
-            if begun is not None:
-                await self.tell(topic, begun)
-            change = topic.take(await question.ask(topic.rows, topic.position, touched))
-            if change is not None:
-                await self.tell(topic, change)
-        topic.settle()
+    async def _replies(self, turns: list[_Turn]) -> list[Reply | Exception]:
+        """Ask a family with one question; each by itself where that is not possible."""
+        if len(turns) > 1:
+            asked = [
+                Turn(turn.topic.question, turn.topic.rows, turn.topic.position, turn.touched)
+                for turn in turns
+            ]
+            try:
+                return list(await turns[0].topic.question.ask_together(asked))
+            except Exception as error:  # noqa: BLE001 - what is wrong with one is told to that one
+                _log.info("live questions not answered together", error=str(error))
+        return [await self._reply(turn) for turn in turns]
+
+    async def _reply(self, turn: _Turn) -> Reply | Exception:
+        topic = turn.topic
+        try:
+            if not topic.answered:
+                return await topic.question.ask({}, 0, None)
+            return await topic.question.ask(topic.rows, topic.position, turn.touched)
+        except Exception as error:  # noqa: BLE001 - told apart where it is handled
+            return error
 
     def _rest(self, topic: Topic, rest_s: float) -> None:
         topic.rest_until_s = self._clock.monotonic_s() + rest_s
@@ -136,15 +180,26 @@ class Rounds:
         if topic.pending is not None:
             self.want(topic)
 
-    def _later(
-        self, topic: Topic, error: Exception, touched: Touched | None, since_us: int | None
-    ) -> None:
-        """Try a question again that could not be asked now; nobody's picture is wrong meanwhile."""
+    def _failed(self, turn: _Turn, error: Exception) -> None:
+        """End what can't be answered; try again what can't be asked now: no picture is wrong."""
+        topic = turn.topic
+        topic.asking = False
+        if isinstance(error, ClientError):
+            self._on_failure(topic, error)
+            return
         if not topic.answered:
             known = error if isinstance(error, LivetallyError) else LivetallyError()
             self._on_failure(topic, known)
             return
         _log.warning("live question not answered, trying again", error=str(error))
-        if touched is not None and since_us is not None:
-            topic.touch(touched, since_us)
+        if turn.touched is not None and turn.since_us is not None:
+            topic.touch(turn.touched, turn.since_us)
         self._rest(topic, self._pace.again_s)
+
+
+def _turn(topic: Topic) -> _Turn:
+    """Take what is known to have touched a topic: what comes from now on is for the next turn."""
+    turn = _Turn(topic, topic.pending, topic.pending_since_us)
+    topic.pending = topic.pending_since_us = None
+    topic.asking = True
+    return turn

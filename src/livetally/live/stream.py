@@ -115,7 +115,7 @@ class Stream:
             return  # the opening reads the topics as they are then
         if outlet.paused or len(places) > 1:
             for place in places:
-                place.mark(telling.keys)
+                place.mark(telling.change)
             if not outlet.paused:
                 self.resumed()
             return

@@ -8,7 +8,6 @@ question in the same place at the same position are sent the very same bytes.
 from __future__ import annotations
 
 from livetally.live.frames import numbered
-from livetally.live.question import RowKey
 from livetally.live.topic import Change, Topic
 
 __all__ = ["Telling"]
@@ -17,12 +16,12 @@ __all__ = ["Telling"]
 class Telling:
     """The bytes of a change, made when they are first asked for."""
 
-    __slots__ = ("_numbered", "_plain", "keys", "position", "topic")
+    __slots__ = ("_numbered", "_plain", "change", "position", "topic")
 
     def __init__(self, topic: Topic, change: Change) -> None:
         """Tell ``change`` of ``topic``, which is at its position now."""
         self.topic = topic
-        self.keys: tuple[RowKey, ...] | None = change.keys
+        self.change = change
         self.position = topic.position
         self._plain: dict[bytes, bytes] = {}
         self._numbered: dict[tuple[bytes, bytes, int], bytes] = {}
@@ -31,8 +30,12 @@ class Telling:
         """Return the frame without an id."""
         found = self._plain.get(prefix)
         if found is None:
+            keys, moved = self.change
             topic = self.topic
-            found = topic.snapshot(prefix) if self.keys is None else topic.update(prefix, self.keys)
+            if keys is None:
+                found = topic.snapshot(prefix)
+            else:
+                found = topic.update(prefix, keys, moved=moved)
             self._plain[prefix] = found
         return found
 

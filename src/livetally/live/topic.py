@@ -14,9 +14,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from livetally.errors import LivetallyError
 from livetally.live.frames import SNAPSHOT, UPDATE, frame, payload
-from livetally.live.question import Question, Reply, RowKey, Touched
+from livetally.live.question import Question, Reply, RowKey, Rows, Touched
 
 __all__ = ["Change", "Follower", "Place", "Topic"]
 
@@ -24,9 +26,10 @@ _RESUMES_MAX = 64
 
 
 class Change(NamedTuple):
-    """What followers must be told: rows by key, or None for the whole."""
+    """What followers must be told: rows by key, or None for the whole; and whether rows moved."""
 
     keys: tuple[RowKey, ...] | None
+    moved: bool = False
 
 
 class Follower(Protocol):
@@ -117,16 +120,26 @@ class Topic:
         changed = tuple(
             key for key, row in reply.rows.items() if key not in old or differs(old[key], row)
         )
-        vanished = reply.whole and not old.keys() <= reply.rows.keys()
-        moved = self.question.sent_whole and list(old) != list(reply.rows)
         if reply.whole:
             self.rows = dict(reply.rows)
         else:
             self.rows.update(reply.rows)
         self.position = max(self.position, reply.position)
-        if vanished:
+        return self._change(old, changed)
+
+    def _change(self, old: Rows, changed: tuple[RowKey, ...]) -> Change | None:
+        """Return what followers must be told who have ``old``."""
+        question = self.question
+        moved = (question.ordered or question.sent_whole) and list(old) != list(self.rows)
+        if question.ordered:
+            return Change(changed, moved) if changed or moved else None
+        gone = not old.keys() <= self.rows.keys()
+        if question.overtaken:
+            # Of rows that are all new, nobody knows how many came before them.
+            gone = bool(old) and old.keys().isdisjoint(self.rows)
+        elif gone:
             self._vanished_at = self.position
-        if vanished or moved or (changed and self.question.sent_whole):
+        if gone or moved or (changed and question.sent_whole):
             return Change(None)
         return Change(changed) if changed else None
 
@@ -151,9 +164,9 @@ class Topic:
             self._whole = payload(question.head(), self.position, rows)
         return frame(SNAPSHOT, prefix, self._whole)
 
-    def update(self, prefix: bytes, keys: Iterable[RowKey]) -> bytes:
-        """Return the frame with the present rows of ``keys``."""
-        return frame(UPDATE, prefix, self._update_payload(keys))
+    def update(self, prefix: bytes, keys: Iterable[RowKey], *, moved: bool = False) -> bytes:
+        """Return the frame with the present rows of ``keys``; with the order if they ``moved``."""
+        return frame(UPDATE, prefix, self._update_payload(keys, moved=moved))
 
     def since(self, prefix: bytes, position: int) -> bytes:
         """Return the frame for a client that has seen ``position``; nothing when it lacks nothing.
@@ -165,18 +178,23 @@ class Topic:
         if position not in self._resumes:
             if len(self._resumes) >= _RESUMES_MAX:
                 self._resumes.clear()
-            keys = self.question.lacking(self.rows, position)
-            self._resumes[position] = (
-                None if keys is None else self._update_payload(keys) if keys else b""
-            )
+            self._resumes[position] = self._lacking(position)
         members = self._resumes[position]
         if members is None:
             return self.snapshot(prefix)
         return frame(UPDATE, prefix, members) if members else b""
 
-    def _update_payload(self, keys: Iterable[RowKey]) -> bytes:
+    def _lacking(self, position: int) -> bytes | None:
+        keys = self.question.lacking(self.rows, position)
+        if keys is None:
+            return None
+        moved = self.question.moved_after(position)
+        return self._update_payload(keys, moved=moved) if keys or moved else b""
+
+    def _update_payload(self, keys: Iterable[RowKey], *, moved: bool) -> bytes:
         rows = [self.rows[key] for key in keys if key in self.rows]
-        return payload(b"", self.position, self.question.encode(rows))
+        order = msgspec.json.encode(list(self.rows)) if moved else b""
+        return payload(b"", self.position, self.question.encode(rows), order)
 
     def _forget_encodings(self) -> None:
         self._whole = None
@@ -186,27 +204,31 @@ class Topic:
 class Place:
     """One question of a stream; ``prefix`` tells the client which."""
 
-    __slots__ = ("dirty", "prefix", "topic", "whole")
+    __slots__ = ("dirty", "moved", "prefix", "topic", "whole")
 
     def __init__(self, topic: Topic, prefix: bytes) -> None:
         """Ask what ``topic`` answers."""
         self.topic = topic
         self.prefix = prefix
-        # Rows that changed and were not sent, or all of them.
+        # Rows that changed and were not sent, whether any moved, or all of them.
         self.dirty: dict[RowKey, None] | None = None
+        self.moved = False
         self.whole = False
 
-    def mark(self, keys: Iterable[RowKey] | None) -> None:
-        """Take note of what is to be sent: rows by key, or all of them."""
-        if keys is None:
+    def mark(self, change: Change) -> None:
+        """Take note of what is to be sent."""
+        self.moved |= change.moved
+        if change.keys is None:
             self.whole = True
         elif not self.whole:
-            self.dirty = (self.dirty or {}) | dict.fromkeys(keys)
+            self.dirty = (self.dirty or {}) | dict.fromkeys(change.keys)
+            # Rows that have left meanwhile would pile up; and a tail would have a gap.
+            self.whole = len(self.dirty) > len(self.topic.rows)
 
     def take(self) -> bytes:
         """Return the frame of what is to be sent, empty when that is nothing."""
-        whole, dirty = self.whole, self.dirty
-        self.whole, self.dirty = False, None
+        whole, dirty, moved = self.whole, self.dirty, self.moved
+        self.whole, self.dirty, self.moved = False, None, False
         if whole:
             return self.topic.snapshot(self.prefix)
-        return self.topic.update(self.prefix, dirty) if dirty else b""
+        return self.topic.update(self.prefix, dirty or {}, moved=moved) if dirty or moved else b""

@@ -8,7 +8,7 @@ two; it is here only as long as somebody follows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from livetally.ingest import Notice
 from livetally.live.question import Question, Touched
@@ -23,7 +23,8 @@ class Topics:
     def __init__(self) -> None:
         """Start without any."""
         self._by_key: dict[str, Topic] = {}
-        self._by_type: dict[tuple[int, str], set[Topic]] = {}
+        # By team and event type; None for those that every type touches.
+        self._by_type: dict[tuple[int, str | None], set[Topic]] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -38,7 +39,7 @@ class Topics:
     def add(self, question: Question) -> Topic:
         """Open a question."""
         topic = self._by_key[question.key] = Topic(question)
-        for kind in question.types:
+        for kind in _kinds(question):
             self._by_type.setdefault((question.team, kind), set()).add(topic)
         return topic
 
@@ -48,7 +49,7 @@ class Topics:
             return
         topic.ended = True
         del self._by_key[topic.question.key]
-        for kind in topic.question.types:
+        for kind in _kinds(topic.question):
             key = (topic.question.team, kind)
             self._by_type[key].discard(topic)
             if not self._by_type[key]:
@@ -59,8 +60,8 @@ class Topics:
 
         A team may be told of a commit that changes nothing it sees; it never misses one.
         """
-        for key, slots in notice.touched.items():
-            topics = self._by_type.get(key)
+        for (team, kind), slots in notice.touched.items():
+            topics = [*self._by_type.get((team, kind), ()), *self._by_type.get((team, None), ())]
             if not topics or not slots:
                 continue
             touched = Touched(min(slots), max(slots))
@@ -68,3 +69,7 @@ class Topics:
                 if topic.question.concerns(touched):
                     topic.touch(touched, notice.committed_us)
                     yield topic
+
+
+def _kinds(question: Question) -> Iterable[str | None]:
+    return (None,) if question.types is None else question.types

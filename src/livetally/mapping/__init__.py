@@ -23,11 +23,12 @@ from livetally.mapping.casts import Cast, cast
 from livetally.mapping.event_mapping import Context, EventMapping, Fault, Mapped
 from livetally.mapping.expressions import BadExpression, Evaluator, Expression
 from livetally.mapping.lookups import Lookup, Lookups, read_lookup
-from livetally.mapping.payload import decode_payload, encode_items
+from livetally.mapping.payload import decode_payload, encode, encode_items
 from livetally.mapping.read_mapping import read_mapping
 from livetally.mapping.report import Report
 from livetally.mapping.tables import lookup_rows
 from livetally.mapping.templates import BadTemplate, Template
+from livetally.mapping.values import Reading, check_calls
 
 __all__ = [
     "BadExpression",
@@ -41,10 +42,13 @@ __all__ = [
     "Lookup",
     "Lookups",
     "Mapped",
+    "Reading",
     "Report",
     "Template",
     "cast",
+    "check_calls",
     "decode_payload",
+    "encode",
     "encode_items",
     "lookup_rows",
     "read_lookup",

@@ -91,6 +91,20 @@ class EventMapping(NamedTuple):
             return str(value.expressions[0].constant)
         return value.constant if isinstance(value.constant, str) else None
 
+    @property
+    def fields(self) -> list[str] | None:
+        """The dotted names of the data's fields, None when the data is one expression."""
+        if isinstance(self.data, Value):
+            return None
+        return [".".join(path) for path, _ in self.data]
+
+    @property
+    def required_names(self) -> list[str]:
+        """The members that every record has to have: of required entries that are one name."""
+        values = [value for _, value in self.members]
+        values += [] if isinstance(self.data, Value) else [value for _, value in self.data]
+        return [value.expressions[0].text for value in values if value.needs_its_name]
+
     def events(self, payload: Any, context: Context | None = None) -> Mapped:
         """Return the events of a payload, as ``decode_payload`` gives it. Never raises."""
         within = context or Context()

@@ -72,7 +72,7 @@ class Evaluator:
 class Expression:
     """One compiled expression; immutable, safe for any thread."""
 
-    __slots__ = ("_path", "_tree", "constant", "is_constant", "text")
+    __slots__ = ("_tree", "constant", "is_constant", "path", "text")
 
     def __init__(self, text: str) -> None:
         """Compile ``text``.
@@ -84,7 +84,8 @@ class Expression:
         self._tree = _parsed(text)
         for node in _nodes(self._tree):
             _check_call(node)
-        self._path = _plain_path(self._tree)
+        self.path = _plain_path(self._tree)
+        """The names of a path without anything else, () for ``@``, else None."""
         self.is_constant = self._tree["type"] == "literal"
         self.constant: Any = self._tree["value"] if self.is_constant else None
 
@@ -94,8 +95,8 @@ class Expression:
         Raises:
             CannotEvaluate: a function was given what it does not take.
         """
-        if self._path is not None:
-            for name in self._path:
+        if self.path is not None:
+            for name in self.path:
                 if type(record) is not dict:
                     return None
                 record = record.get(name)
@@ -182,7 +183,7 @@ def _check_call(node: Any) -> None:
 
 
 def _plain_path(tree: Any) -> tuple[str, ...] | None:
-    """Return the names of a path without anything else, () for ``@``, else None."""
+    """Return what ``Expression.path`` is."""
     match tree["type"]:
         case "current":
             return ()

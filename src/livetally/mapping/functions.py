@@ -10,6 +10,7 @@ Guarantee: a Decimal counts as a number in every function; no function does anyt
     root()                 the whole payload
     lookup('tags', tag)    the value beside a key in a [lookup.tags]
     lower(t) upper(t) trim(t) split(t, ',')
+    day_after(date)        the next date: of a range whose end is included, the end that is not
 
 Source: JMESPath specification, https://jmespath.org/specification.html (built-in functions).
 """
@@ -17,6 +18,7 @@ Source: JMESPath specification, https://jmespath.org/specification.html (built-i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
@@ -32,7 +34,18 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TEXT: Final = "string"
 _ANY: Final = ""
 
-OWN: Final = ("param", "header", "query", "root", "lookup", "lower", "upper", "trim", "split")
+OWN: Final = (
+    "param",
+    "header",
+    "query",
+    "root",
+    "lookup",
+    "lower",
+    "upper",
+    "trim",
+    "split",
+    "day_after",
+)
 
 
 def _takes(*kinds: str) -> Callable[[_Function], _Function]:
@@ -99,6 +112,10 @@ class Functions(functions.Functions):  # type: ignore[misc] # the library has no
     @_takes(_TEXT, _TEXT)
     def _func_split(self, text: str, separator: str) -> list[str]:
         return text.split(separator) if separator else [text]
+
+    @_takes(_TEXT)
+    def _func_day_after(self, text: str) -> str:
+        return (date.fromisoformat(text[:10]) + timedelta(days=1)).isoformat()
 
     # What follows are JMESPath's own functions for numbers that are Decimal.
 

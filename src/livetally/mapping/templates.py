@@ -10,6 +10,7 @@ and ``}}`` are braces.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 from livetally.mapping.casts import as_text, kind_of
@@ -52,20 +53,21 @@ class Template:
         """
         self._compiled = _compiled(raw, ())
 
-    def fill(self, values: Any) -> Any:
+    def fill(self, values: Any, evaluator: Evaluator | None = None) -> Any:
         """Return it with every placeholder replaced.
 
         Args:
             values: what the expressions are asked of.
+            evaluator: what their functions may ask for.
 
         Raises:
             ValueError: a placeholder can't be worked out.
         """
-        return _filled(self._compiled, values, Evaluator(values))
+        return _filled(self._compiled, values, evaluator or Evaluator(values))
 
-    def expressions(self) -> list[Expression]:
-        """Return all of its placeholders."""
-        return _expressions(self._compiled)
+    def expressions(self) -> list[tuple[tuple[str | int, ...], Expression]]:
+        """Return all of its placeholders, each with where it stands."""
+        return list(_expressions(self._compiled, ()))
 
 
 def _compiled(raw: Any, path: tuple[str | int, ...]) -> Any:
@@ -142,13 +144,17 @@ def _filled_text(parts: _Parts, values: Any, evaluator: Evaluator) -> Any:
     return "".join(texts)
 
 
-def _expressions(compiled: Any) -> list[Expression]:
+def _expressions(
+    compiled: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Expression]]:
     match compiled:
         case _Text():
-            return [part for part in compiled.parts if isinstance(part, Expression)]
+            yield from ((path, part) for part in compiled.parts if isinstance(part, Expression))
         case dict():
-            return [one for value in compiled.values() for one in _expressions(value)]
+            for key, value in compiled.items():
+                yield from _expressions(value, (*path, key))
         case list():
-            return [one for value in compiled for one in _expressions(value)]
+            for index, value in enumerate(compiled):
+                yield from _expressions(value, (*path, index))
         case _:
-            return []
+            return

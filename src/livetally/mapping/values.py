@@ -27,7 +27,15 @@ from livetally.mapping.payload import encode
 from livetally.mapping.report import Path, Report, unread
 from livetally.mapping.times import TimeForm, format_fault
 
-__all__ = ["Reading", "Value", "content_hash", "is_entry", "read_expression", "read_value"]
+__all__ = [
+    "Reading",
+    "Value",
+    "check_calls",
+    "content_hash",
+    "is_entry",
+    "read_expression",
+    "read_value",
+]
 
 _HASH_BYTES: Final = 16
 _HASHED_MAX: Final = 50
@@ -81,6 +89,13 @@ class Value(NamedTuple):
             raise ValueError(self._missing())
         return value
 
+    @property
+    def needs_its_name(self) -> bool:
+        """Whether it is the record's member of one name, and has to be there."""
+        one = self.required and len(self.expressions) == 1 and self.default is None
+        path = self.expressions[0].path if one else None
+        return path is not None and len(path) == 1
+
     def _hash(self, record: Any, evaluator: Evaluator) -> str:
         parts = [expression.of(record, evaluator) for expression in self.expressions]
         if all(part is None for part in parts):
@@ -120,6 +135,12 @@ def read_expression(raw: object, path: Path, reading: Reading) -> Expression | N
     except BadExpression as error:
         reading.report.add(path, str(error))
         return None
+    check_calls(expression, path, reading)
+    return expression
+
+
+def check_calls(expression: Expression, path: Path, reading: Reading) -> None:
+    """Report the look-up tables and parts of the path that it asks for in vain."""
     for call in expression.calls():
         if call.function == "param" and call.name is not None and reading.params is not None:
             if call.name not in reading.params:
@@ -127,7 +148,6 @@ def read_expression(raw: object, path: Path, reading: Reading) -> Expression | N
                 reading.report.unknown(path, kind, call.name, reading.params)
         elif call.function == "lookup" and call.name not in reading.lookups:
             _unknown_lookup(call.name or "", path, reading)
-    return expression
 
 
 def read_value(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from livetally.definitions import Action, Filter, Op
+from livetally.definitions import Action
 from livetally.errors import BadInput, ForbiddenByState
+from livetally.query.allowed import forbidding
 from livetally.query.entities import EntityState
 
 __all__ = ["action_data", "require_allowed"]
@@ -28,11 +28,12 @@ def require_allowed(action: Action, name: str, state: EntityState | None) -> Non
     Raises:
         ForbiddenByState: it does not; says which field has which value.
     """
-    for one in action.when:
-        value = None if state is None else state.fields.get(one.field)
-        if _meets(one, value) == one.negated:
-            shown = "not set" if value is None else f"'{value}'"
-            raise ForbiddenByState(f"'{name}' is not possible now: {one.field} is {shown}.")
+    fields = {} if state is None else {"key": state.key, **state.fields}
+    one = forbidding(action, fields)
+    if one is not None:
+        value = fields.get(one.field)
+        shown = "not set" if value is None else f"'{value}'"
+        raise ForbiddenByState(f"'{name}' is not possible now: {one.field} is {shown}.")
 
 
 def action_data(
@@ -79,36 +80,3 @@ def _known(name: str, known: Mapping[str, Any], used: set[str]) -> Any:
         raise BadInput(name, "is needed by this action; send it in the body")
     used.add(name)
     return known[name]
-
-
-def _meets(one: Filter, value: Any) -> bool:
-    if one.op is Op.EXISTS:
-        return value is not None
-    if value is None:
-        return False
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    match one.op:
-        case Op.IN:
-            return any(_same(value, text, wanted) for wanted in one.values)
-        case Op.PREFIX:
-            return text.startswith(one.values[0])
-        case Op.RANGE:
-            low, high = one.values
-            return _compare(value, low) >= 0 and _compare(value, high) <= 0
-    order = _compare(value, one.values[0])
-    return {Op.GT: order > 0, Op.GE: order >= 0, Op.LT: order < 0, Op.LE: order <= 0}[one.op]
-
-
-def _same(value: Any, text: str, wanted: str) -> bool:
-    return text == wanted or (not isinstance(value, (str, bool)) and _compare(value, wanted) == 0)
-
-
-def _compare(value: Any, wanted: str) -> int:
-    """Compare as numbers where the value is one, else as texts."""
-    if isinstance(value, (int, float, Decimal)):
-        try:
-            left, right = Decimal(str(value)), Decimal(wanted)
-        except InvalidOperation:
-            return 1
-        return (left > right) - (left < right)
-    return (str(value) > wanted) - (str(value) < wanted)

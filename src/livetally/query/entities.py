@@ -25,6 +25,7 @@ from livetally.definitions import (
     parse_filters,
 )
 from livetally.errors import BadInput, UnknownName
+from livetally.query.allowed import allowed_actions
 from livetally.query.conditions import condition_on, conditions_of, reference_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
@@ -39,7 +40,15 @@ from livetally.store.events.entities import (
     ask_entities,
 )
 
-__all__ = ["EntitiesPage", "EntityQuery", "EntityState", "ask_entity_page", "parse_entities"]
+__all__ = [
+    "EntitiesPage",
+    "EntityQuery",
+    "EntityState",
+    "ask_entity_page",
+    "entity_shapes",
+    "one_entity",
+    "parse_entities",
+]
 
 _UTC = find_zone("UTC")
 _KNOWN = ("where", "sort", "limit", "cursor", "min_position")
@@ -60,7 +69,10 @@ class EntityQuery(NamedTuple):
 
 
 class EntityState(NamedTuple):
-    """One entity: key, fields by name, how many events, times in microseconds, position."""
+    """One entity: key, fields by name, how many events, times in microseconds, position.
+
+    ``actions`` are those that this state allows.
+    """
 
     key: str
     fields: dict[str, Any]
@@ -68,6 +80,7 @@ class EntityState(NamedTuple):
     first_us: int
     last_us: int
     version: int
+    actions: tuple[str, ...] = ()
 
 
 class EntitiesPage(NamedTuple):
@@ -99,6 +112,11 @@ def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
     )
 
 
+def one_entity(entity: str, key: str) -> EntityQuery:
+    """Return the request for the one entity that has ``key``."""
+    return EntityQuery(entity, (), "", descending=False, limit=1, cursor="", key=key)
+
+
 def ask_entity_page(
     engine: Engine, query: EntityQuery, declared: Declared, team: int, since: int | None = None
 ) -> EntitiesPage:
@@ -115,8 +133,13 @@ def ask_entity_page(
     names = [column.name for column in question.columns]
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    states = [_state(row, names, shapes) for row in rows]
+    states = [_state(row, names, shapes, entity) for row in rows]
     return EntitiesPage(states, _next(rows[-1], question) if more else "")
+
+
+def entity_shapes(entity: Entity, declared: Declared) -> dict[str, Field]:
+    """Return of which type each field of an entity is, as a field without an event."""
+    return {name: _column(name, one, entity, declared).shape for name, one in entity.fields.items()}
 
 
 def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int) -> EntityQuestion:
@@ -197,12 +220,13 @@ def _metric_column(name: str, one: EntityField, declared: Declared) -> EntityCol
     return EntityColumn(name, kind, sources, shape)
 
 
-def _state(row: EntityRow, names: list[str], shapes: list[Field]) -> EntityState:
+def _state(row: EntityRow, names: list[str], shapes: list[Field], entity: Entity) -> EntityState:
     values = {
         name: _typed(value, shape)
         for name, value, shape in zip(names, row.fields, shapes, strict=True)
     }
-    return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version)
+    allowed = allowed_actions(entity.actions, {"key": row.key, **values})
+    return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version, allowed)
 
 
 def _typed(value: Any, shape: Field) -> Any:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from livetally.calendar import find_zone, parse_instant
-from livetally.definitions import Aggregate, Metric, Term, parse_filters
+from livetally.definitions import Aggregate, Entity, Metric, Term, parse_filters
 from livetally.errors import BadInput
 from livetally.query.conditions import conditions_of
 from livetally.query.cursors import read_cursor, write_cursor
@@ -18,7 +20,7 @@ from livetally.query.parameters import Parameters, known_only, page_limit, singl
 from livetally.store.events import Engine
 from livetally.store.events.pages import EventPage, PageCursor, StoredEvent, ask_events, types_of
 
-__all__ = ["EventsPage", "RawQuery", "ask_raw", "parse_raw"]
+__all__ = ["EventsPage", "RawQuery", "ask_raw", "parse_history", "parse_raw"]
 
 _KNOWN = ("type", "subject", "from", "to", "tz", "where", "limit", "cursor", "min_position")
 _TYPES_MAX = 200
@@ -76,6 +78,20 @@ def parse_raw(parameters: Parameters) -> RawQuery:
     )
 
 
+def parse_history(entity: Entity, key: str, parameters: Parameters) -> RawQuery:
+    """Read the parameters of ``GET /v1/entities/{entity}/{key}/events``.
+
+    Raises:
+        BadInput: names the parameter and the reason.
+    """
+    for name in ("type", "subject"):
+        if name in parameters:
+            raise BadInput(name, "is decided by the entity")
+    mine = f"{entity.key}:{_quoted(key)}"
+    where = [*parameters.get("where", ()), mine]
+    return parse_raw({**parameters, "where": where, "type": list(entity.events)})
+
+
 def ask_raw(
     engine: Engine, query: RawQuery, declared: Declared, team: int, since: int | None = None
 ) -> EventsPage:
@@ -113,4 +129,4 @@ def ask_raw(
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return msgspec.json.encode(text).decode()

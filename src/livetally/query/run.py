@@ -10,7 +10,8 @@ pile up without bound.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -58,6 +59,11 @@ class Runner:
         self._live_threads = ThreadPoolExecutor(_LIVE_THREADS, thread_name_prefix="live")
         self._waiting = 0
 
+    @property
+    def position(self) -> int:
+        """The last durable commit: an answer to what is asked from now on includes it."""
+        return self._position()
+
     def note(self, position: int, touched: Mapping[tuple[int, str], frozenset[int]]) -> None:
         """Take note of a commit, from the writer's thread, before it is acknowledged."""
         self._extents.widen(touched)
@@ -97,12 +103,18 @@ class Runner:
             QueryTooLarge: a limit of the query was reached.
             Overloaded: too many questions wait.
         """
-        try:
+        with _narrowed():
             return await self._threaded(function, self.engine, *arguments)
-        except EngineError as error:
-            if is_too_large(error.code):
-                raise QueryTooLarge(NARROW) from None
-            raise
+
+    async def call_live(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Run ``function(engine, *arguments)`` on one of the threads for live views.
+
+        Raises:
+            QueryTooLarge: a limit of the query was reached.
+        """
+        loop = asyncio.get_running_loop()
+        with _narrowed():
+            return await loop.run_in_executor(self._live_threads, function, self.engine, *arguments)
 
     def answer_now(
         self, query: MetricQuery, declared: Declared, team: int, window: Window | None = None
@@ -133,6 +145,17 @@ class Runner:
             return await loop.run_in_executor(self._threads, function, *arguments)
         finally:
             self._waiting -= 1
+
+
+@contextlib.contextmanager
+def _narrowed() -> Iterator[None]:
+    """Say of a question that was too large what would make it smaller."""
+    try:
+        yield
+    except EngineError as error:
+        if is_too_large(error.code):
+            raise QueryTooLarge(NARROW) from None
+        raise
 
 
 def _key(query: MetricQuery, declared: Declared, team: int) -> tuple[int, Declared, str]:

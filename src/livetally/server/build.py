@@ -17,21 +17,22 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from livetally.api import Services, Sessions, build_app
+from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
-from livetally.ingest import Intake, IntakeLimits, Notice, Writer, WriterLimits, deliver_to
+from livetally.ingest import Intake, IntakeLimits, Writer, WriterLimits, deliver_to
 from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import RunsHere, declared_by
-from livetally.settings import Settings, variable
+from livetally.settings import Settings, load_secrets
+from livetally.sinks import Sinks, Store
 from livetally.sources import Keeper, Puller, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
@@ -81,12 +82,11 @@ def built(
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
-
-        def on_commit(notice: Notice) -> None:
-            runner.note(notice.position, notice.touched)
-            hub.notice(notice)
-
-        writer.listen(on_commit)
+        stack.callback(catalog.listen())
+        writer.listen(lambda notice: runner.note(notice.position, notice.touched))
+        writer.listen(hub.notice)
+        sinks = _started_sinks(registry, writer, runner, clock, directory)
+        stack.callback(sinks.close)
         writer.start()
         stack.callback(writer.close)
         allowances = Allowances(catalog, settings.queries_per_hour)
@@ -105,15 +105,38 @@ def built(
             intake=intake,
             runner=runner,
             hub=hub,
+            sinks=sinks,
             version=version("livetally"),
             queries_per_hour=allowances.queries_per_hour,
             allowed_origins=allowances.allowed_origins,
+            secret_of=_secrets(),
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
         )
-        yield Guard(build_app(services, routes()), services), services
+        yield Guard(WayIn(build_app(services, routes()), services), services), services
+
+
+def _secrets() -> Callable[[str], SecretText | None]:
+    read = load_secrets()
+
+    def secret_of(name: str) -> SecretText | None:
+        text = read(name)
+        return SecretText(text) if text else None
+
+    return secret_of
+
+
+def _started_sinks(
+    registry: Registry, writer: Writer, runner: Runner, clock: Clock, directory: DataDirectory
+) -> Sinks:
+    """Keep the tables that the definitions declare, now and after each change of theirs."""
+    store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
+    sinks = Sinks(store, load_secrets(), directory.sinks)
+    writer.listen(sinks.notice)
+    registry.listen(lambda: sinks.declare(registry.sinks()))
+    return sinks
 
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
@@ -121,7 +144,7 @@ def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Cloc
     http = partial(
         client, allow_private=settings.sources_allow_private, version=version("livetally")
     )
-    runs = RunsHere(Puller(http, variable, clock.now_us), intake)
+    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
     holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
 

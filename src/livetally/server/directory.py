@@ -37,6 +37,11 @@ class DataDirectory:
         return self.path / "identities"
 
     @property
+    def sinks(self) -> Path:
+        """Where the tables of sinks without a database server are."""
+        return self.path / "sinks"
+
+    @property
     def catalog(self) -> Path:
         """Where the catalog is, unless a URL says otherwise."""
         return self.path / "catalog.db"

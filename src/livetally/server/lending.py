@@ -14,11 +14,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from livetally.api import Tap
+from livetally.server.reading import BoundedProtocol
 
 __all__ = ["LendingProtocol", "TakenConnection"]
 
@@ -28,22 +30,27 @@ _UNSENT_BYTES_MAX = 16 * 1024
 _USER_TIMEOUT_MS = 30_000
 
 
-class LendingProtocol(HttpToolsProtocol):
+class LendingProtocol(BoundedProtocol):
     """uvicorn's own protocol, with the offer in every request."""
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        super().on_message_begin()
-        self.scope["extensions"] = {"livetally.take_over": self.take_over}  # type: ignore[dict-item]
+    def on_headers_complete(self) -> None:
+        """Have the request answered; its endpoint may take the connection over."""
+        super().on_headers_complete()
+        offer = partial(self.take_over, self.cycle)
+        self.scope["extensions"] = {"livetally.take_over": offer}  # type: ignore[dict-item]
 
-    def take_over(self, headers: Iterable[tuple[bytes, bytes]], tap: Tap) -> TakenConnection | None:
+    def take_over(
+        self, cycle: RequestResponseCycle, headers: Iterable[tuple[bytes, bytes]], tap: Tap
+    ) -> TakenConnection | None:
         """Answer 200 with ``headers`` and hand the connection over; None when it is lost already.
 
-        ``tap`` is told of what happens to the connection. The endpoint has nothing more to send,
-        and returns.
+        ``cycle`` is the request that is answered: another one may have come behind it already, and
+        is dropped. ``tap`` is told of what happens to the connection. The endpoint has nothing more
+        to send, and returns.
         """
         transport = self.transport
-        self.cycle.disconnected = True  # the endpoint's end is not the answer's end
+        cycle.disconnected = True  # the endpoint's end is not the answer's end
+        self.pipeline.clear()
         if transport.is_closing():
             return None
         self._unset_keepalive_if_required()
@@ -53,7 +60,7 @@ class LendingProtocol(HttpToolsProtocol):
         for name, value in (*self.server_state.default_headers, *headers):
             lines.append(b"%s: %s\r\n" % (name, value))
         # Some clients read a body of unknown length in blocks, and a chunk as it comes.
-        chunked = self.scope["http_version"] != "1.0"
+        chunked = cycle.scope["http_version"] != "1.0"
         if chunked:
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"connection: close\r\n\r\n")

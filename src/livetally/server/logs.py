@@ -1,7 +1,8 @@
 """Logs: one line of key=value pairs for each happening, to standard error.
 
 In the flow: set up once by ``run``; rooms log through structlog.
-Guarantee: what is logged was chosen word by word; requests' headers and bodies never are.
+Guarantee: what is logged was chosen word by word; requests' headers and bodies never are. And what
+looks like a key or a token is cut short, should one ever come in with somebody else's words.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import logging
 import sys
 
 import structlog
+
+from livetally.tenancy import without_secrets
 
 __all__ = ["set_up_logs"]
 
@@ -27,6 +30,7 @@ def set_up_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _shortened,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -34,3 +38,12 @@ def set_up_logs(level: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def _shortened(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        name: without_secrets(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }

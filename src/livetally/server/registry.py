@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from livetally.definitions import Application, Plan, Source, check_team, plan, read_toml
-from livetally.errors import DefinitionProblem, InvalidDefinition
+from livetally.definitions import (
+    Application,
+    Plan,
+    RouteTable,
+    Source,
+    check_team,
+    plan,
+    read_toml,
+    with_lookup_files,
+)
+from livetally.errors import DefinitionProblem, Forbidden, InvalidDefinition
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
+from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog
 from livetally.store.events import Engine, keep
 from livetally.tenancy import DEFAULT_TEAM, Identity
@@ -38,7 +49,9 @@ class Registry:
         self._schemas: dict[int, Schema] = {}
         self._shared: tuple[Application, ...] = ()
         self._own: dict[int, tuple[Application, ...]] = {}
+        self._published = RouteTable()
         self._store_epoch = ""
+        self._listeners: list[Callable[[], None]] = []
         self.reload()
 
     def declared(self, team: int) -> Declared:
@@ -46,7 +59,11 @@ class Registry:
         kept = self._declared  # a reload meanwhile must not be given what was made before it
         found = kept.get(team)
         if found is None:
-            found = kept[team] = Declared((*self._shared, *self._own.get(team, ())))
+            own = self._own.get(team, ())
+            # A team's own application stands in the place of the shared one of its name.
+            names = {application.name for application in own}
+            shared = (one for one in self._shared if one.name not in names)
+            found = kept[team] = Declared((*shared, *own))
         return found
 
     def sources(self) -> list[tuple[int, Source]]:
@@ -64,6 +81,10 @@ class Registry:
             self._schemas[team] = found
         return found
 
+    def published(self) -> RouteTable:
+        """Return the paths that definitions publish, of all teams."""
+        return self._published
+
     def preview(self, application: Application, team: int) -> Plan:
         """Return what applying would change.
 
@@ -72,7 +93,8 @@ class Registry:
         """
         others = {app.name: app for app in self.declared(team).applications}
         old = others.pop(application.name, None)
-        check_team(application, others.values(), "the definition")
+        elsewhere = (app for owner, apps in self._own.items() if owner != team for app in apps)
+        check_team(application, others.values(), "the definition", elsewhere)
         return plan(old, application)
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
@@ -80,10 +102,16 @@ class Registry:
 
         Raises:
             InvalidDefinition: it conflicts with another application of the team.
+            Forbidden: it changes sinks, and ``who`` is no operator.
             StoreFailed: it could not be stored; nothing has changed.
         """
         with self._lock:
             changes = self.preview(application, who.team)
+            if any(one.what in ("sink", "source") for one in changes.changes) and not who.operator:
+                # They reach what the operator's network and environment hold.
+                raise Forbidden(
+                    "Sinks and sources reach out of the server: only an operator changes them."
+                )
             version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
@@ -117,7 +145,31 @@ class Registry:
             self._shared = tuple(shared)
             self._own = {team: tuple(apps) for team, apps in own.items()}
             self._declared, self._schemas = {}, {}
+            own_paths = ((team, app) for team, apps in sorted(self._own.items()) for app in apps)
+            self._published = RouteTable((*((None, app) for app in shared), *own_paths))
             self._store_epoch = self._stored_epoch()
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have ``listener`` called now, and whenever definitions have changed."""
+        self._listeners.append(listener)
+        listener()
+
+    @property
+    def store_epoch(self) -> str:
+        """The name of this store: another one counts other positions."""
+        return self._store_epoch
+
+    def sinks(self) -> list[Declaration]:
+        """Return every declared sink; those for all teams keep what team ``default`` has."""
+        shared = [(DEFAULT_TEAM, application) for application in self._shared]
+        own = [(team, app) for team, apps in self._own.items() for app in apps]
+        return [
+            Declaration(team, self.declared(team), sink)
+            for team, application in (*shared, *own)
+            for sink in application.sinks.values()
+        ]
 
     def epoch_of(self, declared: Declared) -> str:
         """Name what live positions count in: this store, and these definitions.
@@ -140,6 +192,10 @@ def _digest(texts: Iterable[str]) -> str:
     return blake2b("\1".join(texts).encode(), digest_size=4).hexdigest()
 
 
+def _beside(path: Path, name: str) -> str:
+    return (path.parent / name).read_text(encoding="utf-8")
+
+
 def read_files(paths: Iterable[str]) -> list[Application]:
     """Read definition files.
 
@@ -150,6 +206,7 @@ def read_files(paths: Iterable[str]) -> list[Application]:
     for path in paths:
         try:
             text = Path(path).read_text(encoding="utf-8")
+            text = with_lookup_files(text, path, partial(_beside, Path(path)))
         except (OSError, UnicodeDecodeError) as error:
             problem = DefinitionProblem(1, "file", f"can't be read: {error}")
             raise InvalidDefinition(path, (problem,)) from None

@@ -13,7 +13,9 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -27,6 +29,7 @@ from livetally.server.build import built
 from livetally.server.directory import DataDirectory
 from livetally.server.lending import LendingProtocol
 from livetally.server.logs import set_up_logs
+from livetally.server.reading import ReadingBounds, watch_readers
 from livetally.settings import Settings
 
 __all__ = ["serve"]
@@ -36,6 +39,9 @@ _log = structlog.get_logger("livetally")
 _POLL_S = 0.5
 _FLUSH_EVERY = 60
 _GRACE_S = 8
+# The writer takes the interpreter's lock several times in a commit; a busy loop would make it wait
+# the usual 5 ms each time, which is as long as the commit itself.
+_SWITCH_S = 0.001
 
 
 def serve(settings: Settings) -> int:
@@ -45,6 +51,7 @@ def serve(settings: Settings) -> int:
         LivetallyError: the server can't start; nothing was accepted.
     """
     set_up_logs(settings.log_level)
+    sys.setswitchinterval(_SWITCH_S)
     with DataDirectory(Path(settings.data)) as directory:
         return uvloop.run(_serve(settings, directory))
 
@@ -81,6 +88,7 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
             loop.create_task(services.hub.run(), name="live hub"),
             loop.create_task(_watch_catalog(services), name="catalog watch"),
             *_sources(loop, services, settings),
+            loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]
         _announce(listener, services, settings)
@@ -154,7 +162,8 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http=LendingProtocol,
+        # uvicorn only calls it; that it is a class is what its types expect.
+        http=cast("Any", partial(LendingProtocol, bounds=_reading_bounds(settings))),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -169,6 +178,15 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_S,
         backlog=4096,
+    )
+
+
+def _reading_bounds(settings: Settings) -> ReadingBounds:
+    return ReadingBounds(
+        header_bytes_max=settings.header_bytes_max,
+        header_s_max=settings.header_s_max,
+        body_stall_s_max=settings.body_stall_s_max,
+        body_bytes_per_second_min=settings.body_bytes_per_second_min,
     )
 
 

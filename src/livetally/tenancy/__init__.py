@@ -36,7 +36,7 @@ from livetally.tenancy.names import (
     is_team_name,
 )
 from livetally.tenancy.quota import Admission, MovingWindow
-from livetally.tenancy.secret import SecretText
+from livetally.tenancy.secret import SecretText, without_secrets
 from livetally.tenancy.team_settings import TeamSettings, check_team_settings
 from livetally.tenancy.tokens import (
     TOKEN_RANDOM_BYTES,
@@ -79,4 +79,5 @@ __all__ = [
     "parse_key",
     "parse_scopes",
     "parse_token",
+    "without_secrets",
 ]

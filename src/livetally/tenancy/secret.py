@@ -7,10 +7,19 @@ it says.
 
 from __future__ import annotations
 
+import re
 from hmac import compare_digest
 from typing import NoReturn, final
 
-__all__ = ["SecretText"]
+__all__ = ["SecretText", "without_secrets"]
+
+# Any text of the forms of keys and tokens, also cut off or lengthened; its public part is kept.
+_LOOKS_SECRET = re.compile(r"(lt_[0-9A-Za-z]{10}_|l[slv]_)[0-9A-Za-z]{16,}")
+
+
+def without_secrets(text: str) -> str:
+    """Return a text for people, with what looks like a key or a token in it cut short."""
+    return _LOOKS_SECRET.sub(r"\1…", text)
 
 
 @final

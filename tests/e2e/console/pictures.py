@@ -1,14 +1,17 @@
 """Takes the pictures of the console that README and guides show.
 
-In the flow: loads the departures of 2013 into a real server, drives Chromium, writes PNG files.
-Guarantee: same code, same pictures: the data is a published file, the page's clock stands still.
+In the flow: loads the departures of 2013 and a day at a service desk into real servers, drives
+Chromium, writes PNG files.
+Guarantee: same code, same pictures, but for the moments at which the server itself did something:
+the data is published or made from a seed, the page's clock stands still.
 
-By hand: ``python -m tests.e2e.console.pictures [FOLDER]``; takes about a minute.
+By hand: ``python -m tests.e2e.console.pictures [FOLDER]``; takes about three minutes.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from examples.flights.departures import bodies
 from livetally.clock import US_PER_S
 from livetally.testing import Server
+from tests.e2e.console.desk import Desk, running_desk
 from tests.e2e.console.fake_server import NOW_US
 from tests.e2e.console.looking import Sight
 from tests.tidy.source_tree import ROOT
@@ -26,6 +30,15 @@ from tests.tidy.source_tree import ROOT
 DEFINITIONS = ROOT / "examples/flights/livetally.toml"
 SIZES = {1440: 900, 390: 844}
 SCHEMES = ("light", "dark")
+_NARROW_PX = 720
+_STILL = "() => !document.querySelector('main [data-stale=true], main [data-state=waiting]')"
+_ADDED = """
+[metric.phone_orders]
+title = "Orders by phone"
+event = "order.placed"
+aggregate = "count"
+where = ["channel:phone"]
+"""
 SUMMER = "/metrics?from=2013-06-03&to=2013-09-02"
 # The port that people use, because the empty page shows it.
 PORT = 8080
@@ -48,7 +61,63 @@ def main(folder: Path) -> None:
             _load(server)
             for page, name in _pages(browser, server, folder):
                 _take_full(_signed_in(page, server), name)
+        with running_desk(PORT) as desk:
+            desk.fill()
+            for page, name in _pages(browser, desk.server, folder):
+                _take_desk(page, desk, name)
         browser.close()
+
+
+def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
+    """Take the pages of the service desk; on a wide screen with something open beside the list."""
+    desk.sign_in(page)
+    wide = name.is_wide
+    for place, opened, ready in (
+        ("events", "?type=incident.opened", "lt-grid tbody tr"),
+        ("entities", "incident/INC-102" if wide else "incident", "lt-grid tbody tr"),
+        (
+            "explore",
+            "?event=order.placed&aggregate=sum&value=total&by=channel&range=all&interval=hour",
+            "canvas",
+        ),
+        ("keys", "", "lt-grid tbody tr"),
+        ("definitions", "desk", "textarea"),
+    ):
+        joint = "" if opened.startswith("?") else "/"
+        page.goto(f"{desk.url}/#/{place}{joint}{opened}")
+        page.locator(ready).first.wait_for()
+        if place == "events" and wide:
+            page.locator(".grid-open").nth(2).click()
+            page.locator(".counted").wait_for()
+        if place == "definitions":
+            text = page.locator("textarea")
+            text.fill(text.input_value() + _ADDED)
+            page.locator("[data-apply]").wait_for()
+        if place in ("events", "entities"):
+            page.locator("lt-connection[data-state=live]").wait_for()
+        page.wait_for_function(_STILL)
+        page.screenshot(path=name(place))
+    _take_health(page, desk, name)
+
+
+def _take_health(page: Page, desk: Desk, name: _Namer) -> None:
+    """Take the server's health while events come in and questions are asked."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(0.05):
+            desk.send({"type": "ping", "data": {}})
+            desk.ask("GET", "/v1/metrics/orders?interval=hour")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    page.goto(f"{desk.url}/#/health")
+    page.wait_for_function(
+        "() => (document.querySelector('lt-health')?.samples.length ?? 0) >= 4", timeout=60_000
+    )
+    page.screenshot(path=name("health"))
+    done.set()
+    worker.join()
 
 
 def _take_full(visit: Sight, name: _Namer) -> None:
@@ -73,6 +142,7 @@ class _Namer:
 
     def __init__(self, folder: Path, width: int, scheme: str) -> None:
         self._folder, self._end = folder, f"{width}-{scheme}.png"
+        self.is_wide = width > _NARROW_PX
 
     def __call__(self, page: str) -> Path:
         return self._folder / f"{page}-{self._end}"

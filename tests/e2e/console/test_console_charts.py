@@ -155,3 +155,30 @@ def test_colours_follow_the_theme(visit: Visit) -> None:
     )
     visit.page.reload()
     expect(visit.page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_panel_can_be_taken_along(visit: Visit) -> None:
+    """CSV holds every number of the chart, PNG the picture, and a panel fills the screen."""
+    visit.go("/metrics?from=2013-03-01&to=2013-03-08&interval=day&by=origin&tz=UTC")
+    panel = visit.panel("departures")
+    more = panel.get_by_role("button", name="More of")
+    more.click()
+    with visit.page.expect_download() as csv:
+        visit.page.get_by_role("button", name="Download CSV").click()
+    assert csv.value.suggested_filename == "Departures.csv"
+    lines = csv.value.path().read_text().splitlines()
+    assert lines[0].split(",")[:2] == ["time", "bucket"]
+    assert len(lines) == 1 + 7
+    told = visit.newest_row("departures")
+    if not told.is_visible():
+        panel.get_by_role("button", name="Show table").click()
+    cells = [cell.inner_text() for cell in told.locator("td").all()]
+    assert lines[-1].split(",")[2:] == cells
+    more.click()
+    with visit.page.expect_download() as png:
+        visit.page.get_by_role("button", name="Download picture").click()
+    assert png.value.path().read_bytes().startswith(b"\x89PNG")
+    more.click()
+    visit.page.get_by_role("button", name="Full screen").click()
+    visit.page.wait_for_function("() => document.fullscreenElement?.matches('.panel')")
+    visit.page.evaluate("() => document.exitFullscreen()")

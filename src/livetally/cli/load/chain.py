@@ -12,6 +12,7 @@ name, because two files may begin with the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 __all__ = ["Chain"]
@@ -30,3 +31,14 @@ class Chain:
         """Take the next row; return its id: 32 hexadecimal digits."""
         self._digest = blake2b(self._digest + row, digest_size=_BYTES).digest()
         return self._digest.hex()
+
+    def add_all(self, rows: Iterable[str]) -> list[str]:
+        """Take the next rows, as texts; return the id of each."""
+        digest, ids = self._digest, []
+        for row in rows:
+            digest = blake2b(
+                digest + row.encode("utf-8", "surrogateescape"), digest_size=_BYTES
+            ).digest()
+            ids.append(digest.hex())
+        self._digest = digest
+        return ids

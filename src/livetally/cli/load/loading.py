@@ -13,12 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from livetally.cli.load.assign import Sender
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.checkpoint import Checkpoint, Place, Totals
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind
+from livetally.cli.load.mapped import MappedLines, MappedRows
 from livetally.cli.load.objects import Objects, array_lines
 from livetally.cli.load.opening import PACKED, STDIN, Opened, opened, plain_suffix
+from livetally.cli.load.parquet import parquet_lines
 from livetally.cli.load.records import Line, csv_rows, json_lines
 from livetally.cli.load.rejects import Rejects
 from livetally.cli.load.shape import Shape
@@ -31,25 +34,27 @@ from livetally.cli.load.upload import (
     uploaded,
 )
 from livetally.cli.progress import transfer
-from livetally.client import Client
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
 
-__all__ = ["Job", "Loaded", "format_of", "load"]
+__all__ = ["FORMATS", "Job", "Loaded", "format_of", "items_of", "load"]
 
-_FORMATS: Final = {
+FORMATS: Final = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    ".parquet": "parquet",
 }
+_BLOCK_ROWS: Final = 1_000
+_JSONL: Final = ".jsonl"
 _STREAM_DELAY_S: Final = 0.5
 _ARRAY_BYTES_MAX: Final = 256 * 1024 * 1024
 
 
 class Job(NamedTuple):
-    """What to load: ``format`` is csv, tsv, jsonl or json; ``rejected`` None goes beside it."""
+    """What to load, in the ``format`` of ``format_of``; ``rejected`` None goes beside it."""
 
     path: Path
     format: str
@@ -83,15 +88,15 @@ def format_of(path: Path, given: str | None) -> str:
     if given is not None:
         return given
     suffix = plain_suffix(path)
-    if suffix not in _FORMATS:
+    if suffix not in FORMATS:
         raise LivetallyError(
-            f"{path}: say what it holds with --format: csv, tsv, jsonl or json"
-            f" (the name may end in {', '.join(_FORMATS)}, and then in .gz or .zst)."
+            f"{path}: say what it holds with --format: csv, tsv, jsonl, json or parquet"
+            f" (the name may end in {', '.join(FORMATS)}, and then in .gz or .zst)."
         )
-    return _FORMATS[suffix]
+    return FORMATS[suffix]
 
 
-def load(job: Job, client: Client) -> Loaded:
+def load(job: Job, client: Sender) -> Loaded:
     """Load one file; blocks until it is done.
 
     Raises:
@@ -110,7 +115,7 @@ def load(job: Job, client: Client) -> Loaded:
             # Another file by now: its rows that are stored already count once anyway.
             checkpoint.remove()
             return load(job, client)
-        rejected = job.rejected or Path(f"{named}.rejected")
+        rejected = job.rejected or Path(f"{named}.rejected{_JSONL if _is_packed(job) else ''}")
         with (
             Rejects(rejected, source.heading, resumed=place is not None) as rejects,
             transfer(str(named), file.bytes_total) as bar,
@@ -169,16 +174,49 @@ class _Run:
         return LivetallyError(f"{reason} {rows:,} rows of {self._path} are done: {again}")
 
 
+def items_of(job: Job, file: Opened) -> Iterator[Item | Refused]:
+    """Yield the items of an open file from its first row, without sending them.
+
+    Raises:
+        LivetallyError: as ``load``.
+    """
+    return _source(job, file).items
+
+
 def _source(job: Job, file: Opened) -> _Source:
     """Return the items of a file, by its format."""
     chain = Chain(_seed(job))
     if job.format in ("csv", "tsv"):
         delimiter = "\t" if job.format == "tsv" else job.shape.delimiter
         rows = csv_rows(file.stream, job.shape.encoding, delimiter)
-        table = Table(rows, job.shape, job.declared, chain)
+        if job.shape.mapping is not None:
+            mapped = MappedRows(rows, job.shape, chain)
+            return _Source(mapped.items(), mapped.heading)
+        block = 1 if job.path == STDIN else _BLOCK_ROWS
+        table = Table(rows, job.shape, job.declared, chain, block)
         return _Source(table.items(), table.heading)
-    lines = json_lines(file.stream) if job.format == "jsonl" else _array(job.path, file)
+    lines = _lines(job, file)
+    if job.shape.mapping is not None:
+        return _Source(MappedLines(lines, job.shape, chain).items(), None)
     return _Source(Objects(lines, job.shape, chain).items(), None)
+
+
+def _lines(job: Job, file: Opened) -> Iterator[Line]:
+    """Return the lines of JSON that a file is, or stands for."""
+    if job.format == "jsonl":
+        return json_lines(file.stream)
+    if job.format != "parquet":
+        return _array(job.path, file)
+    if not file.stream.seekable() or file.bytes_total is None:
+        raise LivetallyError(
+            f"{job.path}: Parquet is read from its end: give a file, not a stream."
+        )
+    return parquet_lines(file.stream)
+
+
+def _is_packed(job: Job) -> bool:
+    """Whether rows that are refused can't be written in the file's own format."""
+    return job.format == "parquet"
 
 
 def _seed(job: Job) -> str:

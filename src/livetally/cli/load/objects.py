@@ -7,6 +7,7 @@ Guarantee: the line's own bytes are sent where it is an event already; numbers k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,6 +24,8 @@ __all__ = ["Objects", "array_lines"]
 _Members = dict[str, msgspec.Raw]
 _members: Final = msgspec.json.Decoder(_Members)
 _scalar: Final = msgspec.json.Decoder(str | int | float | bool | None)
+_encode: Final = msgspec.json.Encoder().encode
+_RFC3339: Final = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)"')
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -35,6 +38,8 @@ class Objects:
         self._shape = shape
         self._chain = chain
         self._read_time = time_reader(shape.zone, shape.time_format)
+        self._is_iso = shape.time_format == "iso"
+        self._apart = {shape.id, shape.subject, shape.time, *shape.skip, LINE, BECAUSE}
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield each line as an event, or refused."""
@@ -76,11 +81,15 @@ class Objects:
                 raise _LineRefused(shape.id, "is missing; it is the id")
         if shape.subject is not None and (subject := _text(members, shape.subject)):
             event["subject"] = subject
-        if shape.time is not None and (time := _text(members, shape.time)):
-            event["time"] = self._when(time)
-        apart = {shape.id, shape.subject, shape.time, *shape.skip, LINE, BECAUSE}
+        if shape.time is not None:
+            written = members.get(shape.time, _NULL)
+            if self._is_iso and _RFC3339.fullmatch(written):
+                event["time"] = written
+            elif time := _text(members, shape.time):
+                event["time"] = self._when(time)
+        apart = self._apart
         event["data"] = {name: raw for name, raw in members.items() if name not in apart}
-        return msgspec.json.encode(event)
+        return _encode(event)
 
     def _when(self, text: str) -> str:
         try:

@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from livetally.cli.load.kinds import Kind
+from livetally.mapping import EventMapping
 
 __all__ = ["BECAUSE", "LINE", "Shape"]
 
@@ -22,7 +23,7 @@ BECAUSE: Final = "rejected_because"
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How records become events; ``type`` None means that they are events already."""
+    """How records become events; without ``type`` and ``mapping`` they are events already."""
 
     type: str | None
     source: str
@@ -34,6 +35,7 @@ class Shape:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     skip: frozenset[str] = frozenset()
     nulls: frozenset[str] = frozenset({""})
+    mapping: EventMapping | None = None
     salt: str = ""
     encoding: str = "utf-8-sig"
     delimiter: str = ","

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from livetally.cli.load.blocks import Block, Column
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind, infer, time_reader, writer
@@ -22,7 +23,7 @@ from livetally.cli.load.records import Row
 from livetally.cli.load.shape import BECAUSE, LINE, Shape
 from livetally.errors import LivetallyError
 
-__all__ = ["Table"]
+__all__ = ["Table", "heading_of"]
 
 _SAMPLE_ROWS: Final = 1_000
 _CACHED_MAX: Final = 10_000
@@ -41,12 +42,13 @@ class _Cells(dict[str, bytes]):
         super().__init__()
         self.name = name
         self.guessed = False
-        self._prefix = prefix
+        self.kind = Kind.STRING
+        self.prefix = prefix
         self._write = write
         self._nulls = nulls
 
     def __missing__(self, text: str) -> bytes:
-        written = b"" if text in self._nulls else self._prefix + self._written(text)
+        written = b"" if text in self._nulls else self.prefix + self._written(text)
         if len(self) < _CACHED_MAX:
             self[text] = written
         return written
@@ -76,7 +78,12 @@ class Table:
     """The rows of a CSV file as events."""
 
     def __init__(
-        self, rows: Iterator[Row], shape: Shape, declared: Mapping[str, Kind], chain: Chain
+        self,
+        rows: Iterator[Row],
+        shape: Shape,
+        declared: Mapping[str, Kind],
+        chain: Chain,
+        block_rows: int = 1,
     ) -> None:
         """Read the heading, and the first thousand rows to see what is in the columns.
 
@@ -85,11 +92,12 @@ class Table:
             shape: which column is what.
             declared: the kinds of fields that the server knows.
             chain: for the identity of rows.
+            block_rows: how many rows may be read before the first of them is handed on.
 
         Raises:
             LivetallyError: there is no heading, or it lacks a column that is named.
         """
-        self.heading = _heading(rows)
+        self.heading = heading_of(rows)
         sample = list(islice(rows, _SAMPLE_ROWS))
         self._rows = joined(sample, rows)
         self._shape = shape
@@ -106,11 +114,66 @@ class Table:
         self._data = _picker([self._places[column.name] for column in self._columns])
         head = {"type": shape.type, "source": shape.source}
         self._head = msgspec.json.encode(head)[:-1]
+        self._block_rows = block_rows
+        self._block = self._blocks()
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield each row as an event, or refused."""
-        for row in self._rows:
-            mark = self._chain.add(_SEPARATOR.join(row.cells).encode("utf-8", "surrogateescape"))
+        while rows := list(islice(self._rows, self._block_rows)):
+            cells = [row.cells for row in rows]
+            marks = self._chain.add_all(map(_SEPARATOR.join, cells))
+            events = self._events(rows, cells, marks) if len(rows) > 1 else None
+            if events is None:
+                yield from self._one_by_one(rows, marks)
+            else:
+                yield from map(Item, [row.line for row in rows], events, cells, marks)
+
+    def _events(
+        self, rows: list[Row], cells: list[list[str]], marks: list[str]
+    ) -> list[bytes] | None:
+        """Return the events of whole rows, None when one of them has to be refused."""
+        if set(map(len, cells)) != {len(self.heading)} or any(row.broken for row in rows):
+            return None
+        if self._id is not None and not self._shape.nulls.isdisjoint(
+            row[self._id[0]] for row in cells
+        ):
+            return None
+        try:
+            return self._block.events(cells, marks if self._id is None else None)
+        except _CellRefused:
+            return None
+
+    def _blocks(self) -> Block:
+        shape = self._shape
+        times = Kind.TIME if shape.time_format == "iso" else None
+        members = [(Kind.STRING, self._id), *self._kinds_of_members(times)]
+        data = [
+            Column(
+                self._places[column.name],
+                f"{msgspec.json.encode(column.name).decode()}:",
+                times if column.kind is Kind.TIME else column.kind,
+                column.__getitem__,
+            )
+            for column in self._columns
+        ]
+        return Block(
+            self._head.decode(),
+            [
+                Column(member[0], member[1].prefix.decode()[1:], kind, _without_comma(member[1]))
+                for kind, member in members
+                if member is not None
+            ],
+            data,
+            shape.nulls,
+        )
+
+    def _kinds_of_members(self, times: Kind | None) -> list[tuple[Kind | None, _Member | None]]:
+        """Return the members that are not the id, each with what its cells are."""
+        kinds = {b',"subject":': Kind.STRING, b',"time":': times}
+        return [(kinds[member[1].prefix], member) for member in self._members]
+
+    def _one_by_one(self, rows: list[Row], marks: list[str]) -> Iterator[Item | Refused]:
+        for row, mark in zip(rows, marks, strict=True):
             if row.broken:
                 yield Refused(row.line, "row", row.broken, row.cells, mark)
                 continue
@@ -169,11 +232,17 @@ class Table:
             write = writer(kind, shape.zone, shape.time_format)
             column = _Cells(name, msgspec.json.encode(name) + b":", write, shape.nulls)
             column.guessed = known is None
+            column.kind = kind
             columns.append(column)
         return columns
 
 
 _Member: TypeAlias = tuple[int, _Cells]
+
+
+def _without_comma(cells: _Cells) -> Callable[[str], bytes]:
+    """Return what writes a member's cell: without the comma that a block puts before it."""
+    return lambda text: cells[text][1:]
 
 
 def _picker(places: Sequence[int]) -> Callable[[list[str]], Any]:
@@ -183,7 +252,12 @@ def _picker(places: Sequence[int]) -> Callable[[list[str]], Any]:
     return lambda cells: [cells[place] for place in places]
 
 
-def _heading(rows: Iterator[Row]) -> list[str]:
+def heading_of(rows: Iterator[Row]) -> list[str]:
+    """Read the heading: the names of the columns.
+
+    Raises:
+        LivetallyError: there is none, or it names a column twice.
+    """
     first = next(rows, None)
     if first is None or first.broken:
         raise LivetallyError("The file has no heading: a first row that names the columns.")

@@ -17,8 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
+from livetally.cli.load.assign import Sender
 from livetally.cli.load.item import Item, Refused
-from livetally.client import Client, Receipt
+from livetally.client import Receipt
 from livetally.client.delivery import CONFLICT
 
 __all__ = ["BATCH_ROWS", "Batch", "Settled", "full_batches", "timely_batches", "uploaded"]
@@ -43,7 +44,7 @@ class _Stopped(Exception):
     """The order to stop trying."""
 
 
-def uploaded(batches: Iterable[Batch], client: Client, patience_s: float) -> Iterator[Settled]:
+def uploaded(batches: Iterable[Batch], client: Sender, patience_s: float) -> Iterator[Settled]:
     """Send batches and yield each one when it is acknowledged.
 
     Args:

@@ -63,6 +63,14 @@ class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, AuditL
         """
         return self._changes.poll()
 
+    def listen(self) -> Callable[[], None]:
+        """Hear of other processes' changes at once, on PostgreSQL; elsewhere do nothing.
+
+        For a process that lives on, beside ``poll_changes``: subscribers are then called in a
+        thread of the catalog's own. Returns what ends it, to be called before ``close``.
+        """
+        return self._changes.listen()
+
     @property
     def polled_at_s(self) -> float:
         """The monotonic time at which the last successful ``poll_changes`` began."""

@@ -1,7 +1,8 @@
 """How a change of keys, teams or definitions becomes known to everything that remembers them.
 
 In the flow: receives each change's transaction from the catalog's modules, hands a call to every
-subscriber; other processes' changes are found by ``poll``.
+subscriber; other processes' changes are found by ``poll``, which ``listening`` calls as soon as
+PostgreSQL tells of one.
 Guarantee: the counter moves in the transaction that makes the change; subscribers in this process
 have been called before the change's method returns; those in another process at its next poll.
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from livetally.store.catalog.listening import TELL, Listener
 from livetally.store.catalog.tables import changes
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Changes:
         """
         with self._database.writing() as connection:
             connection.execute(_BUMP)
+            if self._database.kind == "postgresql":
+                connection.execute(TELL)  # heard elsewhere at the commit, and only then
             now = connection.execute(_COUNTER).scalar_one()
             yield connection
         with self._lock:
@@ -89,6 +93,12 @@ class Changes:
         with self._lock:
             self._polled_at_s = max(began_s, self._polled_at_s)
         return news
+
+    def listen(self) -> Callable[[], None]:
+        """Be told of other processes' changes at once, where that can be; returns what ends it."""
+        if self._database.kind != "postgresql":
+            return lambda: None
+        return Listener(self._database, self.poll).close
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have ``callback`` called after every change; returns what ends that.

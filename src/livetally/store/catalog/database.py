@@ -1,7 +1,7 @@
 """The way to the relational database: one engine, its two kinds of transaction, its errors.
 
 In the flow: receives a path or URL from ``open_catalog``, hands connections to the
-catalog's modules.
+catalog's modules; from ``tables`` the same for the databases that sinks write to.
 Guarantee: what a ``writing`` block did is on the disk when the block ends, or none of it is; every
 failure of the database leaves as ``StoreFailed`` and shows neither values nor passwords.
 
@@ -13,12 +13,12 @@ belong to two processes (a server, and a command that makes a key). See decision
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from livetally.errors import SettingInvalid, StoreFailed
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "Ear", "open_database"]
 
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -47,9 +47,10 @@ _WRITES = "livetally_writes"
 class Database:
     """Hands out connections; safe to use from any thread. Never take one inside another."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take an engine made by ``open_database``."""
+    def __init__(self, engine: Engine, name: str = "catalog") -> None:
+        """Take an engine made by ``open_database``, and what its failures call the database."""
         self._engine = engine
+        self._name = name
         self._writes = engine.execution_options(**{_WRITES: True})
         # One statement that commits by itself spares a server two round trips.
         on_server = {} if self.kind == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
@@ -67,7 +68,7 @@ class Database:
         Raises:
             StoreFailed: the database does not answer or refuses.
         """
-        with _failures_as_ours(), self._reads.connect() as connection:
+        with _failures_as_ours(self._name), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -77,34 +78,79 @@ class Database:
         Raises:
             StoreFailed: the database does not answer or refuses; nothing of the block was kept.
         """
-        with _failures_as_ours(), self._writes.begin() as connection:
+        with _failures_as_ours(self._name), self._writes.begin() as connection:
             yield connection
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[Ear]:
+        """Lend a connection of its own that hears what is told on ``channel`` (PostgreSQL).
+
+        Raises:
+            StoreFailed: the database does not answer, or hangs up while it is listened to.
+        """
+        with _failures_as_ours(self._name), self._reads.connect() as connection:
+            connection.detach()  # it waits for as long as the process lives: not one of the pool's
+            connection.exec_driver_sql(f"LISTEN {channel}")
+            raw = connection.connection.dbapi_connection
+            driver: Any = self._engine.dialect.dbapi
+            try:
+                yield Ear(raw)
+            except driver.Error as error:
+                raise StoreFailed("The catalog's database hung up.") from error
+            finally:
+                with suppress(driver.Error):
+                    connection.close()
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
 
-def open_database(url_or_path: str | Path) -> Database:
+class Ear:
+    """A connection that hears what other connections tell; for one thread and its selector."""
+
+    def __init__(self, connection: Any) -> None:
+        """Listen on a connection of psycopg."""
+        self._connection = connection.pgconn
+        self._fd = int(self._connection.socket)  # a lost connection no longer tells it
+
+    def fileno(self) -> int:
+        """Return what is readable when there may be something to hear."""
+        return self._fd
+
+    def heard(self) -> bool:
+        """Take in what has come; tell whether it was a word. Never blocks."""
+        self._connection.consume_input()
+        heard = False
+        while self._connection.notifies() is not None:
+            heard = True
+        return heard
+
+
+def open_database(
+    url_or_path: str | Path, name: str = "catalog", statement_s_max: int | None = None
+) -> Database:
     """Prepare the way to a database; a server is not asked yet, an SQLite file is made.
 
     Args:
         url_or_path: a path to an SQLite file, or a URL ``sqlite://``, ``postgresql://`` or
             ``mariadb://``.
+        name: what messages call the database.
+        statement_s_max: seconds without an answer after which a server counts as lost.
 
     Raises:
         SettingInvalid: the URL can't be read, or the driver it needs is not installed.
         StoreFailed: the SQLite file can't be made.
     """
-    url = _read_url(url_or_path)
+    url = _read_url(url_or_path, name)
     if url.drivername == "sqlite+pysqlite":
-        return Database(_sqlite_engine(url))
+        return Database(_sqlite_engine(url, name), name)
     try:
         engine = create_engine(
             url,
             hide_parameters=True,
             isolation_level="READ COMMITTED",
-            connect_args=_connect_arguments(url),
+            connect_args=_connect_arguments(url, statement_s_max),
             pool_size=_POOL_SIZE,
             pool_timeout=_WAIT_S_MAX,
             skip_autocommit_rollback=True,
@@ -113,11 +159,11 @@ def open_database(url_or_path: str | Path) -> Database:
     except ModuleNotFoundError as error:
         extra = url.drivername.partition("+")[0]
         hint = f"pip install 'livetally[{extra}]'"
-        raise SettingInvalid(f"catalog: the driver '{error.name}' is missing: {hint}") from error
-    return Database(engine)
+        raise SettingInvalid(f"{name}: the driver '{error.name}' is missing: {hint}") from error
+    return Database(engine, name)
 
 
-def _read_url(url_or_path: str | Path) -> URL:
+def _read_url(url_or_path: str | Path, name: str) -> URL:
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return URL.create("sqlite+pysqlite", database=str(url_or_path))
     try:
@@ -126,21 +172,28 @@ def _read_url(url_or_path: str | Path) -> URL:
     except (ArgumentError, ValueError, KeyError):
         # The text itself stays out of the message: it may hold a password.
         known = "a path, or a URL that starts with sqlite://, postgresql:// or mariadb://"
-        raise SettingInvalid(f"catalog: must be {known}") from None
+        raise SettingInvalid(f"{name}: must be {known}") from None
     return url.set(drivername=driver)
 
 
-def _connect_arguments(url: URL) -> dict[str, Any]:
+def _connect_arguments(url: URL, statement_s_max: int | None) -> dict[str, Any]:
     arguments: dict[str, Any] = {"connect_timeout": _WAIT_S_MAX}
     if url.drivername == "mariadb+pymysql":
         arguments["charset"] = "utf8mb4"
+        if statement_s_max is not None:
+            arguments |= {"read_timeout": statement_s_max, "write_timeout": statement_s_max}
+    else:
+        # A server whose machine has vanished is noticed in half a minute, not in two hours.
+        arguments |= {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+        if statement_s_max is not None:
+            arguments["tcp_user_timeout"] = statement_s_max * 1_000
     return {name: value for name, value in arguments.items() if name not in url.query}
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, name: str) -> Engine:
     if url.database in {None, "", ":memory:"}:
-        raise SettingInvalid("catalog: must be a file; what is in memory is lost at the end")
-    _make_private_file(Path(str(url.database)))
+        raise SettingInvalid(f"{name}: must be a file; what is in memory is lost at the end")
+    _make_private_file(Path(str(url.database)), name)
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -154,12 +207,12 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _make_private_file(path: Path) -> None:
+def _make_private_file(path: Path, name: str) -> None:
     """Make the file before SQLite does, readable by nobody else; its journal inherits this."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StoreFailed(f"catalog: {path} can't be opened: {error.strerror}") from error
+        raise StoreFailed(f"{name}: {path} can't be opened: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -181,15 +234,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _failures_as_ours() -> Iterator[None]:
+def _failures_as_ours(name: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        reason = f"{type(error.orig).__name__}{_code_of(error.orig)}"
-        raise StoreFailed(f"The catalog's database refused the operation ({reason}).") from error
+        code = _code_of(error.orig)
+        reason = f"{type(error.orig).__name__}{code}"
+        if isinstance(error, OperationalError) and not code:
+            raise StoreFailed(f"The {name}'s database can't be reached ({reason}).") from error
+        raise StoreFailed(f"The {name}'s database refused the operation ({reason}).") from error
     except SQLAlchemyError as error:
         reason = type(error).__name__
-        raise StoreFailed(f"The catalog's database can't be used ({reason}).") from error
+        raise StoreFailed(f"The {name}'s database can't be used ({reason}).") from error
 
 
 def _code_of(error: BaseException | None) -> str:

@@ -17,10 +17,13 @@ from livetally.store.events.reading import (
     read_stored,
 )
 from livetally.store.events.schema import SLOT_US, Projection, create
+from livetally.store.events.since import Added, added_events, commits_of, slots_of
+from livetally.store.events.size import StoreSize, store_size
 
 __all__ = [
     "BUILTINS",
     "SLOT_US",
+    "Added",
     "Condition",
     "Engine",
     "EngineError",
@@ -32,8 +35,11 @@ __all__ = [
     "Question",
     "Reference",
     "Row",
+    "StoreSize",
     "StoredIdentity",
+    "added_events",
     "ask",
+    "commits_of",
     "count_by_position",
     "create",
     "extent",
@@ -43,4 +49,6 @@ __all__ = [
     "measure_sql",
     "read_identities",
     "read_stored",
+    "slots_of",
+    "store_size",
 ]

@@ -30,6 +30,7 @@ Rows = list[list[Any]]
 
 _CODE = re.compile(r"Code: (\d+)")
 _rows = msgspec.json.Decoder(list[list[Any]])
+_NUMBERS_TRIED = 3
 _READ_FORMAT = "JSONCompactEachRow"
 _READ_SETTINGS = {
     "output_format_json_quote_64bit_integers": 0,
@@ -62,7 +63,13 @@ class Engine:
         self._open: list[Connection] = []
         # The newest block of each table that was inserted into; by the one thread that inserts.
         self._newest: dict[str, int] = {}
+        self._folders: dict[str, Path] = {}
         self.version = chdb.engine_version
+
+    @property
+    def directory(self) -> Path:
+        """Where the engine's files are."""
+        return Path(self._path)
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing. Blocks."""
@@ -111,18 +118,29 @@ class Engine:
                 stream.finish()
         except RuntimeError as error:
             raise _engine_error(error) from None
-        newest = self._newest_block(table)
+        newest = self._made_block(table, before)
         if newest <= before:
             raise EngineError(f"The event store did not keep a commit: {self._last_error()}")
         self._newest[table] = newest
 
-    def _newest_block(self, table: str) -> int:
-        """Return the number of the newest block that is stored, 0 for none.
+    def _made_block(self, table: str, before: int) -> int:
+        """Return the number of the block that an insert after block ``before`` made.
 
-        The engine counts blocks up and never again, so an insert is stored if and only if this has
-        grown. The driver does not tell: it reports rows as written whose fsync has failed, and
-        which are in no part.
+        The engine counts blocks up and never again, and a part gets its name when it is on disk: so
+        an insert is stored if and only if there is a part with a higher number. The driver does not
+        tell: it reports rows as written whose fsync has failed, and which are in no part.
+
+        The name is known but for a number or two that other changes took, so a look at the folder
+        answers; asking the engine costs as much as a small commit.
         """
+        folder = self._folder(table)
+        for number in range(before + 1, before + 1 + _NUMBERS_TRIED):
+            if (folder / f"all_{number}_{number}_0").is_dir():
+                return number
+        return self._newest_block(table)  # a merge took the part already, or there is none
+
+    def _newest_block(self, table: str) -> int:
+        """Return the number of the newest block that is stored, 0 for none."""
         database, _, name = table.partition(".")
         rows = self.read(
             "SELECT max(max_block_number) FROM system.parts"
@@ -130,6 +148,19 @@ class Engine:
             {"database": database, "name": name},
         )
         return int(rows[0][0])
+
+    def _folder(self, table: str) -> Path:
+        """Return where a table's parts are."""
+        found = self._folders.get(table)
+        if found is None:
+            database, _, name = table.partition(".")
+            rows = self.read(
+                "SELECT data_paths[1] FROM system.tables"
+                " WHERE database = {database:String} AND name = {name:String}",
+                {"database": database, "name": name},
+            )
+            found = self._folders[table] = Path(self._path) / str(rows[0][0])
+        return found
 
     def _last_error(self) -> str:
         rows = self.read(

@@ -22,7 +22,9 @@ __all__ = ["EventRows", "insert_rows"]
 _SETTINGS = (
     "max_insert_block_size = 4000000, min_insert_block_size_rows = 0,"
     " min_insert_block_size_bytes = 0, async_insert = 0, optimize_on_insert = 0,"
-    " max_insert_threads = 1, max_threads = 1, input_format_parallel_parsing = 0, log_queries = 0"
+    " max_insert_threads = 1, max_threads = 1, input_format_parallel_parsing = 0, log_queries = 0,"
+    # Columns that are left out get their DEFAULT all the same; this one is for values left out.
+    " input_format_defaults_for_omitted_fields = 0"
 )
 
 

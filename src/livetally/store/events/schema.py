@@ -6,6 +6,10 @@ column or a projection neither stops ingest nor changes an answer.
 
 One part for each commit: the table has no partitions, because an insert that spans partitions makes
 one part in each, and those would not appear together.
+
+A commit is one file: a small part keeps its columns in one archive, so that it costs one fsync and
+not a dozen. It has no projections yet: working out each costs a small commit more than all else,
+so the first merge does, for many commits at once; until then a question reads those rows.
 """
 
 from __future__ import annotations
@@ -88,6 +92,9 @@ ORDER BY (team, type, occurred_at, id)
 SETTINGS fsync_after_insert = 1,
          fsync_part_directory = 1,
          min_rows_to_fsync_after_merge = 1,
+         min_bytes_for_full_part_storage = 10485760,
+         materialize_projections_on_insert = 0,
+         materialize_projections_on_merge = 1,
          deduplicate_merge_projection_mode = 'rebuild',
          lightweight_mutation_projection_mode = 'rebuild'
 """

@@ -18,6 +18,7 @@ import { exampleOf } from './example.js';
  * @property {string} key no other panel of the page has it
  * @property {Metric[]} metrics
  * @property {string[]} missing names of metrics that do not exist (any more)
+ * @property {[string, import('./contract.js').Entity] | null} entity name and definition of what an `entities` panel lists
  * @property {string | null} by
  * @property {string[]} where
  * @property {string | null} interval
@@ -37,7 +38,9 @@ import { exampleOf } from './example.js';
  * @property {Metric[]} metrics that its panels show
  */
 
-/** @typedef {{ dashboards: Dashboard[], example: object }} Catalog `example`: a first event */
+/** @typedef {{ dashboards: Dashboard[], example: object, applications: Application[], metrics: Map<string, Metric> }} Catalog `example`: a first event */
+
+/** @typedef {Map<string, import('./contract.js').Entity>} Entities by name */
 
 const COLUMNS = 12;
 
@@ -47,11 +50,14 @@ export async function loadCatalog() {
   /** @type {Application[]} */
   const applications = defined.applications;
   const metrics = metricsOf(listed.metrics);
-  const declared = applications.flatMap((application) => declaredIn(application, metrics));
+  const entities = new Map(applications.flatMap((application) => Object.entries(application.entity ?? {})));
+  const declared = applications.flatMap((application) => declaredIn(application, metrics, entities));
   const every = [...metrics.values()];
   return {
     dashboards: every.length ? [...declared, allMetrics(every)] : declared,
     example: exampleOf(applications),
+    applications,
+    metrics,
   };
 }
 
@@ -83,10 +89,10 @@ function metricsOf(listed) {
   return metrics;
 }
 
-/** @param {Application} application @param {Map<string, Metric>} metrics @returns {Dashboard[]} */
-function declaredIn(application, metrics) {
+/** @param {Application} application @param {Map<string, Metric>} metrics @param {Entities} entities @returns {Dashboard[]} */
+function declaredIn(application, metrics, entities) {
   return Object.entries(application.dashboard ?? {}).map(([name, one]) => {
-    const panels = one.panels.flatMap((panel, place) => panelsOf(panel, place, metrics));
+    const panels = one.panels.flatMap((panel, place) => panelsOf(panel, place, metrics, entities));
     return {
       path: ['dashboards', application.name, name],
       title: one.title || sentence(name),
@@ -99,8 +105,8 @@ function declaredIn(application, metrics) {
   });
 }
 
-/** Numbers stand one to a tile, however they were declared. @param {import('./contract.js').Panel} panel @param {number} place @param {Map<string, Metric>} metrics @returns {Panel[]} */
-function panelsOf(panel, place, metrics) {
+/** Numbers stand one to a tile, however they were declared. @param {import('./contract.js').Panel} panel @param {number} place @param {Map<string, Metric>} metrics @param {Entities} [entities] @returns {Panel[]} */
+function panelsOf(panel, place, metrics, entities) {
   const names = panel.metric ?? [];
   const sets = panel.kind === 'number' ? names.map((name) => [name]) : [names];
   return sets.map((set, at) => ({
@@ -108,6 +114,7 @@ function panelsOf(panel, place, metrics) {
     key: `${place}.${at}`,
     metrics: set.map((name) => metrics.get(name)).filter((one) => one !== undefined),
     missing: set.filter((name) => !metrics.has(name)),
+    entity: entityOf(panel.entity, entities),
     by: panel.by?.[0] ?? null,
     where: panel.where ?? [],
     interval: panel.interval ?? null,
@@ -115,6 +122,12 @@ function panelsOf(panel, place, metrics) {
     title: sets.length === 1 ? (panel.title ?? '') : '',
     width: panel.width ?? (panel.kind === 'top' ? COLUMNS / 2 : COLUMNS),
   }));
+}
+
+/** @param {string | undefined} name @param {Entities | undefined} entities @returns {Panel['entity']} */
+function entityOf(name, entities) {
+  const found = name === undefined ? undefined : entities?.get(name);
+  return name !== undefined && found ? [name, found] : null;
 }
 
 /** @param {Metric[]} metrics @returns {Dashboard} */
@@ -134,7 +147,7 @@ function allMetrics(metrics) {
 }
 
 /** `mean_delay` as `Mean delay`. @param {string} name */
-function sentence(name) {
+export function sentence(name) {
   const words = name.replace(/[_-]+/g, ' ').trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -22,6 +22,7 @@
  * @property {number | null} [decimals]
  * @property {boolean} [approximate]
  * @property {[string, string]} [ratio] the metrics above and below the line
+ * @property {string} [asked] what it is asked by, of one that is not declared: `explore?event=…`
  *
  * @typedef {object} Panel as a definition declares it
  * @property {'number' | 'line' | 'bar' | 'table' | 'top' | 'entities'} kind
@@ -41,19 +42,104 @@
  * @property {string} [interval]
  * @property {Panel[]} panels
  *
- * @typedef {{ type: string, required?: boolean, one_of?: string[], minimum?: number }} Field
+ * @typedef {{ type: string, required?: boolean, one_of?: string[], minimum?: number, description?: string }} Field
+ *
+ * @typedef {{ event: string, value?: string, sign?: number, where?: string[] }} Term
+ *
+ * @typedef {object} MetricDefinition
+ * @property {string} [aggregate] absent of a ratio
+ * @property {Term[]} [of]
+ * @property {string[]} [by]
+ *
+ * @typedef {object} EntityField has one of latest, first, sum, min, max, count, metric
+ * @property {string} [title]
+ * @property {string} [unit]
+ * @property {string} [latest]
+ * @property {string} [first]
+ * @property {string} [sum]
+ * @property {string} [min]
+ * @property {string} [max]
+ * @property {boolean | string} [count]
+ * @property {string} [metric]
+ *
+ * @typedef {object} Action
+ * @property {string} event
+ * @property {Record<string, unknown>} [data] with placeholders
+ * @property {string[]} [when]
+ * @property {string} [undo]
+ * @property {string} [title]
+ *
+ * @typedef {object} Entity
+ * @property {string} key
+ * @property {string[]} events
+ * @property {Record<string, EntityField>} [fields]
+ * @property {Record<string, Action>} [actions]
+ * @property {string} [title]
+ * @property {string} [description]
+ * @property {string} [title_field]
+ * @property {string} [sort]
+ *
+ * @typedef {object} EntityState
+ * @property {string} key
+ * @property {Record<string, unknown>} fields
+ * @property {number} events
+ * @property {string} first
+ * @property {string} last
+ * @property {number} version the position that last changed it
+ * @property {string[]} actions that its state allows
+ *
+ * @typedef {object} StoredEvent
+ * @property {string} id
+ * @property {string} type
+ * @property {string} source
+ * @property {string} subject
+ * @property {string} time
+ * @property {string} received
+ * @property {number} position
+ * @property {Record<string, unknown>} data
+ * @property {Record<string, unknown>} [attributes]
+ *
+ * @typedef {object} Key
+ * @property {string} id
+ * @property {string} team
+ * @property {string} name
+ * @property {string[]} scopes
+ * @property {boolean} operator
+ * @property {number} created_us
+ * @property {number | null} expires_us
+ * @property {number | null} revoked_us
+ * @property {number | null} last_used_us
+ * @property {{ limit: number, remaining: number } | null} [queries] of this hour; null: not counted
+ * @property {string} [key] its text, in the answer that makes it and nowhere else
+ *
+ * @typedef {object} Team
+ * @property {number} id
+ * @property {string} name
+ * @property {number} created_us
+ * @property {number | null} queries_per_hour
+ * @property {string[]} allowed_origins
+ *
+ * @typedef {{ id: number, time: string, who: string, team: string | null, action: string, target: string, detail: string }} AuditEntry
+ *
+ * @typedef {{ line: number, key: string, reason: string }} DefinitionProblem
+ *
+ * @typedef {{ version: number, applied: string, by: string, active: boolean }} Version
  *
  * @typedef {object} Application
  * @property {string} name
  * @property {string} [title]
  * @property {string} [description]
- * @property {Record<string, { data?: Record<string, Field> }>} [event]
+ * @property {Record<string, { data?: Record<string, Field>, description?: string }>} [event]
+ * @property {Record<string, MetricDefinition>} [metric]
+ * @property {Record<string, Entity>} [entity]
  * @property {Record<string, Dashboard>} [dashboard]
  *
  * @typedef {object} Who
  * @property {string} team
+ * @property {string} [key_id]
  * @property {string} [key_name]
  * @property {string[]} [scopes]
+ * @property {boolean} [operator]
  * @property {number | null} [expires_us] microseconds since 1970
  * @property {string} [version] of the server
  *
@@ -62,6 +148,7 @@
  * @property {string} [title]
  * @property {number} [status]
  * @property {string} [detail]
+ * @property {DefinitionProblem[]} [problems]
  *
  * @typedef {object} Answer
  * @property {string} metric

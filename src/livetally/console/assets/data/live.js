@@ -8,13 +8,19 @@
  */
 
 import { Stream } from './stream.js';
+import { parseWhole } from './whole.js';
 
 const FLUSH_MS = 250;
+
+/** The newest events, of all or of one entity. */
+const TAIL = /^(events|entities\/[^/?]+\/[^/?]+\/events)(\?|$)/;
+/** Rows of a page where the question names no limit. */
+const TAIL_ROWS = 100;
 
 /**
  * @typedef {object} View what is known of one question
  * @property {'waiting' | 'ready' | 'problem'} state
- * @property {Map<string, import('./contract.js').Row>} rows by bucket
+ * @property {Map<string, import('./contract.js').Row>} rows by bucket; of lists, things in their order
  * @property {string | null} from
  * @property {string | null} to
  * @property {number} version counts the changes; compare instead of the rows
@@ -35,7 +41,7 @@ export class Live extends EventTarget {
     super();
     this.#stream = new Stream({
       status: () => this.dispatchEvent(new Event('status')),
-      message: (kind, data) => this.#receive(kind, data),
+      message: (kind, data, text) => this.#receive(kind, data, text),
     });
     this.position = 0;
   }
@@ -105,12 +111,14 @@ export class Live extends EventTarget {
     this.#stream.open(wanted.map((one) => `q=${encodeURIComponent(one)}`).join('&'));
   }
 
-  /** @param {string} kind @param {any} data */
-  #receive(kind, data) {
+  /** @param {string} kind @param {any} data @param {string} text as it came */
+  #receive(kind, data, text) {
     if (typeof data.position === 'number') this.#reached = data.position;
-    const entry = this.#entries.get(this.#order[data.q] ?? '');
+    const question = this.#order[data.q] ?? '';
+    const entry = this.#entries.get(question);
     if (!entry) return;
-    if (kind === 'update') this.#merge(entry, data.rows);
+    if (TAIL.test(question)) this.#receiveEvents(entry, kind, parseWhole(text), limitOf(question));
+    else if (kind === 'update') this.#merge(entry, data.rows, data.keys);
     else if (kind === 'snapshot') this.#replace(entry, data);
     else if (kind === 'problem') Object.assign(entry.view, { state: 'problem', problem: data });
     // After `reset` a snapshot follows; until it is here the old picture is better than none.
@@ -128,12 +136,24 @@ export class Live extends EventTarget {
     entry.pending.clear();
   }
 
-  /** @param {Entry} entry @param {import('./contract.js').Row[]} rows */
-  #merge(entry, rows) {
+  /** @param {Entry} entry @param {import('./contract.js').Row[]} rows @param {string[]} [keys] of all rows in order, when that has changed */
+  #merge(entry, rows, keys) {
     for (const row of rows) {
       const bucket = bucketOf(row);
       entry.view.rows.set(bucket, timed(row));
       entry.pending.add(bucket);
+    }
+    if (keys) entry.view.rows = inOrder(entry.view.rows, keys);
+  }
+
+  /** Events only come: the newest stay, in the order of a page. @param {Entry} entry @param {string} kind @param {any} data @param {number} limit */
+  #receiveEvents(entry, kind, data, limit) {
+    if (kind === 'snapshot') this.#replace(entry, data);
+    else if (kind === 'problem') Object.assign(entry.view, { state: 'problem', problem: data });
+    else if (kind === 'update') {
+      this.#merge(entry, data.rows);
+      const newest = [...entry.view.rows].sort(([, one], [, other]) => compareEvents(other, one)).slice(0, limit);
+      entry.view.rows = new Map(newest);
     }
   }
 
@@ -165,12 +185,34 @@ export class Live extends EventTarget {
 }
 
 /** @returns {View} */
-function emptyView() {
+export function emptyView() {
   return { state: 'waiting', rows: new Map(), from: null, to: null, version: 0, changed: new Set(), problem: null };
 }
 
+/** @param {Map<string, import('./contract.js').Row>} rows @param {string[]} keys */
+function inOrder(rows, keys) {
+  /** @type {Map<string, import('./contract.js').Row>} */
+  const ordered = new Map();
+  for (const key of keys) {
+    const row = rows.get(key);
+    if (row) ordered.set(key, row);
+  }
+  return ordered;
+}
+
+/** @param {string} question @returns {number} rows */
+function limitOf(question) {
+  return Number(new URLSearchParams(question.split('?')[1] ?? '').get('limit')) || TAIL_ROWS;
+}
+
+/** By time, then position, then id. @param {import('./contract.js').Row} one @param {import('./contract.js').Row} other */
+function compareEvents(one, other) {
+  const [times, places] = [String(one.time).localeCompare(String(other.time)), Number(one.position) - Number(other.position)];
+  return times || places || String(one.id).localeCompare(String(other.id));
+}
+
 /** @param {import('./contract.js').Row} row */
-function timed(row) {
+export function timed(row) {
   if (row.time) row.ms = Date.parse(row.time);
   return row;
 }
@@ -181,6 +223,8 @@ function timed(row) {
  * @returns {string}
  */
 export function bucketOf(row) {
+  if ('key' in row && 'fields' in row) return String(row.key);
+  if ('id' in row && 'received' in row) return `${row.source}\u0000${row.id}`;
   let name = '';
   for (const field in row) if (field !== 'value') name += `${field}=${row[field]}\u0000`;
   return name;

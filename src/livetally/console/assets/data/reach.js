@@ -6,6 +6,7 @@
  */
 
 import { ABOUT_MS, civilOf } from '../time/calendar.js';
+import { askedBy } from '../view/question.js';
 import { get } from './api.js';
 
 /** @typedef {{ firstMs: number | null, lastMs: number | null, years: number[] }} DataReach `years` newest first */
@@ -14,7 +15,7 @@ import { get } from './api.js';
 export const NO_REACH = { firstMs: null, lastMs: null, years: [] };
 
 /**
- * @param {string} metric
+ * @param {import('./contract.js').Metric} metric
  * @param {string} tz
  * @param {number} now ms
  * @returns {Promise<DataReach>}
@@ -44,8 +45,9 @@ function ago(now, ms) {
   return new Date(Math.floor((now - ms) / ABOUT_MS.minute) * ABOUT_MS.minute).toISOString();
 }
 
-/** @param {string} metric @param {Record<string, string>} query @returns {Promise<number[]>} */
+/** @param {import('./contract.js').Metric} metric @param {Record<string, string>} query @returns {Promise<number[]>} */
 async function starts(metric, query) {
-  const answer = await get(`v1/metrics/${encodeURIComponent(metric)}?${new URLSearchParams(query)}`);
+  const asked = askedBy(metric);
+  const answer = await get(`v1/${asked}${asked.includes('?') ? '&' : '?'}${new URLSearchParams(query)}`);
   return answer.rows.map((/** @type {{ time: string }} */ row) => Date.parse(row.time));
 }

@@ -46,6 +46,11 @@ export class Session extends EventTarget {
     this.#set('out', null);
   }
 
+  /** Whether the key that is signed in may do something. @param {string} scope `read`, `write`, `admin` or `operator` @returns {boolean} */
+  may(scope) {
+    return Boolean(scope === 'operator' ? this.who?.operator : this.who?.scopes?.includes(scope));
+  }
+
   /** @param {Session['state']} state @param {Session['who']} who */
   #set(state, who) {
     this.state = state;

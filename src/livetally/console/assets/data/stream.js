@@ -6,10 +6,10 @@
  * sends only what changed. A browser allows about six connections to one server: a hidden tab gives its own back.
  */
 
-import { addressOf } from './api.js';
+import { Problem, addressOf, streamCredentials } from './api.js';
 import { parseExact } from './exact.js';
 
-/** @typedef {'connecting' | 'live' | 'reconnecting' | 'offline' | 'resting'} Status */
+/** @typedef {'idle' | 'connecting' | 'live' | 'reconnecting' | 'offline' | 'resting'} Status `idle`: nothing is asked */
 
 const KINDS = ['snapshot', 'update', 'reset', 'problem'];
 const RETRY_MS_MIN = 1_000;
@@ -20,15 +20,15 @@ const OFFLINE_AFTER = 3;
 
 /** See the module's text. */
 export class Stream {
-  /** @param {{ status: () => void, message: (kind: string, data: any) => void }} to */
+  /** @param {{ status: () => void, message: (kind: string, data: any, text: string) => void }} to */
   constructor(to) {
     this.#to = to;
     /** @type {Status} */
-    this.status = 'connecting';
+    this.status = 'idle';
     /** @type {() => void} */
     this.signedOut = () => {};
     window.addEventListener('online', () => this.#retryNow());
-    window.addEventListener('offline', () => this.#say('offline'));
+    window.addEventListener('offline', () => this.#query && this.#say('offline'));
     document.addEventListener('visibilitychange', () => this.#onVisibility());
   }
 
@@ -38,6 +38,8 @@ export class Stream {
   #query = '';
   #lastId = '';
   #failures = 0;
+  /** Counts the attempts, so that one which was overtaken gives up. */
+  #attempt = 0;
   #retryTimer = 0;
   #restTimer = 0;
 
@@ -50,11 +52,38 @@ export class Stream {
     this.#connect();
   }
 
-  #connect() {
+  async #connect() {
     this.#close();
-    if (!this.#query) return;
+    if (!this.#query) return this.#say('idle');
+    if (this.status === 'idle') this.#say('connecting');
+    const attempt = (this.#attempt += 1);
+    const credentials = await this.#credentials();
+    if (attempt !== this.#attempt || !this.#query) return;
+    if (credentials === null) return this.#retryLater();
     const resume = this.#lastId && `&last_event_id=${encodeURIComponent(this.#lastId)}`;
-    const source = new EventSource(addressOf(`v1/live?${this.#query}${resume}`));
+    this.#listen(new EventSource(addressOf(`v1/live?${this.#query}${resume}${credentials}`)));
+  }
+
+  /** @returns {Promise<string | null>} null when the server could not be asked */
+  async #credentials() {
+    try {
+      return await streamCredentials();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) this.signedOut();
+      return null;
+    }
+  }
+
+  #retryLater() {
+    this.#failures += 1;
+    this.#say(this.#failures >= OFFLINE_AFTER || !navigator.onLine ? 'offline' : 'reconnecting');
+    const wait = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (this.#failures - 1));
+    // Spread, so that a thousand open pages don't return in the same second.
+    this.#retryTimer = window.setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2));
+  }
+
+  /** @param {EventSource} source */
+  #listen(source) {
     this.#source = source;
     source.onopen = () => {
       this.#failures = 0;
@@ -64,7 +93,7 @@ export class Stream {
     for (const kind of KINDS) {
       source.addEventListener(kind, (event) => {
         if (event.lastEventId) this.#lastId = event.lastEventId;
-        this.#to.message(kind, parseExact(event.data));
+        this.#to.message(kind, parseExact(event.data), event.data);
       });
     }
   }
@@ -74,24 +103,25 @@ export class Stream {
     this.#retryTimer = 0;
     this.#source?.close();
     this.#source = null;
+    this.#attempt += 1;
   }
 
   /** @param {EventSource} source */
   async #onError(source) {
     if (source !== this.#source) return;
-    this.#failures += 1;
-    this.#say(this.#failures >= OFFLINE_AFTER || !navigator.onLine ? 'offline' : 'reconnecting');
     // While CONNECTING the browser itself tries again and sends Last-Event-ID.
-    if (source.readyState !== EventSource.CLOSED) return;
+    if (source.readyState !== EventSource.CLOSED) {
+      this.#failures += 1;
+      this.#say(this.#failures >= OFFLINE_AFTER || !navigator.onLine ? 'offline' : 'reconnecting');
+      return;
+    }
+    this.#source = null;
     if (await this.#isSignedOut()) {
       this.#close();
       this.signedOut();
       return;
     }
-    if (source !== this.#source) return;
-    const wait = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** (this.#failures - 1));
-    // Spread, so that a thousand open pages don't return in the same second.
-    this.#retryTimer = window.setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2));
+    if (this.#source === null && !this.#retryTimer) this.#retryLater();
   }
 
   async #isSignedOut() {

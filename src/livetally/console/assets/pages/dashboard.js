@@ -38,6 +38,7 @@ export class DashboardPage extends Part {
     reach: { state: true },
     problem: { state: true },
     now: { state: true },
+    listsReady: { state: true },
   };
 
   constructor() {
@@ -53,6 +54,8 @@ export class DashboardPage extends Part {
     this.now = Date.now();
     /** @type {Choices | null} */
     this.choices = null;
+    /** Whether the part that lists entities is loaded; most dashboards do without it. */
+    this.listsReady = false;
   }
 
   /** Counts everything, so that the page knows when the first event arrives. */
@@ -88,6 +91,7 @@ export class DashboardPage extends Part {
     const { dashboard } = this;
     const metric = dashboard && leadingMetric(dashboard.metrics);
     if (!metric) return;
+    if (updates.has('dashboard') && dashboard.panels.some(({ kind }) => kind === 'entities')) this.#loadLists();
     if (updates.has('dashboard') || (this.reach === NO_REACH && !this.#isEmpty())) this.#measure();
     if (!this.reach) return;
     // Asked together with the panels' questions, so that the page opens one stream.
@@ -99,13 +103,18 @@ export class DashboardPage extends Part {
     this.#question = question;
   }
 
+  async #loadLists() {
+    await import('../parts/entity-panel.js');
+    this.listsReady = true;
+  }
+
   async #measure() {
     const metric = this.dashboard && leadingMetric(this.dashboard.metrics);
     if (!metric || this.#measuring) return;
     this.#measuring = true;
     try {
       const { tz } = choicesOf(address.choices, Date.now(), NO_REACH, { range: '', interval: '' });
-      this.reach = await measureReach(metric.name, tz, Date.now());
+      this.reach = await measureReach(metric, tz, Date.now());
       this.problem = null;
     } catch (error) {
       // What is on the page already is kept; that the server is away is said beside its name.
@@ -189,6 +198,7 @@ export class DashboardPage extends Part {
   /** @param {Panel} panel @param {Choices} choices */
   #panel(panel, choices) {
     const [metric] = panel.metrics;
+    if (panel.kind === 'entities') return this.#entities(panel, choices);
     if (!metric || panel.missing.length) return unknown(panel);
     if (panel.kind === 'top') return this.#topList(panel, metric, choices);
     const by = splitOf(panel, choices);
@@ -197,6 +207,13 @@ export class DashboardPage extends Part {
       data-metric=${metric.name} data-width=${panel.width} .metrics=${panel.metrics} .kind=${panel.kind} .name=${panel.title}
       .choices=${own(panel, choices)} .by=${by} .groups=${groups}
     ></lt-panel>`;
+  }
+
+  /** Entities are as they are now: the page's range and filters are about events. @param {Panel} panel @param {Choices} choices */
+  #entities(panel, { tz }) {
+    if (!panel.entity) return unknown(panel);
+    if (!this.listsReady) return nothing;
+    return html`<lt-entity-panel data-width=${panel.width} .panel=${panel} .tz=${tz}></lt-entity-panel>`;
   }
 
   /** @param {Panel} panel @param {import('../data/contract.js').Metric} metric @param {Choices} choices */
@@ -256,7 +273,7 @@ function own({ interval, where }, choices) {
 
 /** @param {Panel} panel */
 function unknown({ kind, title, missing, width }) {
-  const reason = kind === 'entities' ? 'Lists of entities are not shown here yet.' : `No metric is called “${missing.join('”, “')}”.`;
+  const reason = kind === 'entities' ? 'No such entity is declared (any more).' : `No metric is called “${missing.join('”, “')}”.`;
   return html`<section class="panel" data-width=${width}>
     <div class="panel-empty"><p role="alert"><strong>${title}</strong> ${reason}</p></div>
   </section>`;

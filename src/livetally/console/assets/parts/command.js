@@ -9,17 +9,18 @@ import { html } from '../vendor/lit/lit-element.js';
 import { Part } from './part.js';
 
 export class Command extends Part {
-  static properties = { text: {}, said: { state: true } };
+  static properties = { text: {}, label: {}, said: { state: true } };
 
   constructor() {
     super();
     this.text = '';
+    this.label = 'Command';
     this.said = '';
   }
 
   render() {
     return html`<div class="command">
-      <pre tabindex="0" aria-label="Command"><code>${this.text}</code></pre>
+      <pre tabindex="0" aria-label=${this.label}><code>${this.text}</code></pre>
       <button class="plain" @click=${this.#copy}>Copy</button>
       <span class="quiet" role="status">${this.said}</span>
     </div>`;

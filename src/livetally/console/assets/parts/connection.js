@@ -12,6 +12,7 @@ import { Part } from './part.js';
 
 /** @type {Record<import('../data/stream.js').Status, string>} */
 const WORDS = {
+  idle: '',
   connecting: 'Connecting',
   live: 'Live',
   reconnecting: 'Reconnecting',
@@ -35,6 +36,7 @@ export class Connection extends Part {
   render() {
     this.dataset.state = live.status;
     this.dataset.position = String(live.position);
+    if (live.status === 'idle') return nothing;
     const about = 'Every number on this page is at this position of the log of events, or later.';
     return html`<span class="connection" title=${about}>
       <span role="status" class="connection-state">${WORDS[live.status]}</span>

@@ -37,7 +37,7 @@ export class Groups {
       ranked = { query: new LiveQuery(this.#host), question: '', version: -1, groups: null };
       this.#ranked.set(dimension, ranked);
     }
-    const question = questionOf(metric.name, choices, { interval: null, by: dimension });
+    const question = questionOf(metric, choices, { interval: null, by: dimension });
     ranked.query.ask(question);
     const { view, stale } = ranked.query;
     const isNew = question !== ranked.question;

@@ -6,8 +6,8 @@
  */
 
 import { html, nothing } from '../vendor/lit/lit-element.js';
-import { Problem } from '../data/api.js';
-import { session } from '../services.js';
+import { Problem, get } from '../data/api.js';
+import { address, session } from '../services.js';
 import { momentText } from '../time/words.js';
 import { ownZone, zoneTitle } from '../time/zones.js';
 import { openBeside } from '../view/popover.js';
@@ -15,12 +15,16 @@ import { shownTheme, toggleTheme } from '../view/theme.js';
 import { Part } from './part.js';
 
 export class Menu extends Part {
-  static properties = { who: { attribute: false }, problem: { state: true } };
+  static properties = { who: { attribute: false }, team: {}, teams: { state: true }, problem: { state: true } };
 
   constructor() {
     super();
     /** @type {import('../data/contract.js').Who | null} */
     this.who = null;
+    /** The team that an operator acts for; empty: the key's own. */
+    this.team = '';
+    /** @type {string[]} that an operator may act for */
+    this.teams = [];
     this.problem = '';
   }
 
@@ -30,11 +34,11 @@ export class Menu extends Part {
     if (!who) return html`<button class="plain" @click=${this.#toggleTheme}>${other} colours</button>`;
     return html`
       <button class="plain menu-button" aria-haspopup="dialog" aria-expanded="false" data-menu @click=${this.#open}>
-        ${who.key_name || who.team}
+        ${who.key_name || who.team}${this.team ? html` <span class="menu-team">for ${this.team}</span>` : nothing}
       </button>
       <div popover class="sheet menu-sheet" role="dialog" aria-label="Account" @toggle=${this.#onToggle}>
         <dl>
-          <dt>Team</dt><dd>${who.team}</dd>
+          <dt>Team</dt><dd>${this.teams.length > 1 ? this.#teamSelect(who.team) : this.team || who.team}</dd>
           ${who.scopes?.length ? html`<dt>May</dt><dd>${who.scopes.join(', ')}</dd>` : nothing}
           ${who.expires_us ? html`<dt>Until</dt><dd>${momentText(who.expires_us / 1000, ownZone())} <span class="quiet">${zoneTitle(ownZone())}</span></dd>` : nothing}
         </dl>
@@ -43,6 +47,31 @@ export class Menu extends Part {
         ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
       </div>
     `;
+  }
+
+  /** @param {string} own */
+  #teamSelect(own) {
+    const shown = this.team || own;
+    return html`<select aria-label="Act for the team" data-team @change=${this.#onTeam}>
+      ${this.teams.map((name) => html`<option value=${name} ?selected=${name === shown}>${name}</option>`)}
+    </select>`;
+  }
+
+  /** @param {Event} event */
+  #onTeam(event) {
+    const { value } = /** @type {HTMLSelectElement} */ (event.target);
+    /** @type {HTMLElement | null} */ (this.querySelector('[popover]'))?.hidePopover();
+    // What was filtered or opened is the other team's own.
+    address.goAcross(address.path.slice(0, 1), { team: value === this.who?.team ? [] : value });
+  }
+
+  async #loadTeams() {
+    try {
+      const { teams } = await get('v1/teams');
+      this.teams = teams.map((/** @type {{ name: string }} */ one) => one.name);
+    } catch {
+      this.teams = []; // The team is named; another can be chosen when the server is there again.
+    }
   }
 
   #toggleTheme() {
@@ -64,6 +93,7 @@ export class Menu extends Part {
     const sheet = /** @type {HTMLElement} */ (this.querySelector('[popover]'));
     openBeside(/** @type {HTMLElement} */ (event.currentTarget), sheet);
     sheet.querySelector('button')?.focus();
+    if (session.may('operator') && session.may('admin')) this.#loadTeams();
   }
 
   /** @param {ToggleEvent} event */

@@ -15,6 +15,7 @@ import { bucketsOf, questionOf } from '../view/question.js';
 import { NO_COLUMNS, REST, columnsOf, groupOf, reachOf } from '../view/series.js';
 import { Part, uniqueId } from './part.js';
 import './chart.js';
+import './panel-menu.js';
 import './readout.js';
 import './table.js';
 
@@ -86,8 +87,8 @@ export class Panel extends Part {
     const { choices } = this;
     if (!choices) return;
     while (this.#queries.length < this.metrics.length) this.#queries.push(new LiveQuery(this));
-    this.metrics.forEach(({ name }, at) => {
-      this.#queries[at]?.ask(questionOf(name, choices, { interval: choices.interval, by: this.by }));
+    this.metrics.forEach((metric, at) => {
+      this.#queries[at]?.ask(questionOf(metric, choices, { interval: choices.interval, by: this.by }));
     });
     if (!this.#isStale() && this.#views().every((view) => view?.state === 'ready')) this.#shape(choices);
     this.dataset.state = this.#state();
@@ -162,7 +163,10 @@ export class Panel extends Part {
           <h2 id=${this.#id}>${title} <span class="unit">${unit}</span></h2>
           ${only?.description ? html`<p class="panel-about">${only.description}</p>` : nothing}
           ${choices.by && choices.by !== this.by ? html`<p class="panel-about">Not split by ${choices.by}.</p>` : nothing}
-          ${this.kind === 'table' ? nothing : this.#tableButton(table)}
+          <div class="panel-tools">
+            ${this.kind === 'table' ? nothing : this.#tableButton(table)}
+            ${this.#state() === 'ready' ? html`<lt-panel-menu .data=${this.data} .title=${title}></lt-panel-menu>` : nothing}
+          </div>
         </header>
         ${this.#body(`${title}, ${unit}`, choices, table)}
       </section>

@@ -28,7 +28,7 @@ export class Tile extends Part {
   #shown = '';
 
   willUpdate() {
-    if (this.choices) this.#query.ask(questionOf(this.metric.name, this.choices, { interval: null, by: null }));
+    if (this.choices) this.#query.ask(questionOf(this.metric, this.choices, { interval: null, by: null }));
     this.dataset.state = this.#query.view?.state ?? 'waiting';
     this.dataset.stale = String(this.#query.stale);
   }

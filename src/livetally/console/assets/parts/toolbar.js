@@ -6,11 +6,12 @@
  */
 
 import { html, nothing } from '../vendor/lit/lit-element.js';
-import { live } from '../vendor/lit/live.js';
 import { address } from '../services.js';
 import { INTERVALS } from '../time/calendar.js';
 import { Part } from './part.js';
+import './filters.js';
 import './range-picker.js';
+import { selectPicker } from './select-picker.js';
 import './zone-picker.js';
 
 /** @typedef {import('../view/question.js').Choices} Choices */
@@ -21,6 +22,7 @@ export class Toolbar extends Part {
     dimensions: { attribute: false },
     intervals: { attribute: false },
     years: { attribute: false },
+    bare: { type: Boolean },
   };
 
   constructor() {
@@ -33,6 +35,8 @@ export class Toolbar extends Part {
     this.intervals = [];
     /** @type {number[]} */
     this.years = [];
+    /** Whether the page shows the filters itself. */
+    this.bare = false;
   }
 
   render() {
@@ -45,7 +49,7 @@ export class Toolbar extends Part {
         ${this.dimensions.length ? this.#select('Split by', 'by', choices.by ?? '', this.#splitOptions()) : nothing}
         <lt-zone-picker .tz=${choices.tz}></lt-zone-picker>
       </div>
-      ${choices.where.length ? html`<ul class="filters" aria-label="Filters">${choices.where.map((one) => this.#filter(one, choices))}</ul>` : nothing}
+      ${this.bare ? nothing : html`<lt-filters .where=${choices.where} @choose=${this.#onChoose}></lt-filters>`}
     `;
   }
 
@@ -62,29 +66,9 @@ export class Toolbar extends Part {
 
   /** @param {string} title @param {string} name @param {string} value @param {[string, string, boolean][]} options */
   #select(title, name, value, options) {
-    return html`<label class="picker">
-      <span class="picker-name">${title}</span>
-      <select data-picker=${name} .value=${live(value)} @change=${(/** @type {Event} */ event) => this.#onSelect(name, event)}>
-        ${options.map(([one, text, possible]) => html`<option value=${one} ?selected=${one === value} ?disabled=${!possible}>${text}</option>`)}
-      </select>
-    </label>`;
-  }
-
-  /** @param {string} filter @param {Choices} choices */
-  #filter(filter, { where }) {
-    const [field, ...rest] = filter.split(':');
-    const others = where.filter((one) => one !== filter);
-    return html`<li>
-      <button class="filter" title="Remove this filter" @click=${() => address.choose({ where: others })}>
-        <span class="quiet">${field}</span> ${rest.join(':')} <span aria-hidden="true">×</span><span class="unseen">, remove</span>
-      </button>
-    </li>`;
-  }
-
-  /** @param {string} name @param {Event} event */
-  #onSelect(name, event) {
-    const { value } = /** @type {HTMLSelectElement} */ (event.target);
-    address.choose({ [name]: value || null, ...(name === 'by' ? { hide: null } : {}) });
+    return selectPicker({ title, name, value, options }, (chosen) =>
+      address.choose({ [name]: chosen || null, ...(name === 'by' ? { hide: null } : {}) }),
+    );
   }
 
   /** @param {CustomEvent<Record<string, string | null>>} event */

@@ -50,7 +50,7 @@ export class TopList extends Part {
 
   willUpdate() {
     if (this.choices) {
-      this.#query.ask(questionOf(this.metric.name, this.choices, { interval: null, by: this.dimension }));
+      this.#query.ask(questionOf(this.metric, this.choices, { interval: null, by: this.dimension }));
     }
     this.dataset.stale = String(this.#query.stale);
     const view = this.#query.view;

@@ -69,3 +69,10 @@ function weekday(ms, tz) {
   const { year, month, day } = civilOf(ms, tz);
   return DAYS[new Date(Date.UTC(year, month - 1, day)).getUTCDay()];
 }
+
+/** An instant to the second. @param {number} ms @param {string} tz @returns {string} */
+export function instantText(ms, tz) {
+  const { year, month, day, hour, minute } = civilOf(ms, tz);
+  const seconds = Math.floor((((ms % 60_000) + 60_000) % 60_000) / 1000);
+  return `${day} ${MONTHS[month - 1]} ${year}, ${two(hour)}:${two(minute)}:${two(seconds)}`;
+}

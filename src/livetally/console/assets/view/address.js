@@ -5,6 +5,9 @@
  * Guarantee: what is seen can be sent to someone as a link; the part after `#` never reaches a server's log.
  */
 
+/** What is chosen on one page and means the same on all others. */
+const EVERYWHERE = ['range', 'from', 'to', 'tz', 'team'];
+
 /** Fires `change` when the path or a choice changes. */
 export class Address extends EventTarget {
   constructor() {
@@ -55,6 +58,26 @@ export class Address extends EventTarget {
   /** The link to another page, for an `href`. @param {string[]} path @returns {string} */
   linkTo(path) {
     return textOf(path, this.choices);
+  }
+
+  /**
+   * The link to a page of another kind, with the choices that mean the same there and those given.
+   * @param {string[]} path
+   * @param {Record<string, string | string[]>} [given]
+   * @returns {string}
+   */
+  linkAcross(path, given = {}) {
+    const here = this.choices;
+    const kept = new URLSearchParams(EVERYWHERE.flatMap((name) => here.getAll(name).map((value) => [name, value])));
+    for (const name of Object.keys(given)) kept.delete(name);
+    for (const [name, value] of Object.entries(given)) for (const one of [value].flat()) kept.append(name, one);
+    return textOf(path, kept);
+  }
+
+  /** Go to a page of another kind; see `linkAcross`. @param {string[]} path @param {Record<string, string | string[]>} [given] */
+  goAcross(path, given = {}) {
+    window.history.pushState(null, '', this.linkAcross(path, given));
+    this.#announce();
   }
 
   /** @param {string[]} path @param {URLSearchParams} choices @param {boolean} keep */

@@ -108,20 +108,26 @@ export function possibleIntervals(choices, now, reach) {
 
 /**
  * Write the question about one metric.
- * @param {string} metric
+ * @param {import('../data/contract.js').Metric} metric
  * @param {Choices} choices
  * @param {{ interval: Interval | null, by: string | null }} split
  * @returns {string} such as `metrics/taps?interval=day&tz=UTC`
  */
 export function questionOf(metric, choices, { interval, by }) {
-  const query = new URLSearchParams();
+  const [path = '', own] = askedBy(metric).split('?');
+  const query = new URLSearchParams(own);
   if (interval) query.set('interval', interval);
   if (choices.range.from) query.set('from', choices.range.from);
   if (choices.range.to) query.set('to', choices.range.to);
   query.set('tz', choices.tz);
   if (by) query.set('by', by);
   for (const one of choices.where) query.append('where', one);
-  return `metrics/${encodeURIComponent(metric)}?${query}`;
+  return `${path}?${query}`;
+}
+
+/** What a metric is asked by, before any choice. @param {import('../data/contract.js').Metric} metric @returns {string} */
+export function askedBy({ name, asked }) {
+  return asked ?? `metrics/${encodeURIComponent(name)}`;
 }
 
 /** The first and last bucket of a range, as far as it has bounds. @param {Choices} choices @param {number} now */

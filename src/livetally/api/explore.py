@@ -1,0 +1,59 @@
+"""``GET /v1/explore``: a question about an event type for which no metric is declared.
+
+In the flow: receives an event type, an aggregate and a question's parameters, asks ``query`` as a
+metric is asked.
+Guarantee: the answer is that of a metric declared alike; it is charged like one.
+"""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from livetally.api.accept import chosen_type
+from livetally.api.answers import CSV, JSON, written
+from livetally.api.asked import parameters_of
+from livetally.api.auth import identify
+from livetally.api.quota import charge
+from livetally.api.services import Services
+from livetally.errors import BadInput
+from livetally.query import parse_query
+from livetally.query.adhoc import ADHOC, with_adhoc
+from livetally.tenancy import Scope
+
+__all__ = ["explore"]
+
+_CHARS_MAX = 200
+
+
+async def explore(request: Request) -> Response:
+    """Answer a question once."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    form = chosen_type(request.headers.get("accept", ""), (JSON, CSV))
+    parameters = parameters_of(request.query_params)
+    event, aggregate, value = (_taken(parameters, name) for name in ("event", "aggregate", "value"))
+    if not event:
+        raise BadInput("event", "is missing: which type of event is it about?")
+    query = parse_query(ADHOC, parameters)
+    services.writer.require_position(query.min_position)
+    known = services.definitions.declared(who.team)
+    declared = await run_in_threadpool(with_adhoc, known, event, aggregate or "count", value)
+    kept = services.runner.kept(query, declared, who.team)
+    left = {} if kept is not None else await charge(services, who)
+    answer = await services.runner.answer(query, declared, who.team)
+    _tag, body = await run_in_threadpool(written, answer, form)
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept", **left}
+    content_type = f"{form}; charset=utf-8" if form == CSV else form
+    return Response(body, headers=headers, media_type=content_type)
+
+
+def _taken(parameters: dict[str, list[str]], name: str) -> str:
+    values = parameters.pop(name, [])
+    if len(values) > 1:
+        raise BadInput(name, "is given more than once")
+    text = values[0] if values else ""
+    if len(text) > _CHARS_MAX:
+        raise BadInput(name, f"has more than {_CHARS_MAX} characters")
+    return text

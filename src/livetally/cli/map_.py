@@ -1,0 +1,136 @@
+"""``livetally map``: shows which events a mapping makes of a file.
+
+In the flow: receives a payload and a definition, prints what would be sent.
+Guarantee: needs no server and sends nothing; what is shown is what an inlet would take, a source
+fetch or an import send.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from livetally.cli.codes import DONE, FAILED
+from livetally.cli.inputs import Input, require_files
+
+if TYPE_CHECKING:
+    from livetally.mapping import Context, EventMapping, Mapped
+
+__all__ = ["map_file"]
+
+_ROWS_SHOWN = 20
+
+
+def map_file(
+    file: Input,
+    /,
+    *,
+    definition: Annotated[Path, Parameter(name="--with")],
+    inlet: str | None = None,
+    import_: Annotated[str | None, Parameter(name="--import")] = None,
+    param: list[str] | None = None,
+    header: list[str] | None = None,
+    query: list[str] | None = None,
+    format: Literal["csv", "tsv", "jsonl", "json"] | None = None,  # noqa: A002 - the option's name
+    limit: int = _ROWS_SHOWN,
+) -> int:
+    """Show which events a mapping makes of a file, one on each line; nothing is sent.
+
+    Args:
+        file: File with a payload or with rows, perhaps packed; - is standard input.
+        definition: Definition file that has the mapping.
+        inlet: Name of the inlet whose mapping is used; needed where there are several mappings.
+        import_: Name of the import whose mapping is used.
+        param: Part of the path, as id=5; may be repeated.
+        header: Header of the request, as X-GitHub-Event=push; may be repeated.
+        query: Parameter of the query, as page=2; may be repeated.
+        format: What the file holds, when its name does not say it.
+        limit: Rows of a file with many to show; 0 shows all.
+
+    Returns:
+        0 when every record became an event or was left out, else 1.
+
+    Raises:
+        LivetallyError: a file can't be read, or the definition has mistakes.
+    """
+    from livetally.cli.check import read_file
+    from livetally.cli.codes import WrongUsage
+    from livetally.cli.mappings import choose
+    from livetally.mapping import Context
+
+    require_files([file])
+    if inlet is not None and import_ is not None:
+        raise WrongUsage("Give one of --inlet and --import.")
+    kind = "inlet" if inlet is not None else "import" if import_ is not None else None
+    mapping = choose(read_file(definition), kind, inlet or import_)
+    context = Context(
+        _pairs("--param", param or ()),
+        {name.lower(): text for name, text in _pairs("--header", header or ()).items()},
+        _pairs("--query", query or ()),
+    )
+    return _show(mapping, context, _payloads(file, format), limit)
+
+
+def _show(
+    mapping: EventMapping, context: Context, payloads: Iterator[tuple[int | None, Any]], limit: int
+) -> int:
+    from livetally.cli.output import note
+    from livetally.mapping import encode_items
+
+    counts = [0, 0, 0]
+    for number, (line, payload) in enumerate(payloads):
+        if limit and number == limit and line is not None:
+            note(f"Only the first {limit} rows were read; --limit 0 reads all.")
+            break
+        mapped = mapping.events(payload, context)
+        sys.stdout.write(encode_items(mapped.items).decode())
+        for index, field, reason in mapped.faults:
+            place = f"record {index}" if line is None else f"line {line}"
+            note(f"{place}: {field}: {reason}")
+        counts = [sum(pair) for pair in zip(counts, _counted(mapped), strict=True)]
+    events, faults, skipped = counts
+    note(f"Events: {events}, left out: {skipped}, rejected: {faults}.")
+    return FAILED if faults else DONE
+
+
+def _counted(mapped: Mapped) -> tuple[int, int, int]:
+    return len(mapped.items), len(mapped.faults), mapped.skipped
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    from livetally.cli.codes import WrongUsage
+
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise WrongUsage(f"{option}: write NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+def _payloads(file: Path, form: str | None) -> Iterator[tuple[int | None, Any]]:
+    """Yield the payload of a JSON file, or each row of a file of rows with its line."""
+    from livetally.cli.load.loading import format_of
+    from livetally.cli.load.opening import STDIN, opened
+    from livetally.cli.load.records import csv_rows, json_lines
+    from livetally.cli.load.table import heading_of
+    from livetally.mapping import decode_payload
+
+    kind = form or ("json" if file == STDIN else format_of(file, None))
+    with opened(file) as source:
+        if kind == "json":
+            yield None, decode_payload(source.stream.read())
+        elif kind == "jsonl":
+            for line in json_lines(source.stream):
+                yield line.line, decode_payload(line.text)
+        else:
+            rows = csv_rows(source.stream, "utf-8-sig", "\t" if kind == "tsv" else ",")
+            heading = heading_of(rows)
+            for row in rows:
+                cells = zip(heading, row.cells, strict=False)
+                yield row.line, {name: text for name, text in cells if text}

@@ -1,0 +1,165 @@
+"""Every command in every example's README runs as pasted, and the databases hold what they should.
+
+In the flow: a folder with the examples, a shell, a real PostgreSQL and MariaDB.
+Guarantee: a command that stops working fails here, by name.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from livetally.cli.demo_examples import find_examples
+from tests.e2e.readme_commands import Place, blocks
+from tests.sink_room import Table
+from tests.tidy.source_tree import ROOT
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from tests.contract.databases import Server as Database
+
+pytest_plugins = ("tests.contract.databases",)
+
+EXAMPLES = ROOT / "examples"
+DATABASES = {
+    "revenue": ("REVENUE_DATABASE_URL", "postgresql"),
+    "circular": ("CIRCULAR_DATABASE_URL", "postgresql"),
+    "incidents": ("INCIDENTS_DATABASE_URL", "mariadb"),
+    "taps": ("", ""),
+}
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database(place: Place) -> str:
+    """Return the URL of the database that the example's sinks write to."""
+    (url,) = place.variables.values()
+    return url
+
+
+def run(name: str, place: Place) -> dict[str, str]:
+    """Run all blocks but the demo, which starts a server of its own; return what each said."""
+    said = {}
+    for block in blocks(EXAMPLES / name / "README.md"):
+        if "demo" not in block:
+            said[block] = place.run(block)
+    return said
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Return where to run the commands of the example that the test is called with."""
+    name = request.getfixturevalue("name")
+    variable, kind = DATABASES[name]
+    variables = {}
+    if kind:
+        server: Database = request.getfixturevalue(f"{kind}_server")
+        variables[variable] = server.make_database(f"livetally_{name}")
+    with Place(tmp_path, free_port(), **variables) as made:
+        yield made
+
+
+def test_every_example_is_here() -> None:
+    """A new example needs a row above; the flights have tests of their own."""
+    there = {path.parent.name for path in EXAMPLES.glob("*/livetally.toml")}
+    assert there == {*DATABASES, "flights"}
+
+
+@pytest.mark.parametrize("name", ["revenue"])
+def test_revenue(name: str, place: Place) -> None:
+    """The old client's requests work, and users_revenue equals a recount of the file."""
+    said = run(name, place)
+    answered = next(text for block, text in said.items() if "userEvents" in block)
+    assert '"userId":"user1"' in answered.replace(" ", "")
+    expected: dict[str, Decimal] = {}
+    for line in (EXAMPLES / name / "events.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line, parse_float=Decimal)
+        sign = 1 if event["name"] == "add_revenue" else -1
+        who = event["userId"]
+        expected[who] = expected.get(who, Decimal(0)) + sign * Decimal(event["value"])
+    expected["user1"] -= Decimal("0.01")
+    expected["user2"] += 200
+    table = Table(database(place), "users_revenue")
+    until(lambda: {row["user_id"]: row["revenue"] for row in table.rows()} == expected, "equality")
+    assert table.primary_key() == ["user_id"]
+
+
+@pytest.mark.parametrize("name", ["circular"])
+def test_circular(name: str, place: Place) -> None:
+    """Items and transfers are rows of PostgreSQL; what is no UUID was refused."""
+    said = run(name, place)
+    refused = next(text for block, text in said.items() if "bicycle" in block)
+    assert json.loads(refused)["status"] == 422
+    counts = {
+        name: Table(database(place), name).ask(f"SELECT count(*) AS n FROM {name}")[0]["n"]  # noqa: S608
+        for name in ("item_creations", "transfers", "items")
+    }
+    assert counts == {"item_creations": 1501, "transfers": 4501, "items": 1501}
+    latest = Table(database(place), "items").ask(
+        "SELECT count(*) AS n FROM items JOIN (SELECT DISTINCT ON (item_id) item_id, owner_id"
+        " FROM transfers ORDER BY item_id, timestamp DESC, id DESC) AS last ON last.item_id = id"
+        " WHERE items.owner_id = last.owner_id"
+    )
+    owned = Table(database(place), "items").ask(
+        "SELECT count(*) AS n FROM items WHERE owner_id IS NOT NULL"
+    )
+    assert latest == owned
+
+
+@pytest.mark.parametrize("name", ["incidents"])
+def test_incidents(name: str, place: Place) -> None:
+    """An incident is completed over HTTP, and MariaDB has all of them as they are."""
+    run(name, place)
+    table = Table(database(place), "incidents")
+    until(lambda: len(table.rows()) == 901, "every incident")
+    (one,) = table.ask("SELECT status, machine FROM incidents WHERE id = 'INC-1'")
+    assert one == {"status": "completed", "machine": "mill"}
+
+
+@pytest.mark.parametrize("name", ["taps"])
+def test_taps(name: str, place: Place) -> None:
+    """Ten teams, each with its own taps; the old request answers for the key's team only."""
+    said = run(name, place)
+    answered = next(text for block, text in said.items() if "analytics" in block)
+    data = json.loads(answered)["data"]
+    rows = (place.folder / "blue.csv").read_text(encoding="utf-8").splitlines()[1:]
+    days = [line.split(",")[2][:10] for line in rows]
+    expected = sum("2025-01-01" <= day <= "2025-12-22" for day in days)
+    assert sum(row["count"] for row in data) == expected
+    assert len(data) == 52
+
+
+def test_the_demo_shows_several_together(tmp_path: Path) -> None:
+    """One server, three examples, all of their history, and their tables in files."""
+    port = free_port()
+    with Place(tmp_path, port) as place:
+        place.run(f"livetally demo circular revenue incidents --port {port} --data shown")
+        key = (tmp_path / "shown" / "demo.key").read_text(encoding="ascii").strip()
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False
+        ) as client:
+            for shown in find_examples(["circular", "revenue", "incidents"]):
+                (row,) = client.get(shown.example.stored).json()["rows"]
+                assert row["value"] == shown.example.events_total
+
+            def following() -> bool:
+                sinks = client.get("/v1/sinks").json()["sinks"]
+                return len(sinks) == 6 and all(one["state"] == "following" for one in sinks)
+
+            until(following, "every sink to follow")
+        assert place.end_of(0) == 0
+    files = {path.name for path in (tmp_path / "shown" / "sinks").glob("*.db")}
+    assert files == {"circular.db", "revenue.db", "incidents.db"}

@@ -1,0 +1,69 @@
+"""Versions of a definition, and a team's own in the place of the shared one.
+
+In the flow: sends definitions to a real server that was started with one for all teams.
+Guarantee: every applied text comes back as it was; what one team applies is no other's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from livetally.testing import Server
+from tests.e2e.walls import SHOP
+
+OWN = """
+application = "shop"
+# blue counts otherwise
+[metric.hellos]
+event = "hello"
+aggregate = "count"
+"""
+BLUE = {"X-Livetally-Team": "blue"}
+TOML = {"Content-Type": "application/toml"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx2.Client]:
+    """Start a server with a shared definition, and a team."""
+    with Server(definitions=[SHOP]) as server:
+        headers = {"Authorization": f"Bearer {server.key}"}
+        with httpx2.Client(base_url=server.url, headers=headers, trust_env=False) as opened:
+            assert opened.post("/v1/teams", json={"name": "blue"}).status_code == 201
+            yield opened
+
+
+def names(client: httpx2.Client, **headers: str) -> list[str]:
+    """Return the metrics that a team sees."""
+    return [one["name"] for one in client.get("/v1/metrics", headers=headers).json()["metrics"]]
+
+
+def test_a_teams_own_stands_in_the_place_of_the_shared_one(client: httpx2.Client) -> None:
+    """The team sees its own application alone; the others see the shared one, as before."""
+    shared = client.get("/v1/definitions/shop/versions", headers=BLUE).json()["versions"]
+    assert [(one["version"], one["active"], one["shared"]) for one in shared] == [(1, True, True)]
+    before = names(client)
+    path = "/v1/definitions/shop"
+    for text in (OWN, OWN.replace("otherwise", "twice")):
+        assert client.put(path, content=text, headers=BLUE | TOML).status_code == 200
+    assert names(client, **BLUE) == ["hellos"]
+    listed = client.get("/v1/definitions", headers=BLUE).json()["applications"]
+    assert [one["name"] for one in listed] == ["shop"]
+    assert names(client) == before
+    own = client.get(f"{path}/versions", headers=BLUE).json()["versions"]
+    assert [(one["version"], one["active"], one["shared"]) for one in own] == [
+        (2, True, False),
+        (1, False, False),
+    ]
+    first = client.get(f"{path}/versions/1", headers=BLUE)
+    assert (first.text, first.headers["content-type"]) == (OWN, "application/toml")
+
+
+@pytest.mark.parametrize("version", ["0", "9", "-1", "x", "99999999999", "1.0"])
+def test_a_version_that_is_not_there_is_not_found(client: httpx2.Client, version: str) -> None:
+    """Anything but the number of a version names nothing."""
+    reply = client.get(f"/v1/definitions/shop/versions/{version}")
+    assert (reply.status_code, reply.json()["title"]) == (404, "Not found")
+    assert client.get(f"/v1/definitions/none/versions/{version}").status_code == 404

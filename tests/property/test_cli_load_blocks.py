@@ -1,0 +1,68 @@
+"""Rows that are written in blocks are byte for byte those that are written one by one.
+
+In the flow: reads random tables of CSV both ways.
+Guarantee: the cells are what blocks could trip over: quotes, line ends, signs of templates, numbers
+that JSON writes otherwise, bytes that are no text, rows that are too short.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livetally.cli.load.chain import Chain
+from livetally.cli.load.item import Item, Refused
+from livetally.cli.load.kinds import Kind
+from livetally.cli.load.records import csv_rows
+from livetally.cli.load.shape import Shape
+from livetally.cli.load.table import Table
+
+CELLS = st.sampled_from(
+    [
+        *("", "NA", "1", "-0", "007", "1.50", ".5", "+3", "1e5", "9" * 30, "true", "Yes", "a"),
+        *('say "x"', "a\nb", "a\\b", "100%", "%s", "{x}", "æ☃", "\udcff", "\x7f", "\x1f"),
+        *("2026-01-01", "2026-01-01T10:00:00Z", "2026-01-01T10:00:00.5+02:00", "x" * 300),
+        *(" 1 ", "a,b", "null"),
+    ]
+)
+NAMES = ["id", "at", "who", "n", "price", "ok", "100%", 'q"x']
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"id": "id"},
+    {"id": "id", "subject": "who", "time": "at"},
+    {"time": "at", "time_format": "s", "skip": frozenset({"n", "price"})},
+    {"kinds": {"n": Kind.INTEGER, "price": Kind.DECIMAL, "ok": Kind.BOOLEAN, "at": Kind.TIME}},
+]
+
+
+def read(body: bytes, options: dict[str, Any], block_rows: int) -> list[Item | Refused]:
+    """Turn CSV into items."""
+    shape = Shape(type="t%s", source="f", nulls=frozenset({"", "NA"}), **options)
+    rows = csv_rows(io.BytesIO(body), shape.encoding, shape.delimiter)
+    return list(Table(rows, shape, {}, Chain("seed"), block_rows).items())
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=len(NAMES), max_size=len(NAMES)), max_size=12),
+    st.lists(st.sampled_from(range(len(NAMES))), max_size=3, unique=True),
+    st.sampled_from(OPTIONS),
+    st.sampled_from([2, 5, 100]),
+    st.sampled_from([[], [["5"]]]),
+)
+def test_blocks_change_nothing(
+    rows: list[list[str]],
+    plain: list[int],
+    options: dict[str, Any],
+    size: int,
+    short: list[list[str]],
+) -> None:
+    """The same events, ids, lines and refusals, whatever the size of a block."""
+    table = [[cell if at not in plain else "5" for at, cell in enumerate(row)] for row in rows]
+    text = io.StringIO()
+    csv.writer(text).writerows([NAMES, *table, *short])
+    body = text.getvalue().encode("utf-8", "surrogateescape")
+    assert read(body, options, size) == read(body, options, 1)
