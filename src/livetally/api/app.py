@@ -50,6 +50,10 @@ _JSON = "application/json"
 _WAY_IN = "/v1/events"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
 
+_VERSIONS = (
+    Route("/v1/definitions/{application}/versions", versions.list_versions),
+    Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
+)
 _SOURCES = (
     Route("/v1/sources", sources.list_sources),
     Route("/v1/sources/{name}", sources.get_source),
@@ -139,9 +143,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+        *_VERSIONS,
         *_SOURCES,
-        Route("/v1/definitions/{application}/versions", versions.list_versions),
-        Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
         Route("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
