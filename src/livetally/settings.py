@@ -102,6 +102,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """File of the certificate's private key (PEM)."""
     behind_proxy: str = ""
     """Addresses of proxies, comma-separated, whose ``X-Forwarded-*`` headers are believed."""
+    sources_allow_private: bool = False
+    """Let sources fetch from addresses in your own network; refused by default."""
+    sources_on: str = "server"
+    """Where sources are fetched: in the ``server``, or ``nowhere``."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -165,6 +169,8 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingInvalid(f"{PREFIX}{name.upper()} must be 1 or more.")
+    if settings.sources_on not in ("server", "nowhere"):
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server or nowhere.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

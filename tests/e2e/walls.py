@@ -85,6 +85,10 @@ ROUTES = (
         "/v1/definitions/extra",
         content=("application/toml", _TOML),
     ),
+    Row("GET", "/v1/sources", "read", "/v1/sources"),
+    Row("GET", "/v1/sources/{name}", "read", "/v1/sources/none"),
+    Row("PATCH", "/v1/sources/{name}", "admin", "/v1/sources/none", {"schedule": None}),
+    Row("POST", "/v1/sources/{name}/{action}", "admin", "/v1/sources/none/stop"),
     Row(
         "GET",
         "/v1/definitions/{application}/versions",

@@ -51,8 +51,11 @@ range = "all"
 [[dashboard.d.panels]]
 kind = "entities"
 entity = "buyer"
-[simulation]
+[simulation.s]
 rate = 1.5
+[[simulation.s.events]]
+event = "sale"
+data.value = { normal = [20, 4.5] }
 """
 )
 WORDS = sorted(

@@ -30,6 +30,7 @@ from livetally.api import (
     raw_events,
     session,
     sinks,
+    sources,
     verify,
     versions,
 )
@@ -48,6 +49,17 @@ __all__ = ["WayIn", "build_app"]
 _JSON = "application/json"
 _WAY_IN = "/v1/events"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
+
+_VERSIONS = (
+    Route("/v1/definitions/{application}/versions", versions.list_versions),
+    Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
+)
+_SOURCES = (
+    Route("/v1/sources", sources.list_sources),
+    Route("/v1/sources/{name}", sources.get_source),
+    Route("/v1/sources/{name}", sources.change_source, methods=["PATCH"]),
+    Route("/v1/sources/{name}/{action}", sources.command_source, methods=["POST"]),
+)
 
 
 class _Asgi:
@@ -131,8 +143,8 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions", definitions.list_definitions),
         Route("/v1/definitions/{application}", definitions.get_definition),
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
-        Route("/v1/definitions/{application}/versions", versions.list_versions),
-        Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
+        *_VERSIONS,
+        *_SOURCES,
         Route("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),

@@ -32,10 +32,12 @@ def _list() -> dict[str, Any]:
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "{name}": _in_path("name", "The metric."),
+    "{name}": _in_path("name", "The metric, team or source."),
     "{entity}": _in_path("entity", "The entity's name in the definitions."),
     "{key}": _in_path("key", "Which one."),
-    "{action}": _in_path("action", "The action's name in the definitions."),
+    "{action}": _in_path(
+        "action", "The action's name in the definitions; of a source: start, stop or run."
+    ),
     "{application}": _in_path("application", "The application's name."),
     "{version}": _in_path("version", "Which version: 1, 2, 3 and so on."),
     "event": _in_query("event", "The event type.", _TEXT, required=True),
@@ -189,6 +191,18 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {
             "queries_per_hour": {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000},
             "allowed_origins": {"type": "array", "items": _TEXT, "maxItems": 50},
+        },
+    },
+    "SourceChange": {
+        "type": "object",
+        "required": ["schedule"],
+        "additionalProperties": False,
+        "properties": {
+            "schedule": {
+                "type": ["object", "null"],
+                "additionalProperties": False,
+                "properties": {"every": _TEXT, "cron": _TEXT, "tz": _TEXT, "jitter": _TEXT},
+            }
         },
     },
     "NewStreamToken": {

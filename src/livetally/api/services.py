@@ -17,6 +17,7 @@ from livetally.ingest import Intake, Schema, Writer
 from livetally.live import Hub
 from livetally.query import Declared, Runner
 from livetally.sinks import Sinks
+from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText
 
@@ -81,4 +82,5 @@ class Services:
     """The secret that an environment variable holds; None when it is not set."""
     failed_keys: FailedKeys
     ingest_rate: IngestRate
+    sources: Keeper
     sessions: Sessions = field(default_factory=Sessions)

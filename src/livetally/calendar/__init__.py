@@ -14,10 +14,12 @@ from any thread and does not wait, but for the first use of a zone, which reads 
     edges.py      the instants at which buckets begin
     periods.py    the bucket that contains now; the period to compare with
     texts.py      text -> instant -> text
+    cron.py       a schedule -> the next instant that it names
 """
 
 from __future__ import annotations
 
+from livetally.calendar.cron import Cron, next_cron, parse_cron
 from livetally.calendar.edges import aligned, edges
 from livetally.calendar.instants import MAX_US, MIN_US, from_us, to_us
 from livetally.calendar.intervals import Interval
@@ -28,6 +30,7 @@ from livetally.calendar.zones import find_zone
 __all__ = [
     "MAX_US",
     "MIN_US",
+    "Cron",
     "Interval",
     "aligned",
     "current_bucket",
@@ -36,6 +39,8 @@ __all__ = [
     "from_us",
     "label",
     "labels",
+    "next_cron",
+    "parse_cron",
     "parse_instant",
     "previous",
     "to_us",

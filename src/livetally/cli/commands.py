@@ -72,6 +72,13 @@ COMMANDS = (
         "livetally watch taps --interval minute --from 2026-03-29",
     ),
     Command(
+        "simulate",
+        "livetally.cli.simulate:simulate",
+        "Send events that look like life, from a definition's simulations.\n\n"
+        "The same file, seed and --from make the same events, which count once.\n\n"
+        "livetally simulate shop.toml --from -30d",
+    ),
+    Command(
         "check",
         "livetally.cli.check:check",
         "Check definition files: each mistake with its line, key and reason.",
@@ -87,6 +94,11 @@ COMMANDS = (
         "Say how the tables are that are kept in other databases, and fill one anew.",
     ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
+    Command(
+        "sources",
+        "livetally.cli.sources:app",
+        "Show, start, stop, run and reschedule sources.",
+    ),
     Command("teams", "livetally.cli.teams:app", "Make and list teams."),
     Command(
         "verify",

@@ -19,7 +19,7 @@ from rich.progress import (
 
 from livetally.cli.output import errors_console
 
-__all__ = ["Bar", "steps", "transfer"]
+__all__ = ["Bar", "running", "steps", "transfer"]
 
 _TITLE_CHARS_MAX = 24
 
@@ -72,5 +72,31 @@ def steps(title: str) -> Iterator[Callable[[str, int, int], None]]:
 
         def show(part: str, done: int, total: int) -> None:
             progress.update(task, description=f"{title} {part}", completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def running(
+    title: str, start_us: int, end_us: int | None
+) -> Iterator[Callable[[int, int, float], None]]:
+    """Show how far a run through time is: call with the instant, the events, and the seconds."""
+    screen = errors_console()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[events]} events"),
+        TextColumn("{task.fields[rate]}"),
+    )
+    hidden = not screen.is_terminal
+    with Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
+        total = None if end_us is None else end_us - start_us
+        task = progress.add_task(title, total=total, events=0, rate="")
+
+        def show(reached_us: int, events: int, seconds: float) -> None:
+            rate = f"{events / seconds:,.0f}/s" if seconds > 0 else ""
+            done = reached_us - start_us
+            progress.update(task, completed=done, events=f"{events:,}", rate=rate)
 
         yield show

@@ -6,8 +6,8 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, application.py
-                                           what can be declared
+    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, simulation.py,
+    application.py                         what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
@@ -50,9 +50,26 @@ from livetally.definitions.paths import (
 )
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
 from livetally.definitions.read_actions import placeholders
+from livetally.definitions.read_schedule import schedule_of
 from livetally.definitions.reading import read_json, read_toml
 from livetally.definitions.route_table import Found, Published, RouteTable
+from livetally.definitions.simulation import (
+    Draw,
+    DrawKind,
+    Names,
+    SimulatedEntity,
+    Simulation,
+    Step,
+)
 from livetally.definitions.sink import Sink, SinkKind
+from livetally.definitions.source import (
+    Changes,
+    PageKind,
+    Pages,
+    Schedule,
+    Since,
+    Source,
+)
 from livetally.definitions.team import check_team
 
 __all__ = [
@@ -66,7 +83,10 @@ __all__ = [
     "AuthKind",
     "Change",
     "ChangeKind",
+    "Changes",
     "Dashboard",
+    "Draw",
+    "DrawKind",
     "Entity",
     "EntityField",
     "EntityFieldKind",
@@ -79,7 +99,10 @@ __all__ = [
     "Inlet",
     "Materialised",
     "Metric",
+    "Names",
     "Op",
+    "PageKind",
+    "Pages",
     "Panel",
     "PanelKind",
     "Plan",
@@ -89,8 +112,14 @@ __all__ = [
     "Reply",
     "RoutePath",
     "RouteTable",
+    "Schedule",
+    "SimulatedEntity",
+    "Simulation",
+    "Since",
     "Sink",
     "SinkKind",
+    "Source",
+    "Step",
     "Term",
     "UnknownTypes",
     "Value",
@@ -110,6 +139,7 @@ __all__ = [
     "read_literal",
     "read_toml",
     "reference_to",
+    "schedule_of",
     "segments",
     "to_json",
     "with_lookup_files",

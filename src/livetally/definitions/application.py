@@ -17,7 +17,9 @@ from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
 from livetally.definitions.inlet import Answer, Import, Inlet
 from livetally.definitions.metric import Metric, Ratio
+from livetally.definitions.simulation import Simulation
 from livetally.definitions.sink import Sink
+from livetally.definitions.source import Source
 from livetally.mapping import Lookup
 
 __all__ = ["Application", "UnknownTypes"]
@@ -43,6 +45,7 @@ class Application(msgspec.Struct, frozen=True):
         extra: the tables of other rooms, as plain values: ``source sink alert simulation
             retention``; those of sinks are in ``sinks`` as well, read.
         text: the definition as it was written.
+        simulations, sources: by name; in ``extra`` they are as they were written.
     """
 
     name: str
@@ -61,3 +64,5 @@ class Application(msgspec.Struct, frozen=True):
     lookups: dict[str, Lookup] = {}
     extra: dict[str, Any] = {}
     text: str = ""
+    simulations: dict[str, Simulation] = {}
+    sources: dict[str, Source] = {}

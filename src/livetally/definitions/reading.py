@@ -28,7 +28,9 @@ from livetally.definitions.read_events import read_events
 from livetally.definitions.read_inlets import read_inlets
 from livetally.definitions.read_map import read_imports, read_lookups
 from livetally.definitions.read_metrics import read_metrics
+from livetally.definitions.read_simulations import read_simulations
 from livetally.definitions.read_sinks import read_sinks
+from livetally.definitions.read_sources import read_sources
 from livetally.definitions.route_paths import check_paths
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
@@ -169,6 +171,8 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         lookups,
         {key: _extra(root, key) for key in EXTRA if key in root},
         text,
+        simulations=read_simulations(root, scope, entities),
+        sources=read_sources(root, name, scope, lookups),
     )
     check_paths(application, (), problems)
     root.finish()

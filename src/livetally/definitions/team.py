@@ -54,15 +54,14 @@ def _shared_names(new: Application, other: Application) -> Iterator[tuple[Path, 
     for name in (*new.metrics, *new.ratios):
         if name in statistics:
             yield ("metric", name), "metric"
-    for name in new.entities:
-        if name in other.entities:
-            yield ("entity", name), "entity"
-    for name in new.dashboards:
-        if name in other.dashboards:
-            yield ("dashboard", name), "dashboard"
-    for name in new.sinks:
-        if name in other.sinks:
-            yield ("sink", name), "sink"
+    tables = (
+        ("entity", new.entities, other.entities),
+        ("dashboard", new.dashboards, other.dashboards),
+        ("source", new.sources, other.sources),
+        ("sink", new.sinks, other.sinks),
+    )
+    for kind, mine, theirs in tables:
+        yield from (((kind, name), kind) for name in mine if name in theirs)
 
 
 def _compare_fields(new: Application, other: Application, problems: Problems) -> None:

@@ -7,8 +7,12 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 
 from starlette.types import ASGIApp
@@ -26,8 +30,10 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
+from livetally.server.sourcing import RunsHere, declared_by
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
+from livetally.sources import Keeper, Puller, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -77,7 +83,6 @@ def built(
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
         stack.callback(catalog.listen())
-
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
         sinks = _started_sinks(registry, writer, runner, clock, directory)
@@ -108,6 +113,7 @@ def built(
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
+            sources=_sources(settings, registry, intake, clock),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -131,6 +137,16 @@ def _started_sinks(
     writer.listen(sinks.notice)
     registry.listen(lambda: sinks.declare(registry.sinks()))
     return sinks
+
+
+def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
+    """Return what looks after the sources, in this process's name."""
+    http = partial(
+        client, allow_private=settings.sources_allow_private, version=version("livetally")
+    )
+    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
+    holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
 
 
 def _sessions(settings: Settings) -> Sessions:

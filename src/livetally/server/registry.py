@@ -18,6 +18,7 @@ from livetally.definitions import (
     Application,
     Plan,
     RouteTable,
+    Source,
     check_team,
     plan,
     read_toml,
@@ -41,7 +42,7 @@ class Registry:
 
     def __init__(self, catalog: Catalog, engine: Engine) -> None:
         """Read what the catalog holds, and make the store keep what that needs."""
-        self._catalog = catalog
+        self.catalog = catalog
         self._engine = engine
         self._lock = threading.Lock()
         self._declared: dict[int, Declared] = {}
@@ -64,6 +65,12 @@ class Registry:
             shared = (one for one in self._shared if one.name not in names)
             found = kept[team] = Declared((*shared, *own))
         return found
+
+    def sources(self) -> list[tuple[int, Source]]:
+        """Return every team's sources; those of shared definitions bring events to the default."""
+        own = ((team, app) for team, apps in self._own.items() for app in apps)
+        shared = ((int(DEFAULT_TEAM), app) for app in self._shared)
+        return [(team, source) for team, app in (*shared, *own) for source in app.sources.values()]
 
     def schema(self, team: int) -> Schema:
         """Return what ingest checks a team's events against."""
@@ -100,10 +107,12 @@ class Registry:
         """
         with self._lock:
             changes = self.preview(application, who.team)
-            if any(one.what == "sink" for one in changes.changes) and not who.operator:
-                # A sink writes to databases that the operator's environment names.
-                raise Forbidden("Sinks reach out of the server: only an operator changes them.")
-            version = self._catalog.save_definition(
+            if any(one.what in ("sink", "source") for one in changes.changes) and not who.operator:
+                # They reach what the operator's network and environment hold.
+                raise Forbidden(
+                    "Sinks and sources reach out of the server: only an operator changes them."
+                )
+            version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
         self.reload()
@@ -117,7 +126,7 @@ class Registry:
         """
         for i, application in enumerate(applications):
             check_team(application, applications[:i], application.name)
-            self._catalog.save_definition(application.name, None, application.text, by)
+            self.catalog.save_definition(application.name, None, application.text, by)
         self.reload()
 
     def reload(self) -> None:
@@ -125,7 +134,7 @@ class Registry:
         with self._lock:
             shared: list[Application] = []
             own: dict[int, list[Application]] = {}
-            for stored in self._catalog.active_definitions(None):
+            for stored in self.catalog.active_definitions(None):
                 application = read_toml(stored.text, f"{stored.application} v{stored.version}")
                 if stored.team is None:
                     shared.append(application)
@@ -172,10 +181,10 @@ class Registry:
         return f"{self._store_epoch}{_digest(marks)}"
 
     def _stored_epoch(self) -> str:
-        stored = self._catalog.get_meta(_EPOCH)
+        stored = self.catalog.get_meta(_EPOCH)
         if stored is None:
             stored = secrets.token_hex(4)
-            self._catalog.set_meta(_EPOCH, stored)
+            self.catalog.set_meta(_EPOCH, stored)
         return stored
 
 

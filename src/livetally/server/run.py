@@ -87,6 +87,7 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
         tasks = [
             loop.create_task(services.hub.run(), name="live hub"),
             loop.create_task(_watch_catalog(services), name="catalog watch"),
+            *_sources(loop, services, settings),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]
@@ -111,6 +112,15 @@ async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: 
     await stopping.wait()
     server.should_exit = True
     await services.hub.close()
+
+
+def _sources(
+    loop: asyncio.AbstractEventLoop, services: Services, settings: Settings
+) -> list[asyncio.Task[None]]:
+    """Look after the sources, unless another process is to."""
+    if settings.sources_on == "nowhere":
+        return []
+    return [loop.create_task(services.sources.run(), name="sources")]
 
 
 async def _watch_catalog(services: Services) -> None:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from livetally.store.catalog.catalog import Catalog, open_catalog
 from livetally.store.catalog.key_cache import KeyCache
-from livetally.store.catalog.rows import AuditEntry, Definition, KeyRecord, NewKey, Team
+from livetally.store.catalog.rows import (
+    AuditEntry,
+    Definition,
+    KeyRecord,
+    NewKey,
+    SourceEnd,
+    SourceState,
+    Team,
+)
 
 __all__ = [
     "AuditEntry",
@@ -17,6 +25,8 @@ __all__ = [
     "KeyCache",
     "KeyRecord",
     "NewKey",
+    "SourceEnd",
+    "SourceState",
     "Team",
     "open_catalog",
 ]

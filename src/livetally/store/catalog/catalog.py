@@ -18,6 +18,7 @@ from livetally.store.catalog.keys import Keys
 from livetally.store.catalog.migrate import migrate
 from livetally.store.catalog.quota import Quotas
 from livetally.store.catalog.sessions import Sessions
+from livetally.store.catalog.sources import Sources
 from livetally.store.catalog.teams import Teams
 from livetally.tenancy import TokenKind
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "open_catalog"]
 
 
-class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, AuditLog):
+class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, AuditLog):
     """Every relational fact, one file per noun. Methods block for about a millisecond."""
 
     def authenticate(self, text: str) -> Identity | None:

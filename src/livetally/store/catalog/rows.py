@@ -10,7 +10,15 @@ import msgspec
 
 from livetally.tenancy import Scope, SecretText, TeamId, TeamSettings
 
-__all__ = ["AuditEntry", "Definition", "KeyRecord", "NewKey", "Team"]
+__all__ = [
+    "AuditEntry",
+    "Definition",
+    "KeyRecord",
+    "NewKey",
+    "SourceEnd",
+    "SourceState",
+    "Team",
+]
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -67,3 +75,40 @@ class AuditEntry(msgspec.Struct, frozen=True):
     action: str
     target: str
     detail: str
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """What is known of a source besides its definition."""
+
+    team: TeamId
+    name: str
+    running: bool
+    wanted: bool
+    """Whether it is to run once, whatever its schedule says."""
+    schedule: str | None
+    """A person's schedule, as JSON; None: the definition's."""
+    next_us: int
+    known: str | None
+    """How far it came, as JSON."""
+    last_us: int | None
+    last_ok_us: int | None
+    last_error: str
+    failures: int
+    """How many runs have failed since the last good one."""
+    runs: int
+    stored: int
+    duplicates: int
+    rejected: int
+    holder: str | None
+    held_until_us: int | None
+
+
+class SourceEnd(msgspec.Struct, frozen=True):
+    """How a run ended: what to add, what to remember (None leaves it), when to run next."""
+
+    error: str = ""
+    known: str | None = None
+    next_us: int | None = None
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0

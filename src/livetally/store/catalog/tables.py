@@ -46,6 +46,7 @@ __all__ = [
     "quota_windows",
     "sessions",
     "signin_tokens",
+    "sources",
     "teams",
 ]
 
@@ -171,4 +172,25 @@ quota_hits = _table(
     Column("key_id", String(64), primary_key=True),
     Column("at_us", BigInteger, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+
+sources = _table(
+    "sources",
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), primary_key=True),
+    Column("running", Boolean, nullable=False),
+    Column("wanted", Boolean, nullable=False),  # once, whatever the schedule says
+    Column("schedule", Text),  # of a person, instead of the definition's
+    Column("next_us", BigInteger, nullable=False),
+    Column("known", _LONG_TEXT),
+    Column("last_us", BigInteger),
+    Column("last_ok_us", BigInteger),
+    Column("last_error", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("holder", String(100)),  # who fetches now, and until when that holds
+    Column("held_until_us", BigInteger),
 )

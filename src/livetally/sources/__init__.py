@@ -1,0 +1,40 @@
+"""Fetching records from elsewhere: on a schedule, page by page, each counted once.
+
+In the flow: receives ``Source`` from ``definitions`` and its state from ``store.catalog``, hands
+events to whoever ``server`` or ``cli`` wires it to.
+
+Guarantee: nothing that a source gave is lost or counted twice, whatever fails in between.
+
+    schedule.py  when a source is due next
+    network.py   connections to public addresses only
+    fetching.py  one page; paging.py which one comes after it
+    pull.py      one run of a source
+    keeper.py    which sources run now, by whom, and what became of it
+"""
+
+from __future__ import annotations
+
+from livetally.sources.failures import SourceFailed
+from livetally.sources.fetching import Patience
+from livetally.sources.keeper import Declared, Keeper, Runs, ScheduleText
+from livetally.sources.network import client, is_public
+from livetally.sources.pull import Counts, Deliver, Known, Outcome, Puller, mapped_lines
+from livetally.sources.schedule import next_us
+
+__all__ = [
+    "Counts",
+    "Declared",
+    "Deliver",
+    "Keeper",
+    "Known",
+    "Outcome",
+    "Patience",
+    "Puller",
+    "Runs",
+    "ScheduleText",
+    "SourceFailed",
+    "client",
+    "is_public",
+    "mapped_lines",
+    "next_us",
+]

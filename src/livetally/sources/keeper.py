@@ -1,0 +1,294 @@
+"""Which sources run now, by whom, and what became of it.
+
+In the flow: receives the declared sources from ``server`` and their states from ``store.catalog``,
+has ``runs`` fetch what is due, writes down how each run ended.
+Guarantee: of several processes on one catalog one at a time fetches a source; one that is gone is
+replaced when its hold has run out. What is started or stopped stays so over a restart.
+
+``tick`` looks once and does not wait for what it has begun; ``run`` looks again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+from anyio.to_thread import run_sync
+
+from livetally.clock import US_PER_S, Clock
+from livetally.definitions import Schedule, Source, schedule_of
+from livetally.errors import LivetallyError
+from livetally.sources.pull import Counts, Known, Outcome
+from livetally.sources.schedule import next_us
+from livetally.store.catalog import Catalog, SourceEnd, SourceState
+from livetally.tenancy import TeamId
+
+__all__ = ["Declared", "Keeper", "Runs", "ScheduleText"]
+
+_log = structlog.get_logger("livetally.sources")
+
+_LOOK_S = 0.5
+_HOLD_US = 30 * US_PER_S
+_RENEW_US = 10 * US_PER_S
+
+
+class Declared(NamedTuple):
+    """A source, and the team whose events it brings."""
+
+    team: TeamId
+    source: Source
+
+    @property
+    def key(self) -> tuple[TeamId, str]:
+        """What tells it from every other one."""
+        return self.team, self.source.name
+
+
+class ScheduleText(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A schedule as a person writes it, in a definition or later."""
+
+    every: str = ""
+    cron: str = ""
+    tz: str = ""
+    jitter: str = ""
+
+    def read(self) -> Schedule:
+        """Return what it means.
+
+        Raises:
+            BadInput: names the part and the reason.
+        """
+        return schedule_of(self.every, self.cron, self.tz, self.jitter)
+
+
+class Runs(Protocol):
+    """Where a source is fetched: in this process, or by a worker elsewhere."""
+
+    async def run(self, declared: Declared, known: Known) -> Outcome:
+        """Fetch a source once."""
+        ...
+
+    async def close(self) -> None:
+        """End what was opened."""
+        ...
+
+
+class _Active:
+    """A run of this process: how to end it, and when to say again that it goes on."""
+
+    def __init__(self, renew_us: int) -> None:
+        self.scope = anyio.CancelScope()
+        self.renew_us = renew_us
+
+
+class Keeper:
+    """The sources of a server. For one event loop."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        declared: Callable[[], Sequence[Declared]],
+        runs: Runs,
+        clock: Clock,
+        holder: str,
+    ) -> None:
+        """Keep ``catalog`` true; ``holder`` names this process among others."""
+        self._catalog = catalog
+        self._declared = declared
+        self._runs = runs
+        self._clock = clock
+        self._holder = holder
+        self._active: dict[tuple[TeamId, str], _Active] = {}
+
+    def declared(self, team: TeamId) -> list[Source]:
+        """Return a team's sources."""
+        return [one.source for one in self._declared() if one.team == team]
+
+    def states(self, team: TeamId) -> dict[str, SourceState]:
+        """Return a team's states as the catalog has them. Blocks."""
+        return {one.name: one for one in self._catalog.source_states() if one.team == team}
+
+    def set(
+        self,
+        declared: Declared,
+        action: str,
+        by: str,
+        *,
+        running: bool | None = None,
+        wanted: bool | None = None,
+        schedule: ScheduleText | None = None,
+    ) -> SourceState:
+        """Do what a person asks for; an empty ``schedule`` means the definition's. Blocks.
+
+        Raises:
+            BadInput: the schedule can't be read.
+            StoreFailed: it could not be stored.
+        """
+        team, source = declared
+        now_us = self._clock.now_us()
+        state = self._known_state(declared)
+        text, due_us = None, None
+        if schedule is not None:
+            text = "" if schedule == ScheduleText() else msgspec.json.encode(schedule).decode()
+            rule = schedule.read() if text else source.schedule
+            due_us = next_us(rule, _mark(declared), now_us)
+        elif running and not state.running:
+            due_us = now_us  # what is started is fetched at once, and then by its schedule
+        return self._catalog.set_source(
+            team,
+            source.name,
+            running=running,
+            wanted=wanted,
+            schedule=text,
+            next_us=due_us,
+            action=f"source.{action}",
+            by=by,
+        )
+
+    async def run(self) -> None:
+        """Look after the sources until cancelled; then let go of what runs."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    try:
+                        await self.tick(tasks)
+                    except LivetallyError as error:
+                        _log.warning("sources not looked after", error=error.message)
+                    await anyio.sleep(_LOOK_S)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._runs.close()
+
+    async def tick(self, tasks: TaskGroup) -> None:
+        """Begin in ``tasks`` what is due, end what was stopped, hold what goes on.
+
+        Raises:
+            StoreFailed: the catalog does not answer.
+        """
+        declared = {one.key: one for one in self._declared()}
+        for key, active in list(self._active.items()):
+            if key not in declared:
+                active.scope.cancel()
+        if not declared:
+            return
+        states = {(one.team, one.name): one for one in await run_sync(self._catalog.source_states)}
+        for key, one in declared.items():
+            state = states.get(key)
+            if state is None:
+                state = await run_sync(self._known_state, one)
+            now_us = self._clock.now_us()
+            if key in self._active:
+                await self._go_on(one, state, now_us)
+            elif _is_due(state, now_us) and await self._take(one, now_us):
+                self._active[key] = _Active(now_us + _RENEW_US)
+                tasks.start_soon(self._fetch, one, state, name=f"source {one.source.name}")
+
+    @property
+    def active(self) -> int:
+        """How many sources are being fetched by this process."""
+        return len(self._active)
+
+    def _known_state(self, one: Declared) -> SourceState:
+        """Return a source's state; one that is new begins as its definition says."""
+        now_us = self._clock.now_us()
+        first_us = now_us if one.source.start else _next_us(one, None, now_us)
+        return self._catalog.add_source(
+            one.team, one.source.name, running=one.source.start, next_us=first_us
+        )
+
+    async def _take(self, one: Declared, now_us: int) -> bool:
+        until_us = now_us + _HOLD_US
+        return await run_sync(
+            self._catalog.take_source, one.team, one.source.name, self._holder, until_us
+        )
+
+    async def _go_on(self, one: Declared, state: SourceState, now_us: int) -> None:
+        """Hold what runs; end it when it was stopped, or another process has taken it over."""
+        active = self._active[one.key]
+        if not state.running and not state.wanted:
+            active.scope.cancel()
+        if now_us < active.renew_us:
+            return
+        active.renew_us = now_us + _RENEW_US
+        held = await run_sync(
+            self._catalog.hold_source, one.team, one.source.name, self._holder, now_us + _HOLD_US
+        )
+        if not held:
+            _log.warning("source taken over by another process", source=one.source.name)
+            active.scope.cancel()
+
+    async def _fetch(self, one: Declared, state: SourceState) -> None:
+        """Fetch a source, and write down what became of it."""
+        active = self._active[one.key]
+        known = msgspec.json.decode(state.known, type=Known) if state.known else Known()
+        outcome: Outcome | None = None
+        try:
+            with active.scope:
+                outcome = await self._runs.run(one, known)
+            if active.scope.cancelled_caught:
+                outcome = Outcome(Counts(), None, "stopped before its end; what came is kept")
+        except LivetallyError as error:
+            outcome = Outcome(Counts(), None, error.message)
+        except Exception as error:  # noqa: BLE001 - a source must not end the server
+            _log.exception("a source failed unexpectedly", source=one.source.name)
+            outcome = Outcome(Counts(), None, f"a defect: {type(error).__name__}: {error}")
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._finish(one, state, outcome)
+            del self._active[one.key]
+
+    async def _finish(self, one: Declared, state: SourceState, outcome: Outcome | None) -> None:
+        """Write down how a run ended; one that was cut off with the server is due at once."""
+        now_us = self._clock.now_us()
+        if outcome is None:
+            await self._end(one, SourceEnd("the server stopped meanwhile", next_us=now_us))
+            return
+        counts = outcome.counts
+        if outcome.error:
+            _log.warning("source failed", source=one.source.name, error=outcome.error)
+        elif counts.rejected:
+            _log.warning("records rejected", source=one.source.name, reasons=counts.reasons)
+        known = None
+        if outcome.known is not None:
+            known = msgspec.json.encode(outcome.known).decode()
+        end = SourceEnd(
+            error=outcome.error or _rejected(counts),
+            known=known,
+            next_us=_next_us(one, state.schedule, now_us),
+            stored=counts.stored,
+            duplicates=counts.duplicates,
+            rejected=counts.rejected,
+        )
+        await self._end(one, end)
+
+    async def _end(self, one: Declared, end: SourceEnd) -> None:
+        try:
+            await run_sync(self._catalog.end_source, one.team, one.source.name, self._holder, end)
+        except LivetallyError as error:
+            _log.warning("the end of a run is not written down", error=error.message)
+
+
+def _next_us(one: Declared, own: str | None, now_us: int) -> int:
+    """Return when a source is due next; ``own`` is a person's schedule, as JSON."""
+    schedule = one.source.schedule
+    if own:
+        schedule = msgspec.json.decode(own, type=ScheduleText).read()
+    return next_us(schedule, _mark(one), now_us)
+
+
+def _is_due(state: SourceState, now_us: int) -> bool:
+    return state.wanted or (state.running and state.next_us <= now_us)
+
+
+def _mark(one: Declared) -> str:
+    return f"{one.team}/{one.source.name}"
+
+
+def _rejected(counts: Counts) -> str:
+    if not counts.rejected:
+        return ""
+    return f"{counts.rejected} records gave no event; the first: {(counts.reasons or [''])[0]}"

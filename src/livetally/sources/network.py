@@ -1,0 +1,82 @@
+"""Connections to public addresses only, so that a definition can't reach into the inner network.
+
+In the flow: gives ``fetch`` its HTTP client.
+Guarantee: every connection, also after a redirect, goes to an address that was checked after the
+name was resolved; the address checked is the one connected to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import anyio
+import httpcore2
+import httpx2
+
+from livetally.sources.failures import SourceFailed
+
+__all__ = ["client", "is_public"]
+
+_REDIRECTS_MAX = 5
+_CONNECTIONS_MAX = 20
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the public Internet."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner = getattr(ip, "ipv4_mapped", None) or ip
+    return inner.is_global and not inner.is_multicast
+
+
+class _PublicOnly(httpcore2.AsyncNetworkBackend):
+    """Resolves names itself, and connects to what it has checked."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface's
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpcore2.ConnectError(f"the name '{host}' can't be resolved") from error
+        addresses = [str(entry[4][0]) for entry in found]
+        refused = [address for address in addresses if not is_public(address)]
+        if refused or not addresses:
+            raise SourceFailed(
+                f"'{host}' is {(refused or ['nowhere'])[0]}, which is no public address. To allow"
+                " sources in your own network, set LIVETALLY_SOURCES_ALLOW_PRIVATE=true."
+            )
+        return await self._backend.connect_tcp(
+            addresses[0], port, timeout, local_address, socket_options
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+def client(*, allow_private: bool, version: str) -> httpx2.AsyncClient:
+    """Return the client that fetches; close it when done."""
+    limits = httpx2.Limits(max_connections=_CONNECTIONS_MAX)
+    transport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
+    if not allow_private:
+        transport._pool._network_backend = _PublicOnly()  # noqa: SLF001 - it takes none
+    return httpx2.AsyncClient(
+        transport=transport,
+        headers={"User-Agent": f"livetally/{version}", "Accept": "application/json"},
+        follow_redirects=True,
+        max_redirects=_REDIRECTS_MAX,
+        trust_env=False,
+    )
