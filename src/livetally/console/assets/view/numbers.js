@@ -29,6 +29,7 @@ const exact = new Intl.NumberFormat(undefined, { maximumFractionDigits: 18 });
 const rounded = [];
 const tick = new Intl.NumberFormat(undefined, { maximumFractionDigits: 6 });
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const change = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero' });
 const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
 
 /** @param {Metric} metric @returns {boolean} */
@@ -74,6 +75,19 @@ export function tickText(value) {
 /** @param {number} part @param {number} whole @returns {string} */
 export function shareText(part, whole) {
   return whole > 0 ? share.format(part / whole) : NOTHING;
+}
+
+/**
+ * How much a value differs from the one before it.
+ * @param {Value | undefined} value
+ * @param {Value | undefined} before
+ * @returns {string} such as `+12.5%`; empty where there is nothing to compare with
+ */
+export function changeText(value, before) {
+  if (value === null || value === undefined || before === null || before === undefined) return '';
+  const [now, then] = [Number(value), Number(before)];
+  if (!Number.isFinite(now) || !Number.isFinite(then) || then === 0) return '';
+  return change.format((now - then) / Math.abs(then)).replace('-', '−');
 }
 
 /** @param {number} position @returns {string} */

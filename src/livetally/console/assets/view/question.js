@@ -125,6 +125,24 @@ export function questionOf(metric, choices, { interval, by }) {
   return `${path}?${query}`;
 }
 
+/**
+ * Write the question about the period before: as long as the range is so far, and up to its beginning.
+ * @param {import('../data/contract.js').Metric} metric
+ * @param {Choices} choices
+ * @param {number} now ms
+ * @returns {string} empty when the range has no beginning, or has not begun
+ */
+export function questionBefore(metric, choices, now) {
+  const { fromMs, toMs } = choices.range;
+  if (fromMs === null || choices.isStopgap) return '';
+  // To the minute: an open range grows with every moment, and need not be asked for at each.
+  const end = Math.min(toMs ?? Infinity, Math.floor(now / ABOUT_MS.minute) * ABOUT_MS.minute);
+  if (end <= fromMs) return '';
+  const from = new Date(2 * fromMs - end).toISOString();
+  const range = { ...choices.range, from, to: new Date(fromMs).toISOString() };
+  return questionOf(metric, { ...choices, range }, { interval: null, by: null });
+}
+
 /** What a metric is asked by, before any choice. @param {import('../data/contract.js').Metric} metric @returns {string} */
 export function askedBy({ name, asked }) {
   return asked ?? `metrics/${encodeURIComponent(name)}`;
