@@ -110,3 +110,31 @@ def test_the_shipped_definition_is_the_real_api(tmp_path: Path) -> None:
     file = tmp_path / "nobel.toml"
     file.write_text(SOURCE.replace("URL", "https://api.nobelprize.org"))
     assert main(["check", str(file)]) == 0
+
+
+def test_only_operators_declare_sources(server: Server) -> None:
+    """A team's administrator could send the server's environment to an address of their own."""
+    definition = {
+        "application": "leak",
+        "event": {"sale": {}},
+        "source": {
+            "leak": {
+                "url": "https://elsewhere.example/",
+                "every": "1 day",
+                "headers": {"Authorization": "env:HOME"},
+                "map": {"type": "'sale'", "id": "id"},
+            }
+        },
+    }
+    operator = {"Authorization": f"Bearer {server.key}"}
+    with httpx2.Client(base_url=server.url, trust_env=False) as client:
+        client.post("/v1/teams", json={"name": "green"}, headers=operator)
+        asked = {"team": "green", "name": "a", "scopes": ["admin"]}
+        key = client.post("/v1/keys", json=asked, headers=operator).json()["key"]
+        admin = {"Authorization": f"Bearer {key}"}
+        refused = client.put("/v1/definitions/leak", json=definition, headers=admin)
+        assert refused.status_code == 403
+        assert "only an operator" in refused.json()["detail"]
+        asked_for = {**operator, "X-Livetally-Team": "green"}
+        taken = client.put("/v1/definitions/leak", json=definition, headers=asked_for)
+        assert taken.status_code == 200, taken.text

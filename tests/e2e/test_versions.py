@@ -67,3 +67,23 @@ def test_a_version_that_is_not_there_is_not_found(client: httpx2.Client, version
     reply = client.get(f"/v1/definitions/shop/versions/{version}")
     assert (reply.status_code, reply.json()["title"]) == (404, "Not found")
     assert client.get(f"/v1/definitions/none/versions/{version}").status_code == 404
+
+
+def test_a_definition_sent_as_json_lasts() -> None:
+    """It answers at once and after a restart; its text comes back, and can be sent again."""
+    sent = {
+        "application": "bakery",
+        "event": {"bun": {"data": {"price": {"type": "decimal", "scale": 2, "minimum": 0.05}}}},
+        "metric": {"buns": {"event": "bun", "aggregate": "count"}},
+    }
+    with Server() as server:
+        headers = {"Authorization": f"Bearer {server.key}"}
+        with httpx2.Client(base_url=server.url, headers=headers, trust_env=False) as client:
+            path = "/v1/definitions/bakery"
+            assert client.put(path, json=sent).json()["version"] == 1
+            assert names(client) == ["buns"]
+            server.restart()
+            assert names(client) == ["buns"]
+            text = client.get(f"{path}/versions/1").text
+            again = client.put(path, content=text, headers=TOML).json()
+            assert (again["applied"], again["changes"]) == (True, [])

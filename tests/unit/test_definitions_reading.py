@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from livetally import definitions
-from livetally.definitions import UnknownTypes, read_json, read_toml, to_json
+from livetally.definitions import UnknownTypes, read_json, read_text, read_toml, to_json
 from livetally.errors import DefinitionProblem, InvalidDefinition
 from tests.declaring import SHOP, mistakes, shop
 
@@ -236,3 +236,17 @@ def test_thousand_entries_of_a_kind() -> None:
 def test_what_is_declared_can_not_be_changed(struct: type[msgspec.Struct]) -> None:
     """Rooms and threads share definitions, so none of them may change one."""
     assert struct.__struct_config__.frozen
+
+
+def test_what_was_kept_is_read_again_whichever_way_it_came() -> None:
+    """The text of an application gives the same application; a mistake in it is named."""
+    source = {
+        "application": "bakery",
+        "event": {"bun": {"data": {"price": {"type": "decimal", "minimum": 0.05}}}},
+    }
+    kept = read_json(source, "sent")
+    assert read_text(kept.text, "kept") == kept
+    toml = read_toml('application = "bakery"\n[event.bun]\n', "sent")
+    assert read_text(toml.text, "kept") == toml
+    with pytest.raises(InvalidDefinition, match="line 2, syntax: is no JSON"):
+        read_text('{\n"application": }', "kept")

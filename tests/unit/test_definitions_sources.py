@@ -58,6 +58,11 @@ def test_everything_said_is_kept() -> None:
             "is a secret",
         ),
         (
+            HEAD + 'every = "1 day"\nheaders = { Authorization = "env:LIVETALLY_ROOT_KEY" }\n',
+            "source.s.headers.Authorization",
+            "env:",
+        ),
+        (
             HEAD + 'every = "1 day"\npages = { kind = "cursor", parameter = "c" }\n',
             "source.s.pages",
             "'next' is missing",

@@ -18,7 +18,7 @@ from livetally.api.answers import encode_value
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
 from livetally.api.services import Services
-from livetally.definitions import Application, Plan, nearest, read_json, read_toml, to_json
+from livetally.definitions import Application, Plan, nearest, read_json, read_text, to_json
 from livetally.errors import BadInput, UnknownName, UnreadableBody, UnsupportedMedia
 from livetally.tenancy import Scope
 
@@ -84,7 +84,7 @@ def _read(content_type: str, body: bytes) -> Application:
         if kind == "application/json":
             return read_json(msgspec.json.decode(body), _ORIGIN)
         if kind in ("application/toml", "text/toml"):
-            return read_toml(body.decode(), _ORIGIN)
+            return read_text(body.decode(), _ORIGIN)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableBody(f"The body can't be read: {error}.") from None
     raise UnsupportedMedia("Send the definition as application/toml or application/json.")

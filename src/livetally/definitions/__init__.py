@@ -51,7 +51,7 @@ from livetally.definitions.paths import (
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.read_schedule import schedule_of
-from livetally.definitions.reading import read_json, read_toml
+from livetally.definitions.reading import read_json, read_text, read_toml
 from livetally.definitions.route_table import Found, Published, RouteTable
 from livetally.definitions.simulation import (
     Draw,
@@ -137,6 +137,7 @@ __all__ = [
     "projection_dimensions",
     "read_json",
     "read_literal",
+    "read_text",
     "read_toml",
     "reference_to",
     "schedule_of",

@@ -9,6 +9,7 @@ Guarantee: whatever the input, the result is an ``Application`` without a mistak
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from decimal import Decimal, InvalidOperation
@@ -36,7 +37,7 @@ from livetally.definitions.scope import Scope
 from livetally.definitions.table import NAME, NAME_RULE, Table
 from livetally.errors import DefinitionProblem, InvalidDefinition
 
-__all__ = ["EXTRA", "SIZE_BYTES_MAX", "read_json", "read_toml"]
+__all__ = ["EXTRA", "SIZE_BYTES_MAX", "read_json", "read_text", "read_toml"]
 
 SIZE_BYTES_MAX: Final = 1024 * 1024
 
@@ -92,6 +93,23 @@ def read_json(definition: object, origin: str) -> Application:
     if problems:
         raise InvalidDefinition(origin, problems.located({}))
     return application
+
+
+def read_text(text: str, origin: str) -> Application:
+    """Read a definition as it was kept: TOML, or the JSON that it came as.
+
+    No TOML begins with a brace, so the two can't be confused.
+
+    Raises:
+        InvalidDefinition: with every mistake, as the other two.
+    """
+    if not text.lstrip().startswith("{"):
+        return read_toml(text, origin)
+    try:
+        definition = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        _refuse(origin, getattr(error, "lineno", 1), "syntax", f"is no JSON: {error}")
+    return read_json(definition, origin)
 
 
 def _parse(body: str, origin: str) -> dict[str, Any]:

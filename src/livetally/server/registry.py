@@ -21,6 +21,7 @@ from livetally.definitions import (
     Source,
     check_team,
     plan,
+    read_text,
     read_toml,
     with_lookup_files,
 )
@@ -135,7 +136,7 @@ class Registry:
             shared: list[Application] = []
             own: dict[int, list[Application]] = {}
             for stored in self.catalog.active_definitions(None):
-                application = read_toml(stored.text, f"{stored.application} v{stored.version}")
+                application = read_text(stored.text, f"{stored.application} v{stored.version}")
                 if stored.team is None:
                     shared.append(application)
                 else:
