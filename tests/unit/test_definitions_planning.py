@@ -31,8 +31,8 @@ fields.n = { count = true }
 actions.go = { event = "e" }
 [dashboard.d]
 panels = []
-[source.s]
-url = "1"
+[alert.s]
+over = 1
 """
 AFTER = """\
 application = "a"
@@ -57,8 +57,8 @@ fields.v = { latest = "v" }
 actions.go = { event = "e", when = ["v:>0"], data = { w = "x", u = "{id}" } }
 [dashboard.d]
 panels = [{ kind = "line", metric = "m" }]
-[source.s]
-url = "2"
+[alert.s]
+over = 2
 """
 
 
@@ -75,7 +75,7 @@ def test_every_change_is_named() -> None:
         ("changed", "entity field", "x.v"),
         ("changed", "action", "x.go"),
         ("changed", "dashboard", "d"),
-        ("changed", "source", "source"),
+        ("changed", "alert", "alert"),
         ("removed", "event", "gone"),
         ("removed", "entity field", "x.n"),
     ]
