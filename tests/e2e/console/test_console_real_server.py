@@ -55,12 +55,9 @@ def test_a_departure_is_in_the_chart_within_a_second(page: Page, real_server: Se
     expect(page.locator("lt-connection")).to_have_attribute("data-state", "live")
     drawn = "canvas => canvas.toDataURL()"
     before = panel.locator("canvas").evaluate(drawn)
-    delays_s = []
-    for expected in range(2, 7):
+    for expected in ("2", "3"):
         send(real_server)
         acknowledged = monotonic()
-        expect(tile).to_have_text(str(expected), timeout=5_000)
-        delays_s.append(monotonic() - acknowledged)
-    # The quickest: the others say how busy the machine is with the rest of the tests.
-    assert min(delays_s) < 1.0, delays_s
+        expect(tile).to_have_text(expected, timeout=5_000)
+        assert monotonic() - acknowledged < 1.0
     until(lambda: panel.locator("canvas").evaluate(drawn) != before, "the chart to move", 5)
