@@ -85,6 +85,7 @@ ROUTES = (
         "/v1/definitions/extra",
         content=("application/toml", _TOML),
     ),
+    Row("DELETE", "/v1/definitions/{application}", "admin", "/v1/definitions/none"),
     Row("GET", "/v1/sources", "read", "/v1/sources"),
     Row("GET", "/v1/sources/{name}", "read", "/v1/sources/none"),
     Row("PATCH", "/v1/sources/{name}", "admin", "/v1/sources/none", {"schedule": None}),

@@ -75,6 +75,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ),
     "last_event_id": _in_query("last_event_id", "Resume after this id.", _TEXT),
     "dry_run": _in_query("dry_run", "Only say what would change.", _choice("true", "false")),
+    "shared": _in_query(
+        "shared", "The definition of all teams; operators only.", _choice("true", "false")
+    ),
     "team": _in_query("team", "`*` for all teams; operators only.", _choice("*")),
 }
 
