@@ -146,7 +146,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/sinks/{name}/rebuild", sinks.rebuild_sink, methods=["POST"]),
         *_DEFINITIONS,
         *_SOURCES,
-        Route("/v1/explore", explore.explore),
+        either("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
         Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),

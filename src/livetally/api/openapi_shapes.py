@@ -68,7 +68,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "sort": _in_query("sort", "Field to sort by, `-` in front for largest first.", _TEXT),
     "q": _in_query(
         "q",
-        "A question: `metrics/NAME?interval=day`, `entities/NAME`, `entities/NAME/KEY`, `events`.",
+        "A question: `metrics/NAME?interval=day`, `explore?event=TYPE`, `entities/NAME`,"
+        " `entities/NAME/KEY`, `events`.",
         {**_list(), "minItems": 1},
         explode=True,
         required=True,
