@@ -44,7 +44,7 @@ _NAMES = {"dashboards": "desk", "keys/teams": "teams", "keys/audit": "audit"}
 _SOURCES = """
 [source.weather]
 title = "Weather at the harbour"
-url = "URL/now.xml"
+url = "URL/now"
 every = "1 hour"
 map.type = "'prize'"
 map.data.category = "category"
@@ -83,6 +83,7 @@ def main(folder: Path) -> None:
             for page, name in _pages(browser, server, folder):
                 _take_full(_signed_in(page, server), name)
         with nobel() as api, running_desk(PORT, SOURCES_ALLOW_PRIVATE="true") as desk:
+            api.instead = lambda path, _: (503, {}, b"") if "now" in path else None
             desk.fill()
             desk.apply("nobel", (SOURCE + _SOURCES).replace("URL", api.url))
             for team in ("blue", "red"):
@@ -99,7 +100,7 @@ def _take_empty(page: Page, server: Server, name: _Namer) -> None:
     """Take every other page while nothing has happened, and what a lost server looks like."""
     for place in ("explore", "events", "entities", "sources", "definitions/new"):
         page.goto(f"{server.url}/#/{place}")
-        page.locator("main h1").first.wait_for()
+        page.locator("lt-command, textarea, main .first").first.wait_for()
         page.wait_for_function(_STILL)
         page.screenshot(path=name(f"{place.partition('/')[0]}-empty"))
 
