@@ -38,6 +38,7 @@ _AT_LEAST_ONE = (
     "body_bytes_per_second_min",
     "header_s_max",
     "header_bytes_max",
+    "alert_history_days",
 )
 
 
@@ -106,6 +107,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Let sources fetch from addresses in your own network; refused by default."""
     sources_on: str = "server"
     """Where sources are fetched: in the ``server``, or ``nowhere``."""
+    alerts_allow_private: bool = False
+    """Let alerts post to addresses in your own network; refused by default."""
+    alert_history_days: int = 90
+    """How long the changes of alerts, and what became of their messages, are kept."""
+    smtp_url: str = ""
+    """Who takes the letters of alerts: ``smtp+starttls://user:password@host:587``, ``smtps://``."""
+    smtp_from: str = ""
+    """The address that letters of alerts come from."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -113,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
+        shown["smtp_url"] = _PASSWORD.sub(":***@", self.smtp_url)
         shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ALERTS",
+    "ALERT_MESSAGES",
     "ANSWERS",
     "COMMITS",
     "COMMIT_EVENTS",
@@ -105,5 +107,15 @@ SINK_FAILURES = Counter(
     "livetally_sink_failures",
     "Rounds of a sink that failed and will be tried again.",
     ["team", "sink"],
+    registry=REGISTRY,
+)
+
+ALERTS = Gauge(
+    "livetally_alerts", "Alerts by state: ok, pending, firing.", ["state"], registry=REGISTRY
+)
+ALERT_MESSAGES = Counter(
+    "livetally_alert_messages",
+    "Attempts to deliver a message, by what became of it: delivered, again, given_up.",
+    ["outcome"],
     registry=REGISTRY,
 )

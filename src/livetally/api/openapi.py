@@ -182,6 +182,17 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         (400, 413, 415, 503),
     ),
+    ("get", "/v1/alerts", "List the alerts", (), None, "object", (503,)),
+    ("get", "/v1/alerts/{name}", "Read an alert", (), None, "object", (404, 503)),
+    (
+        "get",
+        "/v1/alerts/{name}/changes",
+        "Read when an alert fired and ended, and who was told",
+        ("limit", "cursor"),
+        None,
+        "object",
+        (400, 404, 503),
+    ),
     ("get", "/v1/sources", "List the sources", (), None, "object", (503,)),
     ("get", "/v1/sources/{name}", "Read a source", (), None, "object", (404, 503)),
     (

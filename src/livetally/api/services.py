@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from livetally.alerts import Keeper as Alerts
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan, RouteTable
@@ -83,4 +84,5 @@ class Services:
     failed_keys: FailedKeys
     ingest_rate: IngestRate
     sources: Keeper
+    alerts: Alerts
     sessions: Sessions = field(default_factory=Sessions)

@@ -17,6 +17,8 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from livetally.alerts import Couriers, mail_server
+from livetally.alerts import Keeper as Alerts
 from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
@@ -93,9 +95,8 @@ def built(
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
-        intake = Intake(
-            writer, clock, registry.schema, _event_limits(settings), _intake_limits(settings)
-        )
+        limits = _event_limits(settings), _intake_limits(settings)
+        intake = Intake(writer, clock, registry.schema, *limits)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -114,6 +115,7 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
+            alerts=_alerts(settings, registry, runner, clock),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -145,8 +147,33 @@ def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Cloc
         client, allow_private=settings.sources_allow_private, version=version("livetally")
     )
     runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
-    holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
-    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, _holder())
+
+
+def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
+    """Return what looks after the alerts, in this process's name."""
+    http = partial(
+        client,
+        allow_private=settings.alerts_allow_private,
+        version=version("livetally"),
+        setting="LIVETALLY_ALERTS_ALLOW_PRIVATE",
+    )
+    mail = mail_server(settings.smtp_url, settings.smtp_from)
+    couriers = Couriers(http, mail, load_secrets(), clock)
+    return Alerts(
+        registry.catalog,
+        registry.alerts,
+        runner,
+        couriers,
+        clock,
+        _holder(),
+        settings.alert_history_days,
+    )
+
+
+def _holder() -> str:
+    """Name this process among those on one catalog."""
+    return f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _sessions(settings: Settings) -> Sessions:

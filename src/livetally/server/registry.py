@@ -14,6 +14,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
+from livetally.alerts import Watched
 from livetally.definitions import (
     Application,
     Plan,
@@ -31,11 +32,13 @@ from livetally.query import Declared, declared_fields, projections
 from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog
 from livetally.store.events import Engine, keep
-from livetally.tenancy import DEFAULT_TEAM, Identity
+from livetally.tenancy import DEFAULT_TEAM, Identity, TeamId
 
 __all__ = ["Registry", "read_files"]
 
 _EPOCH = "epoch"
+# They reach what the operator's network and environment hold.
+_REACHING_OUT = frozenset({"sink", "source", "alert"})
 
 
 class Registry:
@@ -103,21 +106,30 @@ class Registry:
 
         Raises:
             InvalidDefinition: it conflicts with another application of the team.
-            Forbidden: it changes sinks, and ``who`` is no operator.
+            Forbidden: it changes what reaches out of the server, and ``who`` is no operator.
             StoreFailed: it could not be stored; nothing has changed.
         """
         with self._lock:
             changes = self.preview(application, who.team)
-            if any(one.what in ("sink", "source") for one in changes.changes) and not who.operator:
-                # They reach what the operator's network and environment hold.
+            if not who.operator and self._reaches_out(application, who.team):
                 raise Forbidden(
-                    "Sinks and sources reach out of the server: only an operator changes them."
+                    "Sinks, sources and alerts reach out of the server:"
+                    " only an operator changes them."
                 )
             version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
         self.reload()
         return changes, version
+
+    def _reaches_out(self, application: Application, team: int) -> bool:
+        """Whether a team's own definitions would reach out of the server in another way.
+
+        What is shared does not count: its copy would do the same in the team's name.
+        """
+        own = {app.name: app for app in self._own.get(team, ())}
+        changes = plan(own.get(application.name), application).changes
+        return any(one.what in _REACHING_OUT for one in changes)
 
     def apply_shared(self, applications: Sequence[Application], by: str) -> None:
         """Apply definitions for all teams. Blocks.
@@ -170,6 +182,16 @@ class Registry:
             Declaration(team, self.declared(team), sink)
             for team, application in (*shared, *own)
             for sink in application.sinks.values()
+        ]
+
+    def alerts(self) -> list[Watched]:
+        """Return every declared alert; those for all teams look at what team ``default`` has."""
+        shared = [(int(DEFAULT_TEAM), application) for application in self._shared]
+        own = [(team, app) for team, apps in self._own.items() for app in apps]
+        return [
+            Watched(TeamId(team), self.declared(team), alert)
+            for team, application in (*shared, *own)
+            for alert in application.alerts.values()
         ]
 
     def epoch_of(self, declared: Declared) -> str:

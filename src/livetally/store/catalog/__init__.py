@@ -9,6 +9,10 @@ from __future__ import annotations
 from livetally.store.catalog.catalog import Catalog, open_catalog
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
+    AlertChange,
+    AlertEnd,
+    AlertMessage,
+    AlertState,
     AuditEntry,
     Definition,
     KeyRecord,
@@ -19,6 +23,10 @@ from livetally.store.catalog.rows import (
 )
 
 __all__ = [
+    "AlertChange",
+    "AlertEnd",
+    "AlertMessage",
+    "AlertState",
     "AuditEntry",
     "Catalog",
     "Definition",
