@@ -85,6 +85,7 @@ ROUTES = (
         "/v1/definitions/extra",
         content=("application/toml", _TOML),
     ),
+    Row("DELETE", "/v1/definitions/{application}", "admin", "/v1/definitions/none"),
     Row("GET", "/v1/alerts", "read", "/v1/alerts"),
     Row("GET", "/v1/alerts/{name}", "read", "/v1/alerts/none"),
     Row("GET", "/v1/alerts/{name}/changes", "read", "/v1/alerts/none/changes"),

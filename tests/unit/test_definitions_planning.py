@@ -128,3 +128,15 @@ def test_long_values_are_cut() -> None:
     new = shop(f'[metric.m]\naggregate = "count"\nevent = "sale"\ntitle = "{"x" * 500}"')
     old = shop('[metric.m]\naggregate = "count"\nevent = "sale"')
     assert len(plan(old, new).changes[0].detail) < 150
+
+
+def test_taking_an_application_away_removes_all_of_it() -> None:
+    """Every declaration is in the plan, and nothing else."""
+    old = read_toml(BEFORE, "before.toml")
+    gone = plan(old, None)
+    assert gone.application == "a"
+    assert {change.kind for change in gone.changes} == {ChangeKind.REMOVED}
+    added = plan(None, old)
+    assert [(one.what, one.name) for one in gone.changes] == [
+        (one.what, one.name) for one in added.changes
+    ]

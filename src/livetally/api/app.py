@@ -51,7 +51,11 @@ _JSON = "application/json"
 _WAY_IN = "/v1/events"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
 
-_VERSIONS = (
+_DEFINITIONS = (
+    Route("/v1/definitions", definitions.list_definitions),
+    Route("/v1/definitions/{application}", definitions.get_definition),
+    Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+    Route("/v1/definitions/{application}", definitions.delete_definition, methods=["DELETE"]),
     Route("/v1/definitions/{application}/versions", versions.list_versions),
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
 )
@@ -144,12 +148,9 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/verify", verify.post_verify, methods=["POST"]),
         Route("/v1/sinks", sinks.list_sinks),
         Route("/v1/sinks/{name}/rebuild", sinks.rebuild_sink, methods=["POST"]),
-        Route("/v1/definitions", definitions.list_definitions),
-        Route("/v1/definitions/{application}", definitions.get_definition),
-        Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
-        *_VERSIONS,
+        *_DEFINITIONS,
         *_KEPT,
-        Route("/v1/explore", explore.explore),
+        either("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
         Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),

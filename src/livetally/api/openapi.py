@@ -193,6 +193,15 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "object",
         (400, 404, 503),
     ),
+    (
+        "delete",
+        "/v1/definitions/{application}",
+        "Take a definition away",
+        ("dry_run", "shared"),
+        None,
+        "object",
+        (400, 404, 503),
+    ),
     ("get", "/v1/sources", "List the sources", (), None, "object", (503,)),
     ("get", "/v1/sources/{name}", "Read a source", (), None, "object", (404, 503)),
     (

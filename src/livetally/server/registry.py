@@ -21,12 +21,13 @@ from livetally.definitions import (
     RouteTable,
     Source,
     check_team,
+    nearest,
     plan,
     read_text,
     read_toml,
     with_lookup_files,
 )
-from livetally.errors import DefinitionProblem, Forbidden, InvalidDefinition
+from livetally.errors import DefinitionProblem, Forbidden, InvalidDefinition, UnknownName
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
 from livetally.sinks import Declaration
@@ -111,11 +112,8 @@ class Registry:
         """
         with self._lock:
             changes = self.preview(application, who.team)
-            if not who.operator and self._reaches_out(application, who.team):
-                raise Forbidden(
-                    "Sinks, sources and alerts reach out of the server:"
-                    " only an operator changes them."
-                )
+            if self._reaches_out(application, who.team):
+                _check_reach(who)
             version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
             )
@@ -128,8 +126,45 @@ class Registry:
         What is shared does not count: its copy would do the same in the team's name.
         """
         own = {app.name: app for app in self._own.get(team, ())}
-        changes = plan(own.get(application.name), application).changes
-        return any(one.what in _REACHING_OUT for one in changes)
+        return _reaching(plan(own.get(application.name), application))
+
+    def preview_removal(self, name: str, team: int | None) -> Plan:
+        """Return what taking an application away would change.
+
+        Args:
+            name: the application's.
+            team: whose; in its place the shared one of its name stands again. None: the shared one.
+
+        Raises:
+            UnknownName: there is no such application.
+            InvalidDefinition: what would stand in its place conflicts with another one of the team.
+        """
+        shared = {one.name: one for one in self._shared}
+        own = shared if team is None else {one.name: one for one in self._own.get(team, ())}
+        if name not in own:
+            raise UnknownName("application", "application", name[:64], nearest(name, own))
+        following = None if team is None else shared.get(name)
+        if following is not None and team is not None:
+            check_team(following, self.declared(team).applications, "the definition of all teams")
+        return plan(own[name], following)
+
+    def remove(self, name: str, team: TeamId | None, who: Identity) -> Plan:
+        """Take an application away; return what changed. Its versions are kept. Blocks.
+
+        Raises:
+            UnknownName, InvalidDefinition: as ``preview_removal``.
+            Forbidden: ``who`` is no operator, and it is the shared one, or its sinks or sources go.
+            StoreFailed: it could not be stored; nothing has changed.
+        """
+        if team is None and not who.operator:
+            raise Forbidden("What holds for all teams is an operator's to take away.")
+        with self._lock:
+            changes = self.preview_removal(name, team)
+            if _reaching(changes):
+                _check_reach(who)
+            self.catalog.remove_definition(name, team, who.key_id)
+        self.reload()
+        return changes
 
     def apply_shared(self, applications: Sequence[Application], by: str) -> None:
         """Apply definitions for all teams. Blocks.
@@ -209,6 +244,18 @@ class Registry:
             stored = secrets.token_hex(4)
             self.catalog.set_meta(_EPOCH, stored)
         return stored
+
+
+def _reaching(changes: Plan) -> bool:
+    return any(one.what in _REACHING_OUT for one in changes.changes)
+
+
+def _check_reach(who: Identity) -> None:
+    """Refuse a change of what reaches the operator's network and environment."""
+    if not who.operator:
+        raise Forbidden(
+            "Sinks, sources and alerts reach out of the server: only an operator changes them."
+        )
 
 
 def _digest(texts: Iterable[str]) -> str:

@@ -57,6 +57,25 @@ class Definitions(CatalogPart):
         with self._changes.making() as connection:
             return self._store(connection, application, team, text, by, "definition.apply")
 
+    def remove_definition(self, application: str, team: TeamId | None, by: str) -> None:
+        """Let no version be active any more; all are kept, and the next one goes on counting.
+
+        Raises:
+            UnknownName: none is active.
+            StoreFailed: it could not be stored; what was active still is.
+        """
+        if not is_application_name(application):
+            raise UnknownName("application", "application", application[:64])
+        same = _is(application, team) & definitions.c.active
+        with self._changes.making() as connection:
+            active = connection.execute(select(definitions.c.version).where(same)).scalar()
+            if active is None:
+                raise UnknownName("application", "application", application)
+            connection.execute(update(definitions).where(same).values(active=False))
+            told = f"version {active}"
+            now_us = self._clock.now_us()
+            write_entry(connection, now_us, by, team, "definition.remove", application, told)
+
     def active_definitions(self, team: TeamId | None) -> list[Definition]:
         """Return what holds for ``team``, its own and the shared ones; None: of all teams."""
         wanted = select(definitions).where(definitions.c.active)
