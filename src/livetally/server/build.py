@@ -7,12 +7,8 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from importlib.metadata import version
 
 from starlette.types import ASGIApp
@@ -30,10 +26,10 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
-from livetally.server.sourcing import RunsHere, declared_by
+from livetally.server.sourcing import declared_by, process_name, runs_of
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper, Puller, client
+from livetally.sources import Keeper
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -141,11 +137,8 @@ def _started_sinks(
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
     """Return what looks after the sources, in this process's name."""
-    http = partial(
-        client, allow_private=settings.sources_allow_private, version=version("livetally")
-    )
-    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
-    holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
+    holder = process_name()
+    runs = runs_of(settings, intake, clock, holder)
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
 
 

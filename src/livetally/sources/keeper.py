@@ -24,7 +24,9 @@ from livetally.definitions import Schedule, Source, schedule_of
 from livetally.errors import LivetallyError
 from livetally.sources.pull import Counts, Known, Outcome
 from livetally.sources.schedule import next_us
+from livetally.sources.wire import Here
 from livetally.store.catalog import Catalog, SourceEnd, SourceState
+from livetally.telemetry import SOURCE_LAST_OK_TIMESTAMP_SECONDS, SOURCE_RECORDS, SOURCE_RUNS
 from livetally.tenancy import TeamId
 
 __all__ = ["Declared", "Keeper", "Runs", "ScheduleText"]
@@ -68,6 +70,14 @@ class ScheduleText(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 class Runs(Protocol):
     """Where a source is fetched: in this process, or by a worker elsewhere."""
 
+    async def open(self) -> None:
+        """Begin what runs need, so that it is there before the first one; a run does it as well.
+
+        Raises:
+            LivetallyError: it can't be begun now.
+        """
+        ...
+
     async def run(self, declared: Declared, known: Known) -> Outcome:
         """Fetch a source once."""
         ...
@@ -75,6 +85,11 @@ class Runs(Protocol):
     async def close(self) -> None:
         """End what was opened."""
         ...
+
+    @property
+    def workers(self) -> Sequence[Here]:
+        """The workers that were heard of lately; none where this process fetches."""
+        return ()
 
 
 class _Active:
@@ -153,6 +168,7 @@ class Keeper:
         """Look after the sources until cancelled; then let go of what runs."""
         try:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._open_runs, name="open runs")
                 while True:
                     try:
                         await self.tick(tasks)
@@ -188,9 +204,21 @@ class Keeper:
                 tasks.start_soon(self._fetch, one, state, name=f"source {one.source.name}")
 
     @property
+    def workers(self) -> Sequence[Here]:
+        """The workers that were heard of lately."""
+        return self._runs.workers
+
+    @property
     def active(self) -> int:
         """How many sources are being fetched by this process."""
         return len(self._active)
+
+    async def _open_runs(self) -> None:
+        """Begin early what runs need; one that needs it tries again."""
+        try:
+            await self._runs.open()
+        except LivetallyError as error:
+            _log.warning("sources can't be fetched yet", error=error.message)
 
     def _known_state(self, one: Declared) -> SourceState:
         """Return a source's state; one that is new begins as its definition says."""
@@ -263,6 +291,7 @@ class Keeper:
             duplicates=counts.duplicates,
             rejected=counts.rejected,
         )
+        _count(one, end, now_us)
         await self._end(one, end)
 
     async def _end(self, one: Declared, end: SourceEnd) -> None:
@@ -270,6 +299,17 @@ class Keeper:
             await run_sync(self._catalog.end_source, one.team, one.source.name, self._holder, end)
         except LivetallyError as error:
             _log.warning("the end of a run is not written down", error=error.message)
+
+
+def _count(one: Declared, end: SourceEnd, now_us: int) -> None:
+    """Count a run and its records for the server's own measurements."""
+    labels = (str(one.team), one.source.name)
+    SOURCE_RUNS.labels(*labels, "failed" if end.error else "good").inc()
+    records = (("stored", end.stored), ("duplicate", end.duplicates), ("rejected", end.rejected))
+    for outcome, count in records:
+        SOURCE_RECORDS.labels(*labels, outcome).inc(count)
+    if not end.error:
+        SOURCE_LAST_OK_TIMESTAMP_SECONDS.labels(*labels).set(now_us / US_PER_S)
 
 
 def _next_us(one: Declared, own: str | None, now_us: int) -> int:
