@@ -197,8 +197,8 @@ async def connected(url: str, name: str) -> Client:
             reconnect_time_wait=_AGAIN_S,
             ping_interval=_PING_S,
             error_cb=note_error,
-            disconnected_cb=_noted(shown, "the broker is gone"),
-            reconnected_cb=_noted(shown, "the broker is back"),
+            disconnected_cb=_noted(client, shown, "the broker is gone"),
+            reconnected_cb=_noted(client, shown, "the broker is back"),
         )
     except (nats.errors.Error, OSError, ValueError, ssl.SSLError) as error:
         await _let_go(client)
@@ -215,9 +215,10 @@ async def _let_go(client: Client) -> None:
         _log.debug("connection had ended", error=str(error))
 
 
-def _noted(shown: str, what: str) -> Callable[[], Awaitable[None]]:
+def _noted(client: Client, shown: str, what: str) -> Callable[[], Awaitable[None]]:
     async def note() -> None:
-        _log.warning(what, broker=shown)
+        if not client.is_closed:  # it was not us who ended it
+            _log.warning(what, broker=shown)
 
     return note
 
