@@ -7,14 +7,18 @@ one for NATS comes with the packages of the tests.
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import until
 
-__all__ = ["Broker", "free_port", "nats_broker"]
+__all__ = ["Broker", "free_port", "mqtt_broker", "nats_broker"]
 
 
 class Broker:
@@ -61,3 +65,20 @@ def nats_broker(folder: Path) -> Broker:
     where = ["--addr", "127.0.0.1", "--port", str(port)]
     store = ["--jetstream", "--store_dir", str(folder / "streams")]
     return Broker([str(program), *where, *store], port, folder / "nats.log")
+
+
+def mqtt_broker(folder: Path) -> Broker:
+    """Return an MQTT broker; it is not started yet.
+
+    One that is not installed is a failure under ``CI=true`` and a loud skip elsewhere.
+    """
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        message = "mosquitto is not installed: apt-get install mosquitto"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    port = free_port()
+    file = folder / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    return Broker([program, "-c", str(file)], port, folder / "mosquitto.log")

@@ -64,6 +64,8 @@ from livetally.definitions.simulation import (
 from livetally.definitions.sink import Sink, SinkKind
 from livetally.definitions.source import (
     Changes,
+    Messages,
+    MessagesKind,
     PageKind,
     Pages,
     Schedule,
@@ -98,6 +100,8 @@ __all__ = [
     "Import",
     "Inlet",
     "Materialised",
+    "Messages",
+    "MessagesKind",
     "Metric",
     "Names",
     "Op",

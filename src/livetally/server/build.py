@@ -26,7 +26,7 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
-from livetally.server.sourcing import declared_by, process_name, runs_of
+from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Keeper
@@ -138,8 +138,12 @@ def _started_sinks(
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
+    if not settings.catalog:
+        # The catalog is in the data directory, which is ours alone: who held a source has died.
+        registry.catalog.free_sources()
     runs = runs_of(settings, intake, clock, holder)
-    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
+    follow = follow_of(settings, registry, intake)
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -27,6 +27,8 @@ from livetally.sources import (
     Counts,
     Declared,
     Deliver,
+    Follow,
+    Follower,
     Known,
     Outcome,
     Puller,
@@ -43,6 +45,7 @@ __all__ = [
     "declared_by",
     "delivery",
     "delivery_of",
+    "follow_of",
     "process_name",
     "puller_of",
     "runs_of",
@@ -89,6 +92,17 @@ def runs_of(settings: Settings, intake: Intake, clock: Clock, process: str) -> R
     patience = WorkerPatience(settings.worker_silence_s_max, settings.worker_free_s_max)
     deliver_of = partial(delivery_of, intake)
     return RunsOnWorkers(broker, Subjects(settings.nats_prefix), deliver_of, patience)
+
+
+def follow_of(settings: Settings, registry: Registry, intake: Intake) -> Follow:
+    """Return what takes the messages of sources, in this process."""
+    follower = Follower(
+        partial(delivery_of, intake),
+        load_secrets(),
+        lambda: registry.store_epoch,
+        allow_private=settings.sources_allow_private,
+    )
+    return follower.follow
 
 
 def puller_of(settings: Settings, clock: Clock) -> Puller:

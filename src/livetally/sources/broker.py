@@ -163,7 +163,7 @@ class Broker:
         return self._client
 
 
-async def connected(url: str, name: str) -> Client:
+async def connected(url: str, name: str, user: str = "", password: str = "") -> Client:
     """Connect once; a connection that breaks later comes back by itself, however long it takes.
 
     Raises:
@@ -190,6 +190,8 @@ async def connected(url: str, name: str) -> Client:
         await client.connect(
             [part.strip() for part in url.split(",")],
             name=name,
+            user=user or None,
+            password=password or None,
             connect_timeout=_CONNECT_S_MAX,
             allow_reconnect=True,
             # Each address is tried twice at first, so that the reason is told; see below.
