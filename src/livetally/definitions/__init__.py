@@ -65,6 +65,8 @@ from livetally.definitions.simulation import (
 from livetally.definitions.sink import Sink, SinkKind
 from livetally.definitions.source import (
     Changes,
+    Messages,
+    MessagesKind,
     PageKind,
     Pages,
     Schedule,
@@ -103,6 +105,8 @@ __all__ = [
     "Inlet",
     "Materialised",
     "Measure",
+    "Messages",
+    "MessagesKind",
     "Metric",
     "Names",
     "Op",

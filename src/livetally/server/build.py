@@ -7,9 +7,6 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -32,10 +29,10 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
-from livetally.server.sourcing import RunsHere, declared_by
+from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper, Puller, client
+from livetally.sources import Keeper, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -143,11 +140,13 @@ def _started_sinks(
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
     """Return what looks after the sources, in this process's name."""
-    http = partial(
-        client, allow_private=settings.sources_allow_private, version=version("livetally")
-    )
-    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
-    return Keeper(registry.catalog, declared_by(registry), runs, clock, _holder())
+    holder = process_name()
+    if not settings.catalog:
+        # The catalog is in the data directory, which is ours alone: who held a source has died.
+        registry.catalog.free_sources()
+    runs = runs_of(settings, intake, clock, holder)
+    follow = follow_of(settings, registry, intake)
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 
 
 def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
@@ -166,14 +165,9 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
         runner,
         couriers,
         clock,
-        _holder(),
+        process_name(),
         settings.alert_history_days,
     )
-
-
-def _holder() -> str:
-    """Name this process among those on one catalog."""
-    return f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _sessions(settings: Settings) -> Sessions:
