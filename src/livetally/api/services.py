@@ -51,6 +51,10 @@ class Definitions(Protocol):
         """Apply; return what changed and the new version. Blocks; run it in a thread."""
         ...
 
+    def follow(self) -> None:
+        """Take over what another process has applied. Blocks; run it in a thread."""
+        ...
+
 
 @dataclass(frozen=True)
 class Sessions:

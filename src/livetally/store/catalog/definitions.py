@@ -22,16 +22,30 @@ from livetally.tenancy.names import check_text, is_application_name
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
-__all__ = ["Definitions"]
+__all__ = ["Definitions", "DefinitionsMoved"]
 
 HISTORY_MAX = 1_000
 VERSION_MAX = 2**31 - 1  # what the column holds
+# Every change stores a row, and one change waits for the other: the newest id tells them apart.
+_MARK = select(func.coalesce(func.max(definitions.c.id), 0))
+
+
+class DefinitionsMoved(Exception):
+    """A definition was stored since those were read that the new one was checked against."""
 
 
 class Definitions(CatalogPart):
     """The part of the catalog that knows the definitions."""
 
-    def save_definition(self, application: str, team: TeamId | None, text: str, by: str) -> int:
+    def save_definition(
+        self,
+        application: str,
+        team: TeamId | None,
+        text: str,
+        by: str,
+        *,
+        beside: int | None = None,
+    ) -> int:
         """Store ``text`` as the active definition; returns its version.
 
         The text that is active already is not stored again and keeps its version, so a server may
@@ -42,8 +56,10 @@ class Definitions(CatalogPart):
             team: whose it is; None: it holds for all teams.
             text: the file, up to 1,000,000 characters, verbatim.
             by: who wants it.
+            beside: the mark of the definitions it goes together with; None: with any.
 
         Raises:
+            DefinitionsMoved: the mark is another one now; nothing was stored.
             BadInput: the name or the text can't be stored.
             StoreFailed: it could not be stored; what was active still is.
         """
@@ -55,7 +71,14 @@ class Definitions(CatalogPart):
         if active is not None and active.text == text:
             return int(active.version)
         with self._changes.making() as connection:
+            if beside is not None and connection.execute(_MARK).scalar_one() != beside:
+                raise DefinitionsMoved
             return self._store(connection, application, team, text, by, "definition.apply")
+
+    def definitions_mark(self) -> int:
+        """Return a number that is another one after every change of any definition."""
+        with self._database.reading() as connection:
+            return int(connection.execute(_MARK).scalar_one())
 
     def active_definitions(self, team: TeamId | None) -> list[Definition]:
         """Return what holds for ``team``, its own and the shared ones; None: of all teams."""
