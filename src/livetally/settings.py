@@ -38,6 +38,7 @@ _AT_LEAST_ONE = (
     "body_bytes_per_second_min",
     "header_s_max",
     "header_bytes_max",
+    "connections_max",
 )
 
 
@@ -82,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of events that may wait for the writer before requests are answered 503."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
+    connections_max: int = 30_000
+    """Most connections open at a time, streams among them; one more is answered 503."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
     key_streams_max: int = 12_000

@@ -26,6 +26,7 @@ from livetally.api import Services
 from livetally.clock import SystemClock
 from livetally.errors import SettingInvalid
 from livetally.server.build import built
+from livetally.server.crowd import Crowd, places
 from livetally.server.directory import DataDirectory
 from livetally.server.lending import LendingProtocol
 from livetally.server.logs import set_up_logs
@@ -149,7 +150,14 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         loop="none",
         # uvicorn only calls it; that it is a class is what its types expect.
-        http=cast("Any", partial(LendingProtocol, bounds=_reading_bounds(settings))),
+        http=cast(
+            "Any",
+            partial(
+                LendingProtocol,
+                bounds=_reading_bounds(settings),
+                crowd=Crowd(places(settings.connections_max)),
+            ),
+        ),
         ws="none",
         lifespan="off",
         log_config=None,
