@@ -43,6 +43,7 @@ _AT_LEAST_ONE = (
     "worker_silence_s_max",
     "worker_free_s_max",
     "worker_runs_max",
+    "connections_max",
 )
 _SOURCES_ON = ("server", "workers", "nowhere")
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*")
@@ -89,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of events that may wait for the writer before requests are answered 503."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
+    connections_max: int = 30_000
+    """Most connections open at a time, streams among them; one more is answered 503."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
     key_streams_max: int = 12_000

@@ -16,6 +16,8 @@ __all__ = [
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "CONNECTIONS",
+    "CONNECTIONS_REFUSED",
     "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
@@ -81,6 +83,14 @@ LIVE_DELAY_SECONDS = Histogram(
     "livetally_live_delay_seconds",
     "From a commit to its changes being handed to the open streams.",
     buckets=_FAST_S,
+    registry=REGISTRY,
+)
+CONNECTIONS = Gauge(
+    "livetally_connections", "Open connections, live streams among them.", registry=REGISTRY
+)
+CONNECTIONS_REFUSED = Counter(
+    "livetally_connections_refused",
+    "Connections refused because all places were taken.",
     registry=REGISTRY,
 )
 ANSWERS = Counter(

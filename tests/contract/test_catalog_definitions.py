@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livetally.errors import BadInput, UnknownName
+from livetally.store.catalog import DefinitionsMoved
 from livetally.tenancy import DEFAULT_TEAM, MovingWindow, Scope
 
 if TYPE_CHECKING:
@@ -103,6 +104,25 @@ def test_concurrent_definitions_get_their_own_version(catalog: Catalog, other: C
         made = threads.map(lambda it: it[0].save_definition("shop", None, it[1], by="me"), work)
         assert sorted(made) == list(range(1, 11))
     assert versions(catalog, "shop") == [(10, True), *((n, False) for n in range(9, 0, -1))]
+
+
+def test_a_definition_goes_beside_those_it_was_checked_against(
+    catalog: Catalog, other: Catalog
+) -> None:
+    """The mark moves with every change of any team, and a text that names an old one is refused."""
+    blue = catalog.create_team("blue").id
+    seen = catalog.definitions_mark()
+    catalog.save_definition("shop", None, "a", by="me", beside=seen)
+    for text, team in (("b", blue), ("c", None)):
+        with pytest.raises(DefinitionsMoved):
+            other.save_definition("taps", team, text, by="me", beside=seen)
+    assert [one.application for one in catalog.active_definitions(None)] == ["shop"]
+    marks = [other.definitions_mark()]
+    catalog.save_definition("shop", None, "b", by="me", beside=marks[0])
+    marks.append(other.definitions_mark())
+    other.rollback("shop", None, 1, by="me")
+    marks.append(catalog.definitions_mark())
+    assert len({seen, *marks}) == 4
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,10 @@ class Definitions(Protocol):
         """Take an application away; return what changed. Blocks; run it in a thread."""
         ...
 
+    def follow(self) -> None:
+        """Take over what another process has applied. Blocks; run it in a thread."""
+        ...
+
 
 @dataclass(frozen=True)
 class Sessions:

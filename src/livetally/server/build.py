@@ -84,6 +84,7 @@ def built(
         stack.callback(catalog.listen())
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
+        registry.listen(partial(_let_go, loop, hub))
         sinks = _started_sinks(registry, writer, runner, clock, directory)
         stack.callback(sinks.close)
         writer.start()
@@ -134,8 +135,14 @@ def _started_sinks(
     store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
     sinks = Sinks(store, load_secrets(), directory.sinks)
     writer.listen(sinks.notice)
-    registry.listen(lambda: sinks.declare(registry.sinks()))
+    registry.listen(lambda _teams: sinks.declare(registry.sinks()))
     return sinks
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | None) -> None:
+    """End the streams that were opened under other definitions; from any thread."""
+    for team in (None,) if teams is None else teams:
+        loop.call_soon_threadsafe(hub.forget, team)
 
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:

@@ -7,6 +7,7 @@ Guarantee: one behaviour on SQLite, PostgreSQL and MariaDB, held by one contract
 from __future__ import annotations
 
 from livetally.store.catalog.catalog import Catalog, open_catalog
+from livetally.store.catalog.definitions import DefinitionsMoved
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
     AlertChange,
@@ -30,6 +31,7 @@ __all__ = [
     "AuditEntry",
     "Catalog",
     "Definition",
+    "DefinitionsMoved",
     "KeyCache",
     "KeyRecord",
     "NewKey",
