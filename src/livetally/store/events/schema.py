@@ -34,6 +34,7 @@ __all__ = [
     "existing_columns",
     "existing_projections",
     "materialise",
+    "smallest",
 ]
 
 TABLE = "livetally.events"
@@ -111,6 +112,25 @@ class Projection(NamedTuple):
         """A name that changes whenever the content does."""
         text = "|".join((*self.keys, "", *self.aggregates))
         return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def smallest(
+    kept: Iterable[Projection], columns: Iterable[str], aggregates: Iterable[str]
+) -> str | None:
+    """Return which projection to read for a question: the one with the fewest keys that can answer.
+
+    Args:
+        kept: what there is to choose from.
+        columns: what the question groups and filters by.
+        aggregates: what it asks for.
+
+    Returns:
+        Its name, None when none can answer.
+    """
+    needed = set(columns) - {"team", "type", "slot"}
+    asked = set(aggregates)
+    fit = [one for one in kept if needed <= set(one.keys) and asked <= set(one.aggregates)]
+    return min(fit, key=lambda one: (len(one.keys), one.name)).name if fit else None
 
 
 def create(engine: Engine) -> None:
