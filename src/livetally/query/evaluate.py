@@ -20,6 +20,7 @@ from livetally.query.answer import (
     compared,
     divided,
     ordered,
+    rows_of,
     with_empty_buckets,
 )
 from livetally.query.declared import Declared
@@ -237,6 +238,6 @@ def _shown(query: MetricQuery, planned: Plan, found: Found, error: float, *, cut
         shown[keys]: keys for keys, other in zip(found.keys, found.others, strict=True) if not other
     }
     values = values_of(planned.metric, found.parts, query.zone)
-    keys = [shown[one] for one in found.keys]
-    rows = list(map(AnswerRow, found.buckets_us, keys, values, found.versions, found.others))
+    keys = [shown[one] for one in found.keys] if references else found.keys
+    rows = rows_of(found.buckets_us, keys, values, found.versions, found.others)
     return _Rows(rows, planned.edges, groups, error, cut)

@@ -175,7 +175,8 @@ def _found(columns: Columns, question: Question, grid: Grid) -> Found:
     rest = iter(columns)
     buckets: Sequence[int | None] = [None] * count
     if question.edges:
-        buckets = [start * grid.unit_us for start in next(rest)]
+        starts: list[int] = next(rest)
+        buckets = [start * grid.unit_us for start in starts] if grid.by_slot else starts
     others = [False] * count
     if question.chosen is not None:
         others = list(map(bool, next(rest)))
