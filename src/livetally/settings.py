@@ -117,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sources_on: str = "server"
     """Where sources are fetched: in the ``server``, by ``workers``, or ``nowhere``."""
     nats: str = ""
-    """Addresses of the NATS servers between servers and workers, comma-separated."""
+    """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
     nats_prefix: str = "livetally"
     """What the subjects of this Livetally begin with, on NATS servers that several share."""
     worker_silence_s_max: int = 10
