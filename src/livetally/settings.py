@@ -23,6 +23,7 @@ __all__ = ["PREFIX", "Settings", "load_secrets", "load_settings"]
 
 _PORT_MAX = 65_535
 _PASSWORD = re.compile(r":[^/@]*@")
+_USER = re.compile(r"//[^/@]*@")
 
 PREFIX = "LIVETALLY_"
 
@@ -38,8 +39,14 @@ _AT_LEAST_ONE = (
     "body_bytes_per_second_min",
     "header_s_max",
     "header_bytes_max",
+    "alert_history_days",
+    "worker_silence_s_max",
+    "worker_free_s_max",
+    "worker_runs_max",
     "connections_max",
 )
+_SOURCES_ON = ("server", "workers", "nowhere")
+_SUBJECT = re.compile(r"[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +115,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sources_allow_private: bool = False
     """Let sources fetch from addresses in your own network; refused by default."""
     sources_on: str = "server"
-    """Where sources are fetched: in the ``server``, or ``nowhere``."""
+    """Where sources are fetched: in the ``server``, by ``workers``, or ``nowhere``."""
+    nats: str = ""
+    """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
+    nats_prefix: str = "livetally"
+    """What the subjects of this Livetally begin with, on NATS servers that several share."""
+    worker_silence_s_max: int = 10
+    """Seconds that a worker may be silent before its run is given to another one."""
+    worker_free_s_max: int = 30
+    """Seconds that a run waits for a worker that is free, before it fails."""
+    worker_runs_max: int = 8
+    """Sources that one worker fetches at the same time."""
+    alerts_allow_private: bool = False
+    """Let alerts post to addresses in your own network; refused by default."""
+    alert_history_days: int = 90
+    """How long the changes of alerts, and what became of their messages, are kept."""
+    smtp_url: str = ""
+    """Who takes the letters of alerts: ``smtp+starttls://user:password@host:587``, ``smtps://``."""
+    smtp_from: str = ""
+    """The address that letters of alerts come from."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -116,7 +141,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
+        shown["smtp_url"] = _PASSWORD.sub(":***@", self.smtp_url)
         shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
+        shown["nats"] = _USER.sub("//***@", self.nats)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -172,8 +199,12 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingInvalid(f"{PREFIX}{name.upper()} must be 1 or more.")
-    if settings.sources_on not in ("server", "nowhere"):
-        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server or nowhere.")
+    if settings.sources_on not in _SOURCES_ON:
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server, workers or nowhere.")
+    if settings.sources_on == "workers" and not settings.nats:
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON=workers needs {PREFIX}NATS=nats://HOST:4222.")
+    if not _SUBJECT.fullmatch(settings.nats_prefix):
+        raise SettingInvalid(f"{PREFIX}NATS_PREFIX must be names with dots between them.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

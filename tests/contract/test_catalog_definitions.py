@@ -79,6 +79,24 @@ def test_rollback_is_a_new_version(catalog: Catalog) -> None:
             catalog.rollback(application, None, version, by="me")
 
 
+def test_what_is_removed_is_kept_and_goes_on_counting(catalog: Catalog, other: Catalog) -> None:
+    """No version is active then, for nobody; the same text, applied again, is the next version."""
+    blue = catalog.create_team("blue", by="me").id
+    for team in (None, blue):
+        catalog.save_definition("shop", team, "a", by="me")
+    catalog.remove_definition("shop", blue, by="ann")
+    assert [one.team for one in other.active_definitions(blue)] == [None]
+    assert [(one.text, one.active) for one in other.definition_history("shop", blue)] == [
+        ("a", False)
+    ]
+    (entry,) = catalog.list_audit(blue, limit=1)
+    assert (entry.who, entry.action, entry.target) == ("ann", "definition.remove", "shop")
+    for application, team in (("shop", blue), ("none", None), ("\0", None)):
+        with pytest.raises(UnknownName):
+            other.remove_definition(application, team, by="me")
+    assert catalog.save_definition("shop", blue, "a", by="me") == 2
+
+
 def test_concurrent_definitions_get_their_own_version(catalog: Catalog, other: Catalog) -> None:
     """Ten texts applied at once by two processes are ten versions, one of them active."""
     work = [(one, f"text {index}") for index, one in enumerate([catalog, other] * 5)]

@@ -32,6 +32,13 @@ COMMANDS = (
         " once. LIVETALLY_ROOT_KEY, if set, is accepted as the operator's key.",
     ),
     Command(
+        "worker",
+        "livetally.cli.worker:worker",
+        "Fetch the sources of servers, as a process of its own, on any host.\n\n"
+        "Servers that are started with LIVETALLY_SOURCES_ON=workers and the same LIVETALLY_NATS"
+        " offer it what is due, and store what it sends back.",
+    ),
+    Command(
         "demo",
         "livetally.cli.demo:demo",
         "Start a server with example data, and keep new events coming.",
@@ -87,6 +94,11 @@ COMMANDS = (
         "apply",
         "livetally.cli.apply:apply",
         "Apply a definition file to the server and show what changes.",
+    ),
+    Command(
+        "alerts",
+        "livetally.cli.alerts:app",
+        "Show the alerts, when they fired, and who was told.",
     ),
     Command(
         "sinks",

@@ -7,9 +7,6 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -17,6 +14,8 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from livetally.alerts import Couriers, mail_server
+from livetally.alerts import Keeper as Alerts
 from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
@@ -30,10 +29,10 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.registry import Registry, read_files
-from livetally.server.sourcing import RunsHere, declared_by
+from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper, Puller, client
+from livetally.sources import Broker, Keeper, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -86,17 +85,15 @@ def built(
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
         registry.listen(partial(_let_go, loop, hub))
-        sinks = _started_sinks(registry, writer, runner, clock, directory)
-        stack.callback(sinks.close)
+        stack.callback((sinks := _started_sinks(registry, writer, runner, clock, directory)).close)
         writer.start()
         stack.callback(writer.close)
         allowances = Allowances(catalog, settings.queries_per_hour)
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
-        intake = Intake(
-            writer, clock, registry.schema, _event_limits(settings), _intake_limits(settings)
-        )
+        limits = _event_limits(settings), _intake_limits(settings)
+        intake = Intake(writer, clock, registry.schema, *limits)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -115,6 +112,7 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
+            alerts=_alerts(settings, registry, runner, clock),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -148,12 +146,36 @@ def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | N
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
     """Return what looks after the sources, in this process's name."""
+    holder = process_name()
+    if not settings.catalog:
+        # The catalog is in the data directory, which is ours alone: who held a source has died.
+        registry.catalog.free_sources()
+    runs = runs_of(settings, intake, clock, holder)
+    follow = follow_of(settings, registry, intake)
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
+
+
+def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
+    """Return what looks after the alerts, in this process's name."""
     http = partial(
-        client, allow_private=settings.sources_allow_private, version=version("livetally")
+        client,
+        allow_private=settings.alerts_allow_private,
+        version=version("livetally"),
+        setting="LIVETALLY_ALERTS_ALLOW_PRIVATE",
     )
-    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
-    holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
-    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
+    mail = mail_server(settings.smtp_url, settings.smtp_from)
+    name = process_name()
+    broker = Broker(settings.nats, f"livetally alerts {name}") if settings.nats else None
+    couriers = Couriers(http, mail, broker, load_secrets(), clock)
+    return Alerts(
+        registry.catalog,
+        registry.alerts,
+        runner,
+        couriers,
+        clock,
+        name,
+        settings.alert_history_days,
+    )
 
 
 def _sessions(settings: Settings) -> Sessions:

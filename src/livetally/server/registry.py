@@ -15,31 +15,43 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
+from livetally.alerts import Watched
 from livetally.definitions import (
     Application,
     Plan,
     RouteTable,
     Source,
     check_team,
+    nearest,
     plan,
     read_text,
     read_toml,
     with_lookup_files,
 )
-from livetally.errors import DefinitionProblem, Forbidden, InvalidDefinition, StoreFailed
+from livetally.errors import (
+    DefinitionProblem,
+    Forbidden,
+    InvalidDefinition,
+    StoreFailed,
+    UnknownName,
+)
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
 from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog, DefinitionsMoved
 from livetally.store.events import Engine, keep
-from livetally.tenancy import DEFAULT_TEAM, Identity
+from livetally.tenancy import DEFAULT_TEAM, Identity, TeamId
 
 __all__ = ["Listener", "Registry", "read_files"]
 
 _EPOCH = "epoch"
+# They reach what the operator's network and environment hold.
+_REACHING_OUT = frozenset({"sink", "source", "alert"})
 _ATTEMPTS = 10
 
+_Made = TypeVar("_Made")
 Listener = Callable[[frozenset[int] | None], None]
 """Told which teams' definitions are others now; None: all teams'."""
 
@@ -140,30 +152,80 @@ class Registry:
 
         Raises:
             InvalidDefinition: it conflicts with another application of the team.
-            Forbidden: it changes sinks, and ``who`` is no operator.
+            Forbidden: it changes what reaches out of the server, and ``who`` is no operator.
             StoreFailed: it could not be stored; nothing has changed.
         """
         with self._lock:
-            for _ in range(_ATTEMPTS):
-                self.follow()
-                try:
-                    return self._store(application, who)
-                except DefinitionsMoved:
-                    continue  # another process was first: what was checked holds no longer
-        raise StoreFailed("Other processes change definitions all the time; try again.")
+            return self._persistently(lambda: self._store(application, who))
 
     def _store(self, application: Application, who: Identity) -> tuple[Plan, int]:
         changes = self.preview(application, who.team)
-        if any(one.what in ("sink", "source") for one in changes.changes) and not who.operator:
-            # They reach what the operator's network and environment hold.
-            raise Forbidden(
-                "Sinks and sources reach out of the server: only an operator changes them."
-            )
+        if self._reaches_out(application, who.team):
+            _check_reach(who)
         version = self.catalog.save_definition(
             application.name, who.team, application.text, who.key_id, beside=self._mark
         )
         self.reload()
         return changes, version
+
+    def _persistently(self, change: Callable[[], _Made]) -> _Made:
+        """Make a change of what nobody else has changed since it was looked at."""
+        for _ in range(_ATTEMPTS):
+            self.follow()
+            try:
+                return change()
+            except DefinitionsMoved:
+                continue  # another process was first: what was checked holds no longer
+        raise StoreFailed("Other processes change definitions all the time; try again.")
+
+    def _reaches_out(self, application: Application, team: int) -> bool:
+        """Whether a team's own definitions would reach out of the server in another way.
+
+        What is shared does not count: its copy would do the same in the team's name.
+        """
+        own = {app.name: app for app in self._applied.own.get(team, ())}
+        return _reaching(plan(own.get(application.name), application))
+
+    def preview_removal(self, name: str, team: int | None) -> Plan:
+        """Return what taking an application away would change.
+
+        Args:
+            name: the application's.
+            team: whose; in its place the shared one of its name stands again. None: the shared one.
+
+        Raises:
+            UnknownName: there is no such application.
+            InvalidDefinition: what would stand in its place conflicts with another one of the team.
+        """
+        shared = {one.name: one for one in self._applied.shared}
+        own = shared if team is None else {one.name: one for one in self._applied.own.get(team, ())}
+        if name not in own:
+            raise UnknownName("application", "application", name[:64], nearest(name, own))
+        following = None if team is None else shared.get(name)
+        if following is not None and team is not None:
+            check_team(following, self.declared(team).applications, "the definition of all teams")
+        return plan(own[name], following)
+
+    def remove(self, name: str, team: TeamId | None, who: Identity) -> Plan:
+        """Take an application away; return what changed. Its versions are kept. Blocks.
+
+        Raises:
+            UnknownName, InvalidDefinition: as ``preview_removal``.
+            Forbidden: ``who`` is no operator, and it is the shared one, or its sinks or sources go.
+            StoreFailed: it could not be stored; nothing has changed.
+        """
+        if team is None and not who.operator:
+            raise Forbidden("What holds for all teams is an operator's to take away.")
+        with self._lock:
+            return self._persistently(lambda: self._removed(name, team, who))
+
+    def _removed(self, name: str, team: TeamId | None, who: Identity) -> Plan:
+        changes = self.preview_removal(name, team)
+        if _reaching(changes):
+            _check_reach(who)
+        self.catalog.remove_definition(name, team, who.key_id, beside=self._mark)
+        self.reload()
+        return changes
 
     def apply_shared(self, applications: Sequence[Application], by: str) -> None:
         """Apply definitions for all teams. Blocks.
@@ -241,6 +303,17 @@ class Registry:
             for sink in application.sinks.values()
         ]
 
+    def alerts(self) -> list[Watched]:
+        """Return every declared alert; those for all teams look at what team ``default`` has."""
+        applied = self._applied
+        shared = [(int(DEFAULT_TEAM), application) for application in applied.shared]
+        own = [(team, app) for team, apps in applied.own.items() for app in apps]
+        return [
+            Watched(TeamId(team), self.declared(team), alert)
+            for team, application in (*shared, *own)
+            for alert in application.alerts.values()
+        ]
+
     def epoch_of(self, declared: Declared) -> str:
         """Name what live positions count in: this store, and these definitions.
 
@@ -256,6 +329,18 @@ class Registry:
             stored = secrets.token_hex(4)
             self.catalog.set_meta(_EPOCH, stored)
         return stored
+
+
+def _reaching(changes: Plan) -> bool:
+    return any(one.what in _REACHING_OUT for one in changes.changes)
+
+
+def _check_reach(who: Identity) -> None:
+    """Refuse a change of what reaches the operator's network and environment."""
+    if not who.operator:
+        raise Forbidden(
+            "Sinks, sources and alerts reach out of the server: only an operator changes them."
+        )
 
 
 def _texts(applications: Sequence[Application]) -> list[tuple[str, str]]:

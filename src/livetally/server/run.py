@@ -89,6 +89,7 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
             loop.create_task(watch_catalog(services), name="catalog watch"),
             loop.create_task(follow_definitions(services), name="definitions watch"),
             *_sources(loop, services, settings),
+            loop.create_task(services.alerts.run(), name="alerts"),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]

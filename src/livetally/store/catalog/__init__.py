@@ -10,6 +10,10 @@ from livetally.store.catalog.catalog import Catalog, open_catalog
 from livetally.store.catalog.definitions import DefinitionsMoved
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
+    AlertChange,
+    AlertEnd,
+    AlertMessage,
+    AlertState,
     AuditEntry,
     Definition,
     KeyRecord,
@@ -20,6 +24,10 @@ from livetally.store.catalog.rows import (
 )
 
 __all__ = [
+    "AlertChange",
+    "AlertEnd",
+    "AlertMessage",
+    "AlertState",
     "AuditEntry",
     "Catalog",
     "Definition",

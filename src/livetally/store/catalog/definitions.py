@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from livetally.errors import UnknownName
 from livetally.store.catalog.audit import WHO_CHARS_MAX, storable, write_entry
@@ -26,8 +26,12 @@ __all__ = ["Definitions", "DefinitionsMoved"]
 
 HISTORY_MAX = 1_000
 VERSION_MAX = 2**31 - 1  # what the column holds
-# Every change stores a row, and one change waits for the other: the newest id tells them apart.
-_MARK = select(func.coalesce(func.max(definitions.c.id), 0))
+# Every change stores a row, or lets one be active no more; and one change waits for the other.
+_ACTIVE_MAX = 1_000_000
+_MARK = select(
+    func.coalesce(func.max(definitions.c.id), 0) * _ACTIVE_MAX
+    - func.coalesce(func.sum(case((definitions.c.active, 1), else_=0)), 0)
+)
 
 
 class DefinitionsMoved(Exception):
@@ -74,6 +78,36 @@ class Definitions(CatalogPart):
             if beside is not None and connection.execute(_MARK).scalar_one() != beside:
                 raise DefinitionsMoved
             return self._store(connection, application, team, text, by, "definition.apply")
+
+    def remove_definition(
+        self, application: str, team: TeamId | None, by: str, *, beside: int | None = None
+    ) -> None:
+        """Let no version be active any more; all are kept, and the next one goes on counting.
+
+        Args:
+            application: its name.
+            team: whose; None: the shared one.
+            by: who removes it.
+            beside: as in ``save_definition``.
+
+        Raises:
+            DefinitionsMoved: as in ``save_definition``.
+            UnknownName: none is active.
+            StoreFailed: it could not be stored; what was active still is.
+        """
+        if not is_application_name(application):
+            raise UnknownName("application", "application", application[:64])
+        same = _is(application, team) & definitions.c.active
+        with self._changes.making() as connection:
+            if beside is not None and connection.execute(_MARK).scalar_one() != beside:
+                raise DefinitionsMoved
+            active = connection.execute(select(definitions.c.version).where(same)).scalar()
+            if active is None:
+                raise UnknownName("application", "application", application)
+            connection.execute(update(definitions).where(same).values(active=False))
+            told = f"version {active}"
+            now_us = self._clock.now_us()
+            write_entry(connection, now_us, by, team, "definition.remove", application, told)
 
     def definitions_mark(self) -> int:
         """Return a number that is another one after every change of any definition."""
