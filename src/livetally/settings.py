@@ -39,9 +39,11 @@ _AT_LEAST_ONE = (
     "body_bytes_per_second_min",
     "header_s_max",
     "header_bytes_max",
+    "alert_history_days",
     "worker_silence_s_max",
     "worker_free_s_max",
     "worker_runs_max",
+    "connections_max",
 )
 _SOURCES_ON = ("server", "workers", "nowhere")
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*")
@@ -88,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of events that may wait for the writer before requests are answered 503."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
+    connections_max: int = 30_000
+    """Most connections open at a time, streams among them; one more is answered 503."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
     key_streams_max: int = 12_000
@@ -122,6 +126,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a run waits for a worker that is free, before it fails."""
     worker_runs_max: int = 8
     """Sources that one worker fetches at the same time."""
+    alerts_allow_private: bool = False
+    """Let alerts post to addresses in your own network; refused by default."""
+    alert_history_days: int = 90
+    """How long the changes of alerts, and what became of their messages, are kept."""
+    smtp_url: str = ""
+    """Who takes the letters of alerts: ``smtp+starttls://user:password@host:587``, ``smtps://``."""
+    smtp_from: str = ""
+    """The address that letters of alerts come from."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -129,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
+        shown["smtp_url"] = _PASSWORD.sub(":***@", self.smtp_url)
         shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
         shown["nats"] = _USER.sub("//***@", self.nats)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

@@ -10,10 +10,14 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ALERTS",
+    "ALERT_MESSAGES",
     "ANSWERS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "CONNECTIONS",
+    "CONNECTIONS_REFUSED",
     "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
@@ -81,6 +85,14 @@ LIVE_DELAY_SECONDS = Histogram(
     buckets=_FAST_S,
     registry=REGISTRY,
 )
+CONNECTIONS = Gauge(
+    "livetally_connections", "Open connections, live streams among them.", registry=REGISTRY
+)
+CONNECTIONS_REFUSED = Counter(
+    "livetally_connections_refused",
+    "Connections refused because all places were taken.",
+    registry=REGISTRY,
+)
 ANSWERS = Counter(
     "livetally_answers",
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
@@ -110,6 +122,16 @@ SINK_FAILURES = Counter(
     "livetally_sink_failures",
     "Rounds of a sink that failed and will be tried again.",
     ["team", "sink"],
+    registry=REGISTRY,
+)
+
+ALERTS = Gauge(
+    "livetally_alerts", "Alerts by state: ok, pending, firing.", ["state"], registry=REGISTRY
+)
+ALERT_MESSAGES = Counter(
+    "livetally_alert_messages",
+    "Attempts to deliver a message, by what became of it: delivered, again, given_up.",
+    ["outcome"],
     registry=REGISTRY,
 )
 SOURCE_RUNS = Counter(

@@ -96,6 +96,11 @@ COMMANDS = (
         "Apply a definition file to the server and show what changes.",
     ),
     Command(
+        "alerts",
+        "livetally.cli.alerts:app",
+        "Show the alerts, when they fired, and who was told.",
+    ),
+    Command(
         "sinks",
         "livetally.cli.sinks:app",
         "Say how the tables are that are kept in other databases, and fill one anew.",

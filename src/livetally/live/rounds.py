@@ -36,8 +36,10 @@ _SLICE = 256
 
 
 class Pace(NamedTuple):
-    """Shortest time from round to round of a question, longest rest, rest after a failure, seconds;
-    how many are asked at a time.
+    """How fast questions are asked again.
+
+    Shortest time from round to round, longest rest, and rest after a failure, seconds; how many are
+    asked at a time.
     """
 
     tick_s_min: float = 0.05

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from livetally.alerts import Couriers, mail_server
+from livetally.alerts import Keeper as Alerts
 from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
@@ -29,7 +32,7 @@ from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper
+from livetally.sources import Keeper, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -81,6 +84,7 @@ def built(
         stack.callback(catalog.listen())
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
+        registry.listen(partial(_let_go, loop, hub))
         sinks = _started_sinks(registry, writer, runner, clock, directory)
         stack.callback(sinks.close)
         writer.start()
@@ -89,9 +93,8 @@ def built(
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
-        intake = Intake(
-            writer, clock, registry.schema, _event_limits(settings), _intake_limits(settings)
-        )
+        limits = _event_limits(settings), _intake_limits(settings)
+        intake = Intake(writer, clock, registry.schema, *limits)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -110,6 +113,7 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
+            alerts=_alerts(settings, registry, runner, clock),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -131,8 +135,14 @@ def _started_sinks(
     store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
     sinks = Sinks(store, load_secrets(), directory.sinks)
     writer.listen(sinks.notice)
-    registry.listen(lambda: sinks.declare(registry.sinks()))
+    registry.listen(lambda _teams: sinks.declare(registry.sinks()))
     return sinks
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | None) -> None:
+    """End the streams that were opened under other definitions; from any thread."""
+    for team in (None,) if teams is None else teams:
+        loop.call_soon_threadsafe(hub.forget, team)
 
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
@@ -144,6 +154,27 @@ def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Cloc
     runs = runs_of(settings, intake, clock, holder)
     follow = follow_of(settings, registry, intake)
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
+
+
+def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
+    """Return what looks after the alerts, in this process's name."""
+    http = partial(
+        client,
+        allow_private=settings.alerts_allow_private,
+        version=version("livetally"),
+        setting="LIVETALLY_ALERTS_ALLOW_PRIVATE",
+    )
+    mail = mail_server(settings.smtp_url, settings.smtp_from)
+    couriers = Couriers(http, mail, load_secrets(), clock)
+    return Alerts(
+        registry.catalog,
+        registry.alerts,
+        runner,
+        couriers,
+        clock,
+        process_name(),
+        settings.alert_history_days,
+    )
 
 
 def _sessions(settings: Settings) -> Sessions:

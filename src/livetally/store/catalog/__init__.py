@@ -7,8 +7,13 @@ Guarantee: one behaviour on SQLite, PostgreSQL and MariaDB, held by one contract
 from __future__ import annotations
 
 from livetally.store.catalog.catalog import Catalog, open_catalog
+from livetally.store.catalog.definitions import DefinitionsMoved
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
+    AlertChange,
+    AlertEnd,
+    AlertMessage,
+    AlertState,
     AuditEntry,
     Definition,
     KeyRecord,
@@ -19,9 +24,14 @@ from livetally.store.catalog.rows import (
 )
 
 __all__ = [
+    "AlertChange",
+    "AlertEnd",
+    "AlertMessage",
+    "AlertState",
     "AuditEntry",
     "Catalog",
     "Definition",
+    "DefinitionsMoved",
     "KeyCache",
     "KeyRecord",
     "NewKey",

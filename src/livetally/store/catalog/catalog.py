@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from livetally.store.catalog.alerts import Alerts
 from livetally.store.catalog.audit import AuditLog
 from livetally.store.catalog.changes import Changes
 from livetally.store.catalog.database import open_database
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "open_catalog"]
 
 
-class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, AuditLog):
+class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Alerts, AuditLog):
     """Every relational fact, one file per noun. Methods block for about a millisecond."""
 
     def authenticate(self, text: str) -> Identity | None:
