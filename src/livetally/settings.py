@@ -27,6 +27,7 @@ _PASSWORD = re.compile(r":[^/@]*@")
 PREFIX = "LIVETALLY_"
 
 _AT_LEAST_ONE = (
+    "backup_keep_newest",
     "queries_per_hour",
     "session_days",
     "streams_max",
@@ -106,6 +107,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Let sources fetch from addresses in your own network; refused by default."""
     sources_on: str = "server"
     """Where sources are fetched: in the ``server``, or ``nowhere``."""
+    backup_to: str = ""
+    """Absolute path of the directory for backups; requests may then name none outside of it."""
+    backup_every_h: int = 0
+    """Hours after which the next backup is taken to ``backup_to``; 0: only when asked for."""
+    backup_keep_newest: int = 7
+    """How many of the newest backups on schedule stay."""
+    backup_keep_days: int = 30
+    """For how many days the last backup of each day stays besides."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 

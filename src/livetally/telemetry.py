@@ -11,6 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
     "ANSWERS",
+    "BACKUPS",
+    "BACKUP_AGE_SECONDS",
+    "BACKUP_SECONDS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
@@ -80,6 +83,20 @@ ANSWERS = Counter(
     "livetally_answers",
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
     ["status"],
+    registry=REGISTRY,
+)
+BACKUPS = Counter(
+    "livetally_backups", "Backups by how they ended: done, failed.", ["outcome"], registry=REGISTRY
+)
+BACKUP_SECONDS = Histogram(
+    "livetally_backup_seconds",
+    "From a backup's begin to its end.",
+    buckets=(1, 5, 15, 60, 300, 900, 3_600, 14_400),
+    registry=REGISTRY,
+)
+BACKUP_AGE_SECONDS = Gauge(
+    "livetally_backup_age_seconds",
+    "Since the newest backup on schedule was taken; -1 when there is none.",
     registry=REGISTRY,
 )
 STORE_PARTS = Gauge(

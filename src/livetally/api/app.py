@@ -20,8 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api import (
     audit,
+    backups,
     definitions,
     entities,
+    erasures,
     explore,
     health,
     keys,
@@ -53,6 +55,12 @@ _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
 _VERSIONS = (
     Route("/v1/definitions/{application}/versions", versions.list_versions),
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
+)
+_UPKEEP = (
+    Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
+    Route("/v1/erasures", erasures.list_erasures),
+    Route("/v1/backups", backups.list_backups),
+    Route("/v1/backups", backups.take_backup, methods=["POST"]),
 )
 _SOURCES = (
     Route("/v1/sources", sources.list_sources),
@@ -145,6 +153,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
         *_VERSIONS,
         *_SOURCES,
+        *_UPKEEP,
         Route("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from livetally.api.bounds import FailedKeys, IngestRate
+from livetally.backup import Backups
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan, RouteTable
 from livetally.ingest import Intake, Schema, Writer
@@ -21,7 +22,7 @@ from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText
 
-__all__ = ["Definitions", "Services", "Sessions"]
+__all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions"]
 
 
 class Definitions(Protocol):
@@ -49,6 +50,42 @@ class Definitions(Protocol):
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
         """Apply; return what changed and the new version. Blocks; run it in a thread."""
+        ...
+
+
+class Erased(Protocol):
+    """An erasure whose events are gone."""
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for the subject."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Up to which commit its events are gone."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many they were."""
+        ...
+
+
+class Erasing(Protocol):
+    """What takes a subject's events away."""
+
+    def erase(self, team: int, subject: str) -> Erased:
+        """Erase; blocks until no answer counts the subject. Run it in a thread."""
+        ...
+
+    def waiting_for(self, number: int) -> list[str]:
+        """Return what may still hold something of it."""
         ...
 
 
@@ -83,4 +120,6 @@ class Services:
     failed_keys: FailedKeys
     ingest_rate: IngestRate
     sources: Keeper
+    backups: Backups
+    erasing: Erasing
     sessions: Sessions = field(default_factory=Sessions)

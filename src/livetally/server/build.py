@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
+from livetally.backup import Backups, Erasure, Plan, Retention, Source
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
@@ -29,6 +31,7 @@ from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
+from livetally.server.erasing import Erasing, Rooms, mend, position_min
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import RunsHere, declared_by
 from livetally.settings import Settings, load_secrets
@@ -36,6 +39,7 @@ from livetally.sinks import Sinks, Store
 from livetally.sources import Keeper, Puller, client
 from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
+from livetally.store.events.snapshot import thaw_all
 from livetally.store.identities import IdentityIndex
 from livetally.tenancy import SecretText
 
@@ -71,11 +75,15 @@ def built(
         engine = Engine(directory.events)
         stack.callback(engine.close)
         create(engine)
+        thaw_all(engine)
         index = IdentityIndex(directory.identities)
         stack.callback(index.close)
         registry = Registry(catalog, engine)
         registry.apply_shared(applications, "settings")
-        writer = Writer(engine, index, clock, _writer_limits(settings), deliver_to(loop))
+        cut_off = mend(catalog, engine, index)
+        limits = _writer_limits(settings)
+        floor = position_min(catalog)
+        writer = Writer(engine, index, clock, limits, deliver_to(loop), floor)
         writer.on_failure = on_failure
         extents = Extents(engine)
         runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
@@ -89,6 +97,14 @@ def built(
         stack.callback(sinks.close)
         writer.start()
         stack.callback(writer.close)
+        turn = threading.Lock()
+        forget_streams = partial(loop.call_soon_threadsafe, hub.forget, None)
+        rooms = Rooms(
+            engine, index, catalog, writer, runner, registry, sinks, clock, forget_streams
+        )
+        erasing = Erasing(rooms, turn)
+        stack.callback(erasing.close)
+        erasing.resume(cut_off)
         allowances = Allowances(catalog, settings.queries_per_hour)
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
@@ -114,6 +130,8 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
+            backups=Backups(_backed_up(rooms), _backup_plan(settings), turn),
+            erasing=erasing,
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -147,6 +165,31 @@ def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Cloc
     runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
     holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
+
+
+def _backed_up(rooms: Rooms) -> Source:
+    """Return what a backup holds."""
+    return Source(
+        engine=rooms.engine,
+        between=rooms.writer.between,
+        position=lambda: rooms.writer.position,
+        dump=rooms.catalog.dump,
+        epoch=lambda: rooms.registry.store_epoch,
+        erasures=lambda: tuple(
+            Erasure(one.team, one.fingerprint, one.position)
+            for one in rooms.catalog.list_erasures()
+        ),
+        version=version("livetally"),
+        now_us=rooms.clock.now_us,
+    )
+
+
+def _backup_plan(settings: Settings) -> Plan:
+    return Plan(
+        settings.backup_to,
+        settings.backup_every_h,
+        Retention(settings.backup_keep_newest, settings.backup_keep_days),
+    )
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -21,9 +21,10 @@ __all__ = ["DataDirectory"]
 class DataDirectory:
     """Holds a data directory while it is open (a context manager)."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the directory; nothing is touched yet."""
+    def __init__(self, path: Path, *, restoring: bool = False) -> None:
+        """Name the directory; nothing is touched yet. ``restoring`` may take one half filled."""
         self.path = path
+        self._restoring = restoring
         self._lock_fd = -1
 
     @property
@@ -40,6 +41,11 @@ class DataDirectory:
     def sinks(self) -> Path:
         """Where the tables of sinks without a database server are."""
         return self.path / "sinks"
+
+    @property
+    def incomplete(self) -> Path:
+        """A file that is there while a backup is being put back: what is here is not whole."""
+        return self.path / "incomplete"
 
     @property
     def catalog(self) -> Path:
@@ -71,6 +77,12 @@ class DataDirectory:
             raise DataDirectoryLocked(
                 f"Another server uses {self.path}. Stop it, or give another directory with --data."
             ) from None
+        if self.incomplete.exists() and not self._restoring:
+            os.close(self._lock_fd)
+            raise DataDirectoryUnusable(
+                f"A backup was being put back into {self.path} and is not whole:"
+                " run 'livetally restore' again."
+            )
         return self
 
     def __exit__(

@@ -36,6 +36,7 @@ from livetally.tenancy import DEFAULT_TEAM, Identity
 __all__ = ["Registry", "read_files"]
 
 _EPOCH = "epoch"
+_GENERATION = "generation"
 
 
 class Registry:
@@ -52,6 +53,7 @@ class Registry:
         self._own: dict[int, tuple[Application, ...]] = {}
         self._published = RouteTable()
         self._store_epoch = ""
+        self._generation = ""
         self._listeners: list[Callable[[], None]] = []
         self.reload()
 
@@ -149,6 +151,7 @@ class Registry:
             own_paths = ((team, app) for team, apps in sorted(self._own.items()) for app in apps)
             self._published = RouteTable((*((None, app) for app in shared), *own_paths))
             self._store_epoch = self._stored_epoch()
+            self._generation = self.catalog.get_meta(_GENERATION) or ""
         for listener in self._listeners:
             listener()
 
@@ -179,7 +182,18 @@ class Registry:
         name others, and no other team's change is a reason to start anew.
         """
         marks = sorted(f"{app.name}\0{app.text}" for app in declared.applications)
+        if self._generation:
+            marks.append(self._generation)
         return f"{self._store_epoch}{_digest(marks)}"
+
+    def begin_anew(self) -> None:
+        """Have live positions count anew: rows have gone that open views may show. Blocks.
+
+        The store keeps its name, by which sinks know their tables.
+        """
+        generation = secrets.token_hex(4)
+        self.catalog.set_meta(_GENERATION, generation)
+        self._generation = generation
 
     def _stored_epoch(self) -> str:
         stored = self.catalog.get_meta(_EPOCH)

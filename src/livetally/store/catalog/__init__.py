@@ -7,10 +7,12 @@ Guarantee: one behaviour on SQLite, PostgreSQL and MariaDB, held by one contract
 from __future__ import annotations
 
 from livetally.store.catalog.catalog import Catalog, open_catalog
+from livetally.store.catalog.dump import CatalogDump, fill_catalog
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
     AuditEntry,
     Definition,
+    ErasureRecord,
     KeyRecord,
     NewKey,
     SourceEnd,
@@ -21,12 +23,15 @@ from livetally.store.catalog.rows import (
 __all__ = [
     "AuditEntry",
     "Catalog",
+    "CatalogDump",
     "Definition",
+    "ErasureRecord",
     "KeyCache",
     "KeyRecord",
     "NewKey",
     "SourceEnd",
     "SourceState",
     "Team",
+    "fill_catalog",
     "open_catalog",
 ]

@@ -82,6 +82,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Lend a connection whose statements all see the same moment.
+
+        Raises:
+            StoreFailed: the database does not answer or refuses.
+        """
+        engine = self._writes  # of SQLite, whose lock keeps writers out for as long
+        if self.kind != "sqlite":
+            engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with _failures_as_ours(self._name), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def listening(self, channel: str) -> Iterator[Ear]:
         """Lend a connection of its own that hears what is told on ``channel`` (PostgreSQL).
 

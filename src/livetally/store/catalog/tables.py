@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LONG_TEXT_CHARS_MAX",
     "SHARED",
+    "alert_notices",
+    "alerts",
     "audit",
     "changes",
     "definitions",
+    "erasures",
     "keys",
     "meta",
     "metadata",
@@ -193,4 +196,41 @@ sources = _table(
     Column("rejected", BigInteger, nullable=False),
     Column("holder", String(100)),  # who fetches now, and until when that holds
     Column("held_until_us", BigInteger),
+)
+
+erasures = _table(
+    "erasures",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # never the subject itself
+    Column("position", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
+)
+
+alerts = _table(
+    "alerts",
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+)
+
+alert_notices = _table(
+    "alert_notices",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("value", String(100), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("target", String(200), nullable=False),  # a variable's or a setting's name
+    Column("attempts", Integer, nullable=False),
+    Column("next_us", BigInteger),  # when it is to be tried; None: it is delivered, or given up
+    Column("delivered_us", BigInteger),
+    Column("last_error", Text, nullable=False),
+    Index(None, "team_id", "id"),
+    Index(None, "next_us"),
 )
