@@ -27,6 +27,7 @@ _PASSWORD = re.compile(r":[^/@]*@")
 PREFIX = "LIVETALLY_"
 
 _AT_LEAST_ONE = (
+    "retention_look_s",
     "backup_keep_newest",
     "queries_per_hour",
     "session_days",
@@ -115,6 +116,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How many of the newest backups on schedule stay."""
     backup_keep_days: int = 30
     """For how many days the last backup of each day stays besides."""
+    retention_look_s: int = 3_600
+    """Seconds between two looks for events that are older than their type's ``keep`` says."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 

@@ -25,6 +25,7 @@ __all__ = [
     "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
+    "RETIRED_EVENTS",
     "SINK_FAILURES",
     "SINK_LAG_POSITIONS",
     "SINK_LAG_SECONDS",
@@ -84,6 +85,9 @@ ANSWERS = Counter(
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
     ["status"],
     registry=REGISTRY,
+)
+RETIRED_EVENTS = Counter(
+    "livetally_retired_events", "Events that have grown too old and are gone.", registry=REGISTRY
 )
 BACKUPS = Counter(
     "livetally_backups", "Backups by how they ended: done, failed.", ["outcome"], registry=REGISTRY

@@ -77,7 +77,8 @@ def take_backup(server: FaultyServer, to: Path, *, full: bool = False) -> dict[s
     finally:
         connection.close()
     told: dict[str, Any] = json.loads(lines[-1])
-    return told.get("backup", told)
+    made: dict[str, Any] = told.get("backup", told)
+    return made
 
 
 def begin_restore(place: Path, data: Path, *options: str) -> subprocess.Popen[str]:

@@ -56,8 +56,6 @@ def test_a_backup_under_load_gives_the_same_store_again(tmp_path: Path, seed: in
         server.kill()
         shutil.rmtree(server.data)
     assert first["position"] < second["position"] < max(row["position"] for row in rows)
-    assert second["new_bytes"] < second["bytes"] * 0.8, "the second wrote what was there already"
-
     told = restored(place, tmp_path / "newest")
     assert told["position"] == second["position"]
     middle = (first["position"] + second["position"]) // 2

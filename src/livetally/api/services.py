@@ -22,7 +22,7 @@ from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText
 
-__all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions"]
+__all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions", "Task"]
 
 
 class Definitions(Protocol):
@@ -77,6 +77,14 @@ class Erased(Protocol):
         ...
 
 
+class Task(Protocol):
+    """What lives beside the server."""
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+        ...
+
+
 class Erasing(Protocol):
     """What takes a subject's events away."""
 
@@ -122,4 +130,5 @@ class Services:
     sources: Keeper
     backups: Backups
     erasing: Erasing
+    keeping: Task
     sessions: Sessions = field(default_factory=Sessions)

@@ -32,6 +32,7 @@ from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import Erasing, Rooms, mend, position_min
+from livetally.server.keeping import Keeping, read_horizons
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import RunsHere, declared_by
 from livetally.settings import Settings, load_secrets
@@ -105,6 +106,8 @@ def built(
         erasing = Erasing(rooms, turn)
         stack.callback(erasing.close)
         erasing.resume(cut_off)
+        runner.horizons.replace(read_horizons(catalog))
+        keeping = Keeping(rooms, erasing, runner.horizons, settings.retention_look_s)
         allowances = Allowances(catalog, settings.queries_per_hour)
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
@@ -132,6 +135,7 @@ def built(
             sources=_sources(settings, registry, intake, clock),
             backups=Backups(_backed_up(rooms), _backup_plan(settings), turn),
             erasing=erasing,
+            keeping=keeping,
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 

@@ -77,7 +77,7 @@ class Erasing:
     def __init__(self, rooms: Rooms, turn: threading.Lock) -> None:
         """Erase from ``rooms``; ``turn`` keeps backups from seeing half of it."""
         self._rooms = rooms
-        self._turn = turn
+        self.turn = turn
         self._waiting: dict[int, list[str]] = {}
         self._stopping = threading.Event()
 
@@ -88,7 +88,7 @@ class Erasing:
             LivetallyError: it could not be finished; it will be after the next start.
         """
         rooms = self._rooms
-        with self._turn:
+        with self.turn:
             of = Subject(team, fingerprint_of(team, subject), rooms.writer.position)
             note_position(rooms.catalog, of.position)
             number = rooms.catalog.note_erasure(team, of.fingerprint, of.position)
@@ -106,12 +106,15 @@ class Erasing:
 
     def settle(self, team: int) -> None:
         """Have everything begin anew that was worked out from rows that are gone."""
-        rooms = self._rooms
-        rooms.runner.cache.clear()
-        rooms.registry.begin_anew()
-        rooms.forget_streams()
-        for sink, _ in rooms.sinks.of(team):
-            rooms.sinks.rebuild(team, sink.name)
+        self.begin_anew()
+        for sink, _ in self._rooms.sinks.of(team):
+            self._rooms.sinks.rebuild(team, sink.name)
+
+    def begin_anew(self) -> None:
+        """Forget the answers that were kept, and have open views come back for new ones."""
+        self._rooms.runner.cache.clear()
+        self._rooms.registry.begin_anew()
+        self._rooms.forget_streams()
 
     def resume(self, pending: Sequence[ErasureRecord]) -> None:
         """Go on with what ``mend`` has found; returns at once."""

@@ -89,6 +89,7 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
             loop.create_task(_watch_catalog(services), name="catalog watch"),
             *_sources(loop, services, settings),
             loop.create_task(services.backups.run(), name="backups"),
+            loop.create_task(services.keeping.run(), name="retention"),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]
