@@ -118,6 +118,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """For how many days the last backup of each day stays besides."""
     retention_look_s: int = 3_600
     """Seconds between two looks for events that are older than their type's ``keep`` says."""
+    smtp_url: str = ""
+    """Mail server for alerts: ``smtp://USER:PASSWORD@HOST:587`` or ``smtps://``; a secret."""
+    smtp_from: str = ""
+    """Address that alerts are sent from."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -125,7 +129,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
-        shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
+        for name in ("catalog", "smtp_url"):
+            shown[name] = _PASSWORD.sub(":***@", shown[name])
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 

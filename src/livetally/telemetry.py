@@ -10,6 +10,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ALERTS_FIRING",
+    "ALERT_NOTICES",
     "ANSWERS",
     "BACKUPS",
     "BACKUP_AGE_SECONDS",
@@ -84,6 +86,15 @@ ANSWERS = Counter(
     "livetally_answers",
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
     ["status"],
+    registry=REGISTRY,
+)
+ALERTS_FIRING = Gauge(
+    "livetally_alerts_firing", "Declared alerts that have begun and not ended.", registry=REGISTRY
+)
+ALERT_NOTICES = Counter(
+    "livetally_alert_notices",
+    "Attempts to deliver a notice: delivered, failed.",
+    ["outcome"],
     registry=REGISTRY,
 )
 RETIRED_EVENTS = Counter(

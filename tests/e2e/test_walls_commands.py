@@ -43,6 +43,8 @@ ROWS = (
     Row("query", "read", ("revenue",)),
     Row("watch", "read", ("revenue",), ends=False),
     Row("apply", "admin", ("extra.toml",)),
+    Row("alerts list", "admin", ()),
+    Row("alerts history", "admin", ()),
     Row("backup", "admin", ("backups",), operator=True),
     Row("erase", "admin", ("nobody", "--yes", "--no-wait")),
     Row("keys create", "admin", ("--name", "made", "--scope", "read")),

@@ -102,6 +102,8 @@ ROUTES = (
         "/v1/definitions/shop/versions/1",
     ),
     Row("DELETE", "/v1/events", "admin", "/v1/events?subject=nobody"),
+    Row("GET", "/v1/alerts", "admin", "/v1/alerts"),
+    Row("GET", "/v1/alerts/notices", "admin", "/v1/alerts/notices"),
     Row("GET", "/v1/erasures", "admin", "/v1/erasures"),
     Row("GET", "/v1/backups", "admin", "/v1/backups", operator=True),
     Row("POST", "/v1/backups", "admin", "/v1/backups", {}, operator=True),

@@ -31,7 +31,7 @@ fields.n = { count = true }
 actions.go = { event = "e" }
 [dashboard.d]
 panels = []
-[alert.s]
+[retention.s]
 over = 1
 """
 AFTER = """\
@@ -57,7 +57,7 @@ fields.v = { latest = "v" }
 actions.go = { event = "e", when = ["v:>0"], data = { w = "x", u = "{id}" } }
 [dashboard.d]
 panels = [{ kind = "line", metric = "m" }]
-[alert.s]
+[retention.s]
 over = 2
 """
 
@@ -75,7 +75,7 @@ def test_every_change_is_named() -> None:
         ("changed", "entity field", "x.v"),
         ("changed", "action", "x.go"),
         ("changed", "dashboard", "d"),
-        ("changed", "alert", "alert"),
+        ("changed", "retention", "retention"),
         ("removed", "event", "gone"),
         ("removed", "entity field", "x.n"),
     ]

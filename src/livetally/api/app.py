@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api import (
+    alerts,
     audit,
     backups,
     definitions,
@@ -58,6 +59,8 @@ _VERSIONS = (
 )
 _UPKEEP = (
     Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
+    Route("/v1/alerts", alerts.list_alerts),
+    Route("/v1/alerts/notices", alerts.list_notices),
     Route("/v1/erasures", erasures.list_erasures),
     Route("/v1/backups", backups.list_backups),
     Route("/v1/backups", backups.take_backup, methods=["POST"]),

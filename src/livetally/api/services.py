@@ -131,4 +131,6 @@ class Services:
     backups: Backups
     erasing: Erasing
     keeping: Task
+    watch: Task
+    outbox: Task
     sessions: Sessions = field(default_factory=Sessions)

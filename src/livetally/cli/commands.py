@@ -93,6 +93,11 @@ COMMANDS = (
         "livetally.cli.sinks:app",
         "Say how the tables are that are kept in other databases, and fill one anew.",
     ),
+    Command(
+        "alerts",
+        "livetally.cli.alerts:app",
+        "Say how the alerts stand, and which notices they have sent.",
+    ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
     Command(
         "sources",

@@ -7,7 +7,7 @@ Guarantee: pure; an ``Application`` exists only when its definition has no mista
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
     fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, simulation.py,
-    application.py                         what can be declared
+    alert.py, application.py               what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
@@ -18,6 +18,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     route_table.py                         several applications -> whose path a request is for
 """
 
+from livetally.definitions.alert import Alert, AlertKind, AlertTarget, AlertTargetKind
 from livetally.definitions.application import Application, UnknownTypes
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
@@ -77,6 +78,10 @@ __all__ = [
     "NUMERIC",
     "Action",
     "Aggregate",
+    "Alert",
+    "AlertKind",
+    "AlertTarget",
+    "AlertTargetKind",
     "Answer",
     "Application",
     "Auth",

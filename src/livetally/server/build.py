@@ -18,6 +18,7 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
+from livetally.alerts import Mail, Outbox, Watch
 from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
@@ -38,7 +39,7 @@ from livetally.server.sourcing import RunsHere, declared_by
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Keeper, Puller, client
-from livetally.store.catalog import KeyCache, open_catalog
+from livetally.store.catalog import KeyCache, Notice, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.events.snapshot import thaw_all
 from livetally.store.identities import IdentityIndex
@@ -136,6 +137,8 @@ def built(
             backups=Backups(_backed_up(rooms), _backup_plan(settings), turn),
             erasing=erasing,
             keeping=keeping,
+            watch=Watch(runner, catalog, clock, registry.alerts),
+            outbox=_outbox(settings, registry, clock),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -194,6 +197,25 @@ def _backup_plan(settings: Settings) -> Plan:
         settings.backup_every_h,
         Retention(settings.backup_keep_newest, settings.backup_keep_days),
     )
+
+
+def _outbox(settings: Settings, registry: Registry, clock: Clock) -> Outbox:
+    """Return what delivers the notices of alerts."""
+
+    def secret_of(notice: Notice) -> str:
+        return next(
+            (
+                target.secret
+                for one in registry.alerts()
+                if (one.team, one.alert.name) == (notice.team, notice.name)
+                for target in one.alert.notify
+                if f"{target.kind.value}:{target.to}" == notice.target
+            ),
+            "",
+        )
+
+    mail = Mail(settings.smtp_url, settings.smtp_from)
+    return Outbox(registry.catalog, clock, load_secrets(), secret_of, mail)
 
 
 def _sessions(settings: Settings) -> Sessions:

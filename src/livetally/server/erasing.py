@@ -19,7 +19,6 @@ from typing import NamedTuple
 import structlog
 
 from livetally.clock import Clock
-from livetally.errors import LivetallyError
 from livetally.event import identity_keys
 from livetally.ingest import Writer
 from livetally.query import Runner
@@ -78,6 +77,8 @@ class Erasing:
         """Erase from ``rooms``; ``turn`` keeps backups from seeing half of it."""
         self._rooms = rooms
         self.turn = turn
+        # Nobody else may use the index while its files are written anew or opened again.
+        self._index_turn = threading.Lock()
         self._waiting: dict[int, list[str]] = {}
         self._stopping = threading.Event()
 
@@ -95,7 +96,9 @@ class Erasing:
             rows = count_rows(rooms.engine, of)
             for page in identities_of(rooms.engine, of):
                 ids = [one.id.encode() for one in page]
-                rooms.identities.forget(identity_keys(team, [one.source for one in page], ids))
+                keys = identity_keys(team, [one.source for one in page], ids)
+                with self._index_turn:
+                    rooms.identities.forget(keys)
             old: set[str] = set()
             if rows:
                 erase_rows(rooms.engine, of)
@@ -145,8 +148,9 @@ class Erasing:
         while not self._stopping.is_set():
             try:
                 if not scrubbed:
-                    rooms.identities.scrub()
-                    rooms.writer.between(rooms.identities.reopen)
+                    with self._index_turn:
+                        rooms.identities.scrub()
+                        rooms.writer.between(rooms.identities.reopen)
                     scrubbed = True
                 left = ["files of replaced parts"] if old & old_parts(rooms.engine) else []
                 left += [
@@ -159,8 +163,8 @@ class Erasing:
                     rooms.catalog.end_erasure(number)
                     del self._waiting[number]
                     return
-            except LivetallyError as error:
-                _log.warning("erasure not finished, trying again", error=error.message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
+                _log.warning("erasure not finished, trying again", error=str(error))
                 self._stopping.wait(_SLOW_S)
             self._stopping.wait(_LOOK_S)
 

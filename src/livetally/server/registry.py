@@ -14,6 +14,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
+from livetally.alerts import Declaration as AlertDeclaration
 from livetally.definitions import (
     Application,
     Plan,
@@ -110,10 +111,14 @@ class Registry:
         """
         with self._lock:
             changes = self.preview(application, who.team)
-            if any(one.what in ("sink", "source") for one in changes.changes) and not who.operator:
+            if (
+                any(one.what in ("sink", "source", "alert") for one in changes.changes)
+                and not who.operator
+            ):
                 # They reach what the operator's network and environment hold.
                 raise Forbidden(
-                    "Sinks and sources reach out of the server: only an operator changes them."
+                    "Sinks, sources and alerts reach out of the server:"
+                    " only an operator changes them."
                 )
             version = self.catalog.save_definition(
                 application.name, who.team, application.text, who.key_id
@@ -173,6 +178,16 @@ class Registry:
             Declaration(team, self.declared(team), sink)
             for team, application in (*shared, *own)
             for sink in application.sinks.values()
+        ]
+
+    def alerts(self) -> list[AlertDeclaration]:
+        """Return every declared alert; those for all teams are about what ``default`` has."""
+        shared = [(DEFAULT_TEAM, application) for application in self._shared]
+        own = [(team, app) for team, apps in self._own.items() for app in apps]
+        return [
+            AlertDeclaration(int(team), self.declared(team), alert)
+            for team, application in (*shared, *own)
+            for alert in application.alerts.values()
         ]
 
     def epoch_of(self, declared: Declared) -> str:

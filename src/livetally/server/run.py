@@ -90,6 +90,8 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
             *_sources(loop, services, settings),
             loop.create_task(services.backups.run(), name="backups"),
             loop.create_task(services.keeping.run(), name="retention"),
+            loop.create_task(services.watch.run(), name="alerts"),
+            loop.create_task(services.outbox.run(), name="notices"),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]

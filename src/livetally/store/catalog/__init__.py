@@ -10,17 +10,22 @@ from livetally.store.catalog.catalog import Catalog, open_catalog
 from livetally.store.catalog.dump import CatalogDump, fill_catalog
 from livetally.store.catalog.key_cache import KeyCache
 from livetally.store.catalog.rows import (
+    AlertChange,
+    AlertState,
     AuditEntry,
     Definition,
     ErasureRecord,
     KeyRecord,
     NewKey,
+    Notice,
     SourceEnd,
     SourceState,
     Team,
 )
 
 __all__ = [
+    "AlertChange",
+    "AlertState",
     "AuditEntry",
     "Catalog",
     "CatalogDump",
@@ -29,6 +34,7 @@ __all__ = [
     "KeyCache",
     "KeyRecord",
     "NewKey",
+    "Notice",
     "SourceEnd",
     "SourceState",
     "Team",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from livetally.store.catalog.alerts import Alerts
 from livetally.store.catalog.audit import AuditLog
 from livetally.store.catalog.changes import Changes
 from livetally.store.catalog.database import open_database
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "open_catalog"]
 
 
-class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Erasures, AuditLog):
+class Catalog(
+    Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Erasures, Alerts, AuditLog
+):
     """Every relational fact, one file per noun. Methods block for about a millisecond."""
 
     def authenticate(self, text: str) -> Identity | None:

@@ -11,15 +11,55 @@ import msgspec
 from livetally.tenancy import Scope, SecretText, TeamId, TeamSettings
 
 __all__ = [
+    "AlertChange",
+    "AlertState",
     "AuditEntry",
     "Definition",
     "ErasureRecord",
     "KeyRecord",
     "NewKey",
+    "Notice",
     "SourceEnd",
     "SourceState",
     "Team",
 ]
+
+
+class AlertState(msgspec.Struct, frozen=True):
+    """An alert's state, since when, and how often it has ever changed."""
+
+    state: str
+    since_us: int
+    changes: int
+
+
+class AlertChange(msgspec.Struct, frozen=True):
+    """What an alert's state becomes, the value that made it so, and who is to be told what."""
+
+    state: str
+    value: str
+    message: str
+    targets: tuple[str, ...]
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One change of an alert for one target ("" for nobody but the history).
+
+    ``next_us`` is when it is to be tried; None: it is delivered, or was given up.
+    """
+
+    id: int
+    team: int
+    name: str
+    state: str
+    at_us: int
+    value: str
+    message: str
+    target: str
+    attempts: int
+    next_us: int | None
+    delivered_us: int | None
+    last_error: str
 
 
 class Team(msgspec.Struct, frozen=True):
