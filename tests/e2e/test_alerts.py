@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,7 +61,7 @@ class Receiver(ThreadingHTTPServer):
 class _Hook(BaseHTTPRequestHandler):
     server: Receiver
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         """Take a notice, or refuse it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if not self.server.refused:
@@ -102,9 +103,11 @@ def receiver() -> Iterator[Receiver]:
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     """Start a mail server."""
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
     yield box, port
     controller.stop()
 

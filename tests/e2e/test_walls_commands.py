@@ -23,7 +23,7 @@ from tests.e2e.walls import SCOPES, SHOP, Teams
 # The wall let it pass; there is only nothing of that name behind it.
 _NAMELESS = re.compile(r"no (key|sink|source) is called '(0000000000|none)'")
 
-NO_KEY = {"serve", "demo", "check", "map", "restore"}
+NO_KEY = {"serve", "demo", "check", "map", "restore", "doctor"}
 """Commands that work on this machine and ask no server for anything."""
 
 

@@ -111,6 +111,11 @@ COMMANDS = (
         "Recompute metrics from the raw events and compare them with what the server answers.",
     ),
     Command(
+        "doctor",
+        "livetally.cli.doctor:doctor",
+        "Look at what a server needs: settings, disk, clock, limits, port, catalog, backups.",
+    ),
+    Command(
         "backup",
         "livetally.cli.backup:backup",
         "Write a backup while the server runs; each after the first writes only what is new.\n\n"

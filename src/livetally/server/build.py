@@ -78,6 +78,7 @@ def built(
         stack.callback(engine.close)
         create(engine)
         thaw_all(engine)
+        directory.note_form(version("livetally"))
         index = IdentityIndex(directory.identities)
         stack.callback(index.close)
         registry = Registry(catalog, engine)

@@ -49,6 +49,7 @@ def restore_into(
         fill = partial(fill_catalog, catalog, now_us=clock.now_us())
         target = Target(directory.events, fill)
         restored = restore(backups, wanted, target, tell)
+        directory.note_form(restored.manifest.version)
         directory.incomplete.unlink()
         _sync(directory.path)
         return restored

@@ -22,6 +22,7 @@ from livetally.store.catalog.rows import (
     SourceState,
     Team,
 )
+from livetally.store.catalog.standing import CatalogStanding, look_at_catalog
 
 __all__ = [
     "AlertChange",
@@ -29,6 +30,7 @@ __all__ = [
     "AuditEntry",
     "Catalog",
     "CatalogDump",
+    "CatalogStanding",
     "Definition",
     "ErasureRecord",
     "KeyCache",
@@ -39,5 +41,6 @@ __all__ = [
     "SourceState",
     "Team",
     "fill_catalog",
+    "look_at_catalog",
     "open_catalog",
 ]
