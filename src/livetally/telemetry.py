@@ -2,7 +2,7 @@
 
 In the flow: rooms count and observe, ``api.health`` shows it.
 Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything
-that a client sent, but the names of sinks, which only operators declare.
+that a client sent, but the names of sinks and sources, which only operators declare.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
-    "ALERTS_FIRING",
-    "ALERT_NOTICES",
+    "ALERTS",
+    "ALERT_MESSAGES",
     "ANSWERS",
     "BACKUPS",
     "BACKUP_AGE_SECONDS",
@@ -19,6 +19,8 @@ __all__ = [
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "CONNECTIONS",
+    "CONNECTIONS_REFUSED",
     "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
@@ -31,6 +33,11 @@ __all__ = [
     "SINK_FAILURES",
     "SINK_LAG_POSITIONS",
     "SINK_LAG_SECONDS",
+    "SOURCE_LAST_OK_TIMESTAMP_SECONDS",
+    "SOURCE_RECORDS",
+    "SOURCE_RUNS",
+    "SOURCE_WORKERS",
+    "SOURCE_WORKERS_LOST",
     "STORE_BYTES",
     "STORE_PARTS",
     "WAITING_EVENTS",
@@ -82,19 +89,18 @@ LIVE_DELAY_SECONDS = Histogram(
     buckets=_FAST_S,
     registry=REGISTRY,
 )
+CONNECTIONS = Gauge(
+    "livetally_connections", "Open connections, live streams among them.", registry=REGISTRY
+)
+CONNECTIONS_REFUSED = Counter(
+    "livetally_connections_refused",
+    "Connections refused because all places were taken.",
+    registry=REGISTRY,
+)
 ANSWERS = Counter(
     "livetally_answers",
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
     ["status"],
-    registry=REGISTRY,
-)
-ALERTS_FIRING = Gauge(
-    "livetally_alerts_firing", "Declared alerts that have begun and not ended.", registry=REGISTRY
-)
-ALERT_NOTICES = Counter(
-    "livetally_alert_notices",
-    "Attempts to deliver a notice: delivered, failed.",
-    ["outcome"],
     registry=REGISTRY,
 )
 RETIRED_EVENTS = Counter(
@@ -137,5 +143,41 @@ SINK_FAILURES = Counter(
     "livetally_sink_failures",
     "Rounds of a sink that failed and will be tried again.",
     ["team", "sink"],
+    registry=REGISTRY,
+)
+
+ALERTS = Gauge(
+    "livetally_alerts", "Alerts by state: ok, pending, firing.", ["state"], registry=REGISTRY
+)
+ALERT_MESSAGES = Counter(
+    "livetally_alert_messages",
+    "Attempts to deliver a message, by what became of it: delivered, again, given_up.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+SOURCE_RUNS = Counter(
+    "livetally_source_runs",
+    "Ended runs of a source by how: good, failed.",
+    ["team", "source", "outcome"],
+    registry=REGISTRY,
+)
+SOURCE_RECORDS = Counter(
+    "livetally_source_records",
+    "Records of a source by what became of them: stored, duplicate, rejected.",
+    ["team", "source", "outcome"],
+    registry=REGISTRY,
+)
+SOURCE_LAST_OK_TIMESTAMP_SECONDS = Gauge(
+    "livetally_source_last_ok_timestamp_seconds",
+    "When the last good run of a source ended here, since 1970.",
+    ["team", "source"],
+    registry=REGISTRY,
+)
+SOURCE_WORKERS = Gauge(
+    "livetally_source_workers", "Workers that were heard of lately.", registry=REGISTRY
+)
+SOURCE_WORKERS_LOST = Counter(
+    "livetally_source_workers_lost",
+    "Workers that fell silent in the middle of a run; another one got it.",
     registry=REGISTRY,
 )

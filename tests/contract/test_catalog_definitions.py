@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livetally.errors import BadInput, UnknownName
+from livetally.store.catalog import DefinitionsMoved
 from livetally.tenancy import DEFAULT_TEAM, MovingWindow, Scope
 
 if TYPE_CHECKING:
@@ -78,6 +79,24 @@ def test_rollback_is_a_new_version(catalog: Catalog) -> None:
             catalog.rollback(application, None, version, by="me")
 
 
+def test_what_is_removed_is_kept_and_goes_on_counting(catalog: Catalog, other: Catalog) -> None:
+    """No version is active then, for nobody; the same text, applied again, is the next version."""
+    blue = catalog.create_team("blue", by="me").id
+    for team in (None, blue):
+        catalog.save_definition("shop", team, "a", by="me")
+    catalog.remove_definition("shop", blue, by="ann")
+    assert [one.team for one in other.active_definitions(blue)] == [None]
+    assert [(one.text, one.active) for one in other.definition_history("shop", blue)] == [
+        ("a", False)
+    ]
+    (entry,) = catalog.list_audit(blue, limit=1)
+    assert (entry.who, entry.action, entry.target) == ("ann", "definition.remove", "shop")
+    for application, team in (("shop", blue), ("none", None), ("\0", None)):
+        with pytest.raises(UnknownName):
+            other.remove_definition(application, team, by="me")
+    assert catalog.save_definition("shop", blue, "a", by="me") == 2
+
+
 def test_concurrent_definitions_get_their_own_version(catalog: Catalog, other: Catalog) -> None:
     """Ten texts applied at once by two processes are ten versions, one of them active."""
     work = [(one, f"text {index}") for index, one in enumerate([catalog, other] * 5)]
@@ -85,6 +104,25 @@ def test_concurrent_definitions_get_their_own_version(catalog: Catalog, other: C
         made = threads.map(lambda it: it[0].save_definition("shop", None, it[1], by="me"), work)
         assert sorted(made) == list(range(1, 11))
     assert versions(catalog, "shop") == [(10, True), *((n, False) for n in range(9, 0, -1))]
+
+
+def test_a_definition_goes_beside_those_it_was_checked_against(
+    catalog: Catalog, other: Catalog
+) -> None:
+    """The mark moves with every change of any team, and a text that names an old one is refused."""
+    blue = catalog.create_team("blue").id
+    seen = catalog.definitions_mark()
+    catalog.save_definition("shop", None, "a", by="me", beside=seen)
+    for text, team in (("b", blue), ("c", None)):
+        with pytest.raises(DefinitionsMoved):
+            other.save_definition("taps", team, text, by="me", beside=seen)
+    assert [one.application for one in catalog.active_definitions(None)] == ["shop"]
+    marks = [other.definitions_mark()]
+    catalog.save_definition("shop", None, "b", by="me", beside=marks[0])
+    marks.append(other.definitions_mark())
+    other.rollback("shop", None, 1, by="me")
+    marks.append(catalog.definitions_mark())
+    assert len({seen, *marks}) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,183 +1,258 @@
-"""An alert begins and ends, and whoever has to know is told once of each."""
+"""Alerts of a running server: they fire and end, and somebody hears of it, once.
+
+In the flow: a server process, events over HTTP, a receiver of webhooks and one of letters.
+Guarantee: signatures are checked here by the written rule, not by the code that made them.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx2
 import pytest
-from aiosmtpd.controller import Controller
 
+from livetally.cli.entry import main
 from livetally.testing import Server
-from tests.e2e.walls import talk
 from tests.waiting import until
 
-SECRET = "a secret of the receiver"
 DEFINITION = """
 application = "shop"
 [event.sale]
+data.shop = "string"
 [metric.sales]
 event = "sale"
 aggregate = "count"
-[alert.busy]
-title = "Busy shop"
+[alert.many]
+title = "Many sales"
 metric = "sales"
-above = 3
-clear = 1
-window = "4 seconds"
+where = ["shop:north"]
+window = "3 seconds"
+above = 2
 every = "1 second"
-notify = [{ webhook = "env:OPS_HOOK", secret = "env:OPS_SECRET" }, { email = "ops@example.org" }]
-[alert.silent]
-metric = "sales"
-above = 1000
-window = "1 hour"
-every = "1 second"
+notify = [{ webhook = "env:HOOK", secret = "env:HOOK_SECRET" }, { email = "ops@example.org" }]
 """
+SECRET = b"a secret of 24 bytes ..."
 
 
-class Receiver(ThreadingHTTPServer):
-    """A webhook that refuses the first request it gets."""
+class Received(NamedTuple):
+    """A webhook as it came."""
 
-    def __init__(self) -> None:
-        """Listen on a free port."""
-        super().__init__(("127.0.0.1", 0), _Hook)
-        self.got: list[tuple[dict[str, str], bytes]] = []
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver:
+    """Takes webhooks; while it is ``down`` it answers 503."""
+
+    def __init__(self, port: int = 0) -> None:
+        """Listen on ``port``; 0 takes a free one."""
+        self.got: list[Received] = []
         self.refused = 0
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.down = False
+        receiver = self
 
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if receiver.down:
+                    receiver.refused += 1
+                else:
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    receiver.got.append(Received(headers, body))
+                self.send_response(503 if receiver.down else 204)
+                self.send_header("content-length", "0")
+                self.end_headers()
 
+            def log_message(self, *_: object) -> None:
+                pass
 
-class _Hook(BaseHTTPRequestHandler):
-    server: Receiver
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def do_POST(self) -> None:
-        """Take a notice, or refuse it."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if not self.server.refused:
-            self.server.refused += 1
-            self.send_response(500)
-        else:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            self.server.got.append((headers, body))
-            self.send_response(204)
-        self.end_headers()
+    def said(self) -> list[tuple[str, str]]:
+        """Return state and value of each message."""
+        bodies = [json.loads(one.body) for one in self.got]
+        return [(body["state"], body["value"]) for body in bodies]
 
-    def log_message(self, *_words: Any) -> None:
-        """Say nothing."""
-
-
-class Mailbox:
-    """Takes e-mail."""
-
-    def __init__(self) -> None:
-        """Be empty."""
-        self.got: list[Any] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        """Take one."""
-        self.got.append(envelope)
-        return "250 OK"
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Start a webhook."""
-    started = Receiver()
-    yield started
-    started.shutdown()
-    started.server_close()
+    """A receiver of webhooks that is up."""
+    made = Receiver()
+    yield made
+    made.close()
 
 
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    """Start a mail server."""
-    box = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield box, port
-    controller.stop()
+@contextmanager
+def mailbox() -> Iterator[tuple[int, list[str]]]:
+    """Speak enough SMTP to take letters: RFC 5321, one session at a time."""
+    letters: list[str] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rwb") as lines:
+                _take_letters(lines, letters)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1], letters
+    finally:
+        listener.close()
 
 
-@pytest.mark.timeout(120)
-def test_one_notice_of_each_change(
-    receiver: Receiver, mailbox: tuple[Mailbox, int], tmp_path: Path
-) -> None:
-    """Refused once and tried again, signed, over a restart: begun once, ended once, in history."""
-    box, port = mailbox
+def _take_letters(lines: Any, letters: list[str]) -> None:
+    def say(text: bytes) -> None:
+        lines.write(text + b"\r\n")
+        lines.flush()
+
+    say(b"220 ready")
+    while command := lines.readline():
+        word = command[:4].upper()
+        if word == b"DATA":
+            say(b"354 go on")
+            text = b""
+            while (line := lines.readline()) != b".\r\n":
+                text += line
+            letters.append(text.decode())
+        say(b"221 bye" if word == b"QUIT" else b"250 ok")
+        if word == b"QUIT":
+            return
+
+
+def serving(tmp_path: Path, port: int, **env: str) -> Server:
+    """Return a server with the definition, whose webhook is on ``port``."""
     definition = tmp_path / "shop.toml"
-    definition.write_text(DEFINITION)
-    env = {
-        "OPS_HOOK": receiver.url,
-        "OPS_SECRET": SECRET,
-        "LIVETALLY_SMTP_URL": f"smtp://127.0.0.1:{port}",
-        "LIVETALLY_SMTP_FROM": "livetally@example.org",
-    }
-    with Server(definitions=[definition], env=env) as server:
-        with talk(server, server.key) as client:
-            events = [{"type": "sale", "id": f"s{number}"} for number in range(4)]
-            client.post("/v1/events", json=events)
-            until(lambda: len(receiver.got) == 1, "the notice of the begin", 30)
-            until(lambda: len(box.got) == 1, "the mail of the begin", 30)
-        server.restart()
-        with talk(server, server.key) as client:
-            until(lambda: len(receiver.got) == 2, "the notice of the end", 30)
-            until(lambda: len(box.got) == 2, "the mail of the end", 30)
-            alerts = client.get("/v1/alerts").json()["alerts"]
-            assert [(one["name"], one["state"], one["changes"]) for one in alerts] == [
-                ("busy", "ok", 2),
-                ("silent", "ok", 0),
-            ]
-            notices = client.get("/v1/alerts/notices").json()["notices"]
-            assert [(one["state"], one["target"]) for one in notices] == [
-                ("ok", "email:ops@example.org"),
-                ("ok", "webhook:OPS_HOOK"),
-                ("firing", "email:ops@example.org"),
-                ("firing", "webhook:OPS_HOOK"),
-            ]
-            assert all(one["delivered"] for one in notices)
-            assert notices[-1]["attempts"] == 2
-            page = client.get("/v1/alerts/notices?limit=3").json()
-            older = client.get(f"/v1/alerts/notices?cursor={page['next']}").json()["notices"]
-            assert [one["id"] for one in older] == [notices[-1]["id"]]
-            shown = client.get("/metrics", headers={"Authorization": f"Bearer {server.key}"}).text
-            assert "livetally_alerts_firing 0.0" in shown
-        assert SECRET not in server.log_text()
-        assert receiver.url not in server.log_text()
-    assert [json.loads(body)["data"]["state"] for _, body in receiver.got] == ["firing", "ok"]
-    assert json.loads(receiver.got[0][1])["data"]["value"] == 4
-    for headers, body in receiver.got:
-        told = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-        signed = base64.b64encode(hmac.digest(SECRET.encode(), told, "sha256")).decode()
-        assert headers["webhook-signature"] == f"v1,{signed}"
-    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 2
-    texts = [envelope.content.decode() for envelope in box.got]
-    assert "Subject: [firing] busy" in texts[0]
-    assert "Busy shop: 'sales' is above 3: 4" in texts[0]
-    assert "Subject: [ok] busy" in texts[1]
+    definition.write_text(DEFINITION, encoding="utf-8")
+    secret = "whsec_" + base64.b64encode(SECRET).decode()
+    hook = {"HOOK": f"http://127.0.0.1:{port}/hook?token=hidden", "HOOK_SECRET": secret}
+    allowed = {"LIVETALLY_ALERTS_ALLOW_PRIVATE": "true"}
+    return Server(tmp_path / "data", definitions=[definition], env={**hook, **allowed, **env})
 
 
-def test_only_operators_declare_who_is_told(tmp_path: Path) -> None:
-    """An alert reaches out of the server: a team's administrator can't add one."""
-    with Server() as server, talk(server, server.key) as operator:
-        operator.post("/v1/teams", json={"name": "red"})
-        body = {"team": "red", "name": "admin", "scopes": ["admin", "read"]}
-        key = operator.post("/v1/keys", json=body).json()["key"]
-        headers = {"Content-Type": "application/toml"}
-        with talk(server, key) as client:
-            reply = client.put("/v1/definitions/shop", content=DEFINITION, headers=headers)
-            assert reply.status_code == 403, reply.text
-            assert "alerts" in reply.json()["detail"]
+def sell(server: Server, shop: str, count: int) -> None:
+    """Sell something in a shop."""
+    events = [{"type": "sale", "data": {"shop": shop}} for _ in range(count)]
+    headers = {"Authorization": f"Bearer {server.key}"}
+    httpx2.post(f"{server.url}/v1/events", json=events, headers=headers).raise_for_status()
+
+
+def asked(server: Server, path: str) -> Any:
+    """Return an answer."""
+    headers = {"Authorization": f"Bearer {server.key}"}
+    answer = httpx2.get(f"{server.url}{path}", headers=headers)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def test_it_fires_ends_and_tells_by_webhook_and_letter(
+    tmp_path: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another shop's sales don't count; both messages say the same; the signature is right."""
+    with mailbox() as (port, letters):
+        mail = {
+            "LIVETALLY_SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "LIVETALLY_SMTP_FROM": "livetally@example.org",
+        }
+        with serving(tmp_path, receiver.port, **mail) as server:
+            sell(server, "south", 9)
+            sell(server, "north", 3)
+            until(lambda: receiver.got, "the alert to fire")
+            (alert,) = asked(server, "/v1/alerts")["alerts"]
+            assert (alert["state"], alert["condition"]) == ("firing", "above 2")
+            assert alert["notify"] == ["webhook env:HOOK", "email ops@example.org"]
+            asking = ["--url", server.url, "--key", server.key]
+            assert main(["alerts", "list", *asking]) == 1
+            assert "firing" in capsys.readouterr().out
+            until(lambda: len(receiver.got) > 1 and len(letters) > 1, "the alert to end")
+            assert main(["alerts", "list", *asking]) == 0
+            capsys.readouterr()
+            assert main(["alerts", "changes", "many", *asking]) == 0
+            shown = capsys.readouterr().out
+            assert shown.count("delivered") == 4
+            changes = asked(server, "/v1/alerts/many/changes?limit=1")
+            assert [one["state"] for one in changes["changes"]] == ["ok"]
+            older = asked(server, f"/v1/alerts/many/changes?cursor={changes['next']}")
+            assert [one["state"] for one in older["changes"]] == ["firing"]
+            assert "hidden" not in json.dumps([changes, older, alert])
+            assert "hidden" not in server.log_text()
+    assert receiver.said() == [("firing", "3"), ("ok", "0")]
+    first, second = receiver.got
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+    signed = f"{first.headers['webhook-id']}.{first.headers['webhook-timestamp']}.".encode()
+    mark = hmac.new(SECRET, signed + first.body, hashlib.sha256).digest()
+    assert first.headers["webhook-signature"] == f"v1,{base64.b64encode(mark).decode()}"
+    assert "Subject: [firing] Many sales: sales is 3" in letters[0]
+    assert "To: ops@example.org" in letters[0]
+    assert "Subject: [over] Many sales: sales is 0" in letters[1]
+
+
+def test_a_message_outlives_the_server_and_arrives_once(tmp_path: Path, receiver: Receiver) -> None:
+    """The receiver is down when it fires, then the server is killed; nothing is told twice."""
+    receiver.down = True
+    with serving(tmp_path, receiver.port) as server:
+        sell(server, "north", 3)
+        until(lambda: receiver.refused, "the first attempt")
+
+        def noted() -> bool:
+            changes = asked(server, "/v1/alerts/many/changes")["changes"]
+            return bool(changes) and changes[-1]["messages"][0]["attempts"] == 1
+
+        until(noted, "the failure to be written down")
+        server.kill()
+        receiver.down = False
+        server.start()
+        until(lambda: len(receiver.got) > 1, "both messages", within_s=30)
+        (message, letter) = asked(server, "/v1/alerts/many/changes")["changes"][-1]["messages"]
+        assert message["attempts"] == 2
+        assert message["delivered"]
+        assert "LIVETALLY_SMTP_URL" in letter["last_error"]
+    assert sorted(receiver.said()) == [("firing", "3"), ("ok", "0")]
+
+
+def test_a_webhook_can_not_reach_inside(tmp_path: Path, receiver: Receiver) -> None:
+    """Unless the operator allows it; what is wrong is said where people look."""
+    with serving(tmp_path, receiver.port, LIVETALLY_ALERTS_ALLOW_PRIVATE="false") as server:
+        sell(server, "north", 3)
+
+        def error() -> str:
+            changes = asked(server, "/v1/alerts/many/changes")["changes"]
+            return str(changes[-1]["messages"][0]["last_error"]) if changes else ""
+
+        until(error, "the failure to be written down")
+        assert "LIVETALLY_ALERTS_ALLOW_PRIVATE" in error()
+    assert not receiver.got
+
+
+def test_only_operators_declare_alerts(tmp_path: Path) -> None:
+    """They send what a team counts to wherever the definition says."""
+    with serving(tmp_path, 1) as server:
+        root = {"Authorization": f"Bearer {server.key}"}
+        httpx2.post(f"{server.url}/v1/teams", json={"name": "blue"}, headers=root)
+        wanted = {"team": "blue", "name": "x", "scopes": ["admin", "read"]}
+        made = httpx2.post(f"{server.url}/v1/keys", json=wanted, headers=root).json()
+        blue = {"Authorization": f"Bearer {made['key']}", "Content-Type": "application/toml"}
+        put = httpx2.put(f"{server.url}/v1/definitions/shop", content=DEFINITION, headers=blue)
+        assert put.status_code == 403
+        listed = httpx2.get(f"{server.url}/v1/alerts", headers=blue).json()
+        assert listed == {"alerts": []}, "shared alerts are the default team's"

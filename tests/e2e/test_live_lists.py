@@ -243,9 +243,34 @@ def test_metrics_lists_entities_and_tails_share_a_connection(
         assert answers[2][1]["rows"][0]["key"] == "many"
 
 
+def test_what_nobody_declared_is_live_too(server: Server, shop: httpx2.Client) -> None:
+    """Beside another aggregate of the same name, at its own address, as a fresh answer says it."""
+    asked = [f"explore?event=scan&aggregate={one}" for one in ("count", "unique&value=subject")]
+    event = {"type": "scan", "subject": "ada", "time": "2026-03-01T12:00:00Z"}
+    shop.post("/v1/events", json=event)
+    path = "/v1/live?" + "&".join(f"q={quote(one, safe='')}" for one in asked)
+    own = f"/v1/{asked[0]}&interval=hour"
+    # Under a number, a frame is kept as it is: a bucket has another key than a list's row.
+    numbered = f"/v1/live?q={quote(own, safe='')}"
+    with Follower(server, path) as many, Follower(server, numbered) as one:
+        many.until(lambda follower: len(follower.frames) == len(asked))
+        one.until(lambda follower: follower.frames)
+        assert [data["rows"][0]["value"] for _, data in many.frames] == [1, 1]
+        shop.post("/v1/events", json=event)
+        many.until(lambda follower: len(follower.frames) == len(asked) + 1)
+        kind, data = many.frames[-1]
+        assert (kind, data["q"], data["rows"][0]["value"]) == ("update", 0, 2)
+        one.until(lambda follower: follower.kinds[-1] == "update")
+        assert one.frames[-1][1]["rows"] == fresh(shop, own, "rows")
+    with Follower(server, own) as alone:
+        assert alone.status == 200
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
+        ("/v1/explore?aggregate=count", 400),
+        ("/v1/explore?event=scan&aggregate=som", 400),
         (f"{_USERS}?cursor=abc", 400),
         (f"{_USERS}?sort=revenu", 404),
         (f"{_USERS}/ada?limit=3", 400),

@@ -1,110 +1,127 @@
-"""``[alert.NAME]`` and ``keep``: what can be declared, and what is refused."""
+"""Alerts in a definition: what is read, and what is refused at which key."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from livetally.definitions import (
-    Alert,
-    AlertKind,
-    AlertTarget,
-    AlertTargetKind,
-    read_json,
-    read_toml,
-    to_json,
-)
+from livetally.definitions import ChannelKind, Measure, read_json, read_toml, to_json
 from livetally.errors import InvalidDefinition
 
-SHOP = """\
+_HEAD = """\
 application = "shop"
 [event.sale]
-keep = "2 years"
-data.value = "integer"
 data.shop = "string"
-[metric.revenue]
+[metric.sales]
 event = "sale"
-aggregate = "sum"
-value = "value"
-[alert.quiet]
+aggregate = "count"
+[metric.shops]
+event = "sale"
+aggregate = "unique"
+value = "shop"
+[metric.each]
+ratio = ["sales", "shops"]
 """
-QUIET = """\
-metric = "revenue"
-below = 100
-clear = 150.5
-window = "15 minutes"
-for = "5 minutes"
+_WHOLE = """\
+[alert.too_many]
+title = "Too many"
+metric = "sales"
 where = ["shop:north"]
-notify = [{ webhook = "env:OPS", secret = "env:OPS_SECRET" }, { email = "ops@example.org" }]
+window = "1 hour"
+measure = "change"
+above = 12.5
+clear = 10
+for = "5 minutes"
+every = "10 seconds"
+notify = [
+    { webhook = "https://hooks.example.org/x", secret = "env:HOOK_SECRET" },
+    { webhook = "env:HOOK_URL" },
+    { email = "ops@example.org" },
+]
 """
 
 
-def mistakes(text: str) -> list[tuple[str, str]]:
-    """Return key and reason of each mistake."""
-    with pytest.raises(InvalidDefinition) as caught:
-        read_toml(text, "a.toml")
-    return [(problem.key, problem.reason) for problem in caught.value.problems]
+def test_a_whole_alert_is_read() -> None:
+    """Bounds are exact, lengths are seconds, each channel is of its kind."""
+    alert = read_toml(_HEAD + _WHOLE, "shop.toml").alerts["too_many"]
+    assert (alert.metric, alert.window_s, alert.hold_s, alert.every_s) == ("sales", 3600, 300, 10)
+    assert (alert.above, alert.below, alert.clear) == (Decimal("12.5"), None, Decimal(10))
+    assert alert.measure is Measure.CHANGE
+    assert alert.condition == "above 12.5 % until 10 %"
+    assert [(one.kind, one.to, one.secret) for one in alert.notify] == [
+        (ChannelKind.WEBHOOK, "https://hooks.example.org/x", "env:HOOK_SECRET"),
+        (ChannelKind.WEBHOOK, "env:HOOK_URL", ""),
+        (ChannelKind.EMAIL, "ops@example.org", ""),
+    ]
 
 
-def test_an_alert_is_read_whole() -> None:
-    """With everything that can be said; every defaults to a minute."""
-    found = read_toml(SHOP + QUIET, "a.toml")
-    alert = found.alerts["quiet"]
-    assert alert == Alert(
-        "quiet",
-        "shop",
-        "revenue",
-        AlertKind.BELOW,
-        100.0,
-        150.5,
-        900,
-        60,
-        300,
-        alert.where,
-        (
-            AlertTarget(AlertTargetKind.WEBHOOK, "OPS", "OPS_SECRET"),
-            AlertTarget(AlertTargetKind.EMAIL, "ops@example.org"),
-        ),
-    )
-    assert [one.field for one in alert.where] == ["shop"]
-    assert read_json(to_json(found), "again").alerts == found.alerts
+def test_a_short_alert_has_defaults() -> None:
+    """It ends at its bound, at once, and is looked at every half minute; ratios have bounds too."""
+    text = f'{_HEAD}[alert.few]\nmetric = "each"\nwindow = "1 day"\nbelow = 3\n'
+    alert = read_toml(text, "shop.toml").alerts["few"]
+    assert alert.below == alert.clear == Decimal(3)
+    assert (alert.hold_s, alert.every_s) == (0, 30)
+    assert alert.condition == "below 3"
 
 
-def test_keep_is_a_number_of_days() -> None:
-    """Written canonically in days, and read again as such."""
-    found = read_toml(SHOP + QUIET, "a.toml")
-    assert found.events["sale"].keep_days == 730
-    assert to_json(found)["event"]["sale"]["keep"] == "730 days"
+def test_json_declares_the_same() -> None:
+    """An alert survives the canonical form."""
+    application = read_toml(_HEAD + _WHOLE, "shop.toml")
+    again = read_json(to_json(application), "json")
+    assert again.alerts == application.alerts
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "key", "reason"),
+    ("lines", "key", "reason"),
     [
-        ('metric = "revenue"', 'metric = "revenu"', "metric", "did you mean 'revenue'?"),
-        ("below = 100", "", "", "needs one of above, below, rises_by, falls_by"),
-        ("below = 100", "below = 100\nabove = 1", "", "needs one of"),
-        ("below = 100", 'below = "much"', "below", "must be a number"),
-        ("clear = 150.5", "clear = 99", "clear", "on the bad side"),
-        ('window = "15 minutes"', "", "", "'window' is missing"),
-        ('window = "15 minutes"', 'window = "soon"', "window", "must be a length of time"),
-        ('"shop:north"', '"shap:north"', "where[0]", "did you mean 'shop'?"),
-        ('"env:OPS"', '"https://example.org"', "notify[0].webhook", "environment variable"),
-        ('"env:OPS"', '"env:LIVETALLY_ROOT_KEY"', "notify[0].webhook", "own settings"),
-        ("ops@example.org", "nobody", "notify[1].email", "is not an e-mail address"),
-        ("{ email", "{ mail", "notify[1]", "needs one of 'webhook' and 'email'"),
-        ("for =", "fore =", "fore", "did you mean 'for'?"),
+        ('window = "1 hour"\nabove = 1', "alert.a", "'metric' is missing"),
+        ('metric = "sale"\nwindow = "1 hour"\nabove = 1', "alert.a.metric", "sales"),
+        ('metric = "sales"\nabove = 1', "alert.a", "'window' is missing"),
+        ('metric = "sales"\nwindow = "an hour"\nabove = 1', "alert.a.window", "length of time"),
+        ('metric = "sales"\nwindow = "1 hour"', "alert.a", "'above' and 'below'"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = 1\nbelow = 2', "alert.a", "one of"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = "1"', "alert.a.above", "a number"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = true', "alert.a.above", "a number"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = 1\nclear = 2', "alert.a.clear", "at most"),
+        ('metric = "sales"\nwindow = "1 hour"\nbelow = 1\nclear = 0', "alert.a.clear", "at least"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = 1\nevery = "2 days"', "every", "at most"),
+        ('metric = "sales"\nwindow = "1 hour"\nabove = 1\ncolour = 1', "colour", "colour"),
+        (
+            'metric = "sales"\nwindow = "1 hour"\nabove = 1\nwhere = ["shop"]',
+            "where[0]",
+            "field:value",
+        ),
     ],
 )
-def test_mistakes_are_named(old: str, new: str, key: str, reason: str) -> None:
-    """Each with its key and what would be right."""
-    assert old in QUIET
-    found = mistakes(SHOP + QUIET.replace(old, new))
-    path = f"alert.quiet.{key}" if key else "alert.quiet"
-    assert any(where == path and reason in why for where, why in found), found
+def test_mistakes_are_named(lines: str, key: str, reason: str) -> None:
+    """Each at its key, with what would be right."""
+    _refused(f"{_HEAD}[alert.a]\n{lines}\n", key, reason)
 
 
-@pytest.mark.parametrize("keep", ["soon", "0 days", "101 years", "3 hours"])
-def test_keep_has_bounds(keep: str) -> None:
-    """From a day to a hundred years."""
-    [(key, reason)] = mistakes((SHOP + QUIET).replace("2 years", keep))
-    assert key == "event.sale.keep"
-    assert "such as '90 days'" in reason
+@pytest.mark.parametrize(
+    ("channel", "reason"),
+    [
+        ("{}", "one of 'webhook' and 'email'"),
+        ('{ email = "a@b.c", webhook = "https://x.org" }', "one of"),
+        ('{ email = "nobody" }', "ops@example.org"),
+        ('{ email = "a@b.c\\nBcc: d@e.f" }', "ops@example.org"),
+        ('{ email = "a@b.c", secret = "env:X" }', "secret"),
+        ('{ webhook = "ftp://x.org" }', "https://"),
+        ('{ webhook = "https://u:p@x.org" }', "password"),
+        ('{ webhook = "https://[x" }', "https://"),
+        ('{ webhook = "https://x.org", secret = "hunter2" }', "env:NAME"),
+        ('{ webhook = "env:LIVETALLY_ROOT_KEY" }', "env:"),
+    ],
+)
+def test_channels_that_reach_nobody_are_refused(channel: str, reason: str) -> None:
+    """Also those that would send a secret of the server's own, or hold one."""
+    alert = f'[alert.a]\nmetric = "sales"\nwindow = "1 hour"\nabove = 1\nnotify = [{channel}]\n'
+    _refused(_HEAD + alert, "notify[0]", reason)
+
+
+def _refused(text: str, key: str, reason: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        read_toml(text, "shop.toml")
+    problems = [(one.key, one.reason) for one in refused.value.problems]
+    assert any(key in where and reason in why for where, why in problems), problems

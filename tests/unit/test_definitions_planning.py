@@ -31,8 +31,10 @@ fields.n = { count = true }
 actions.go = { event = "e" }
 [dashboard.d]
 panels = []
-[retention.s]
-over = 1
+[alert.s]
+metric = "m"
+window = "1 hour"
+above = 1
 """
 AFTER = """\
 application = "a"
@@ -57,8 +59,10 @@ fields.v = { latest = "v" }
 actions.go = { event = "e", when = ["v:>0"], data = { w = "x", u = "{id}" } }
 [dashboard.d]
 panels = [{ kind = "line", metric = "m" }]
-[retention.s]
-over = 2
+[alert.s]
+metric = "m"
+window = "1 hour"
+above = 2
 """
 
 
@@ -75,7 +79,7 @@ def test_every_change_is_named() -> None:
         ("changed", "entity field", "x.v"),
         ("changed", "action", "x.go"),
         ("changed", "dashboard", "d"),
-        ("changed", "retention", "retention"),
+        ("changed", "alert", "s"),
         ("removed", "event", "gone"),
         ("removed", "entity field", "x.n"),
     ]
@@ -124,3 +128,15 @@ def test_long_values_are_cut() -> None:
     new = shop(f'[metric.m]\naggregate = "count"\nevent = "sale"\ntitle = "{"x" * 500}"')
     old = shop('[metric.m]\naggregate = "count"\nevent = "sale"')
     assert len(plan(old, new).changes[0].detail) < 150
+
+
+def test_taking_an_application_away_removes_all_of_it() -> None:
+    """Every declaration is in the plan, and nothing else."""
+    old = read_toml(BEFORE, "before.toml")
+    gone = plan(old, None)
+    assert gone.application == "a"
+    assert {change.kind for change in gone.changes} == {ChangeKind.REMOVED}
+    added = plan(None, old)
+    assert [(one.what, one.name) for one in gone.changes] == [
+        (one.what, one.name) for one in added.changes
+    ]

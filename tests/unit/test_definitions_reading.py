@@ -71,17 +71,11 @@ def test_application_needs_a_name(name: str) -> None:
 def test_tables_of_other_rooms_are_kept_as_plain_values() -> None:
     """Dates become texts, fractions floats; each has to be a table."""
     found = read_toml(
-        'application = "a"\n[retention]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n'
-        '[retention.nobel]\nurl = "x"\n',
+        'application = "a"\n[retention]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n',
         "a.toml",
     )
     assert found.extra == {
-        "retention": {
-            "rate": 1.5,
-            "start": "2026-01-01",
-            "nested": [{"a": 1}],
-            "nobel": {"url": "x"},
-        },
+        "retention": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
     }
     assert type(found.extra["retention"]["rate"]) is float
     assert mistakes('application = "a"\nsink = 5') == [(2, "sink", "must be a table, not a number")]

@@ -1,109 +1,132 @@
-"""``/v1/alerts``: in which state each alert of the team is, and the notices that were sent.
+"""``/v1/alerts``: what each alert is, what it was, and who was told.
 
-In the flow: reads the team's definitions and what ``store.catalog`` remembers.
-Guarantee: a team's administrator sees that team's only; no URL of a webhook is in an answer.
+In the flow: asked by clients and the console, asks ``alerts.Keeper``.
+Guarantee: a team sees its own alerts only; of a channel an answer holds its kind and host or
+address, never the rest of a URL, which may be secret.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from livetally.api.answers import encode_value
+from livetally.api.audit import page_bounds
 from livetally.api.auth import identify
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label
-from livetally.definitions import Alert
-from livetally.errors import BadInput
-from livetally.store.catalog import AlertState, Notice
-from livetally.tenancy import Scope
+from livetally.definitions import Alert, Channel, ChannelKind, format_filter, nearest
+from livetally.errors import UnknownName
+from livetally.store.catalog import AlertChange, AlertMessage, AlertState
+from livetally.tenancy import Identity, Scope
 
-__all__ = ["list_alerts", "list_notices"]
+__all__ = ["get_alert", "list_alerts", "list_changes"]
 
 _UTC = find_zone("UTC")
-_LIMIT = 100
-_LIMIT_MAX = 1_000
-_DIGITS_MAX = 18
-_NEVER = AlertState("ok", 0, 0)
 
 
 async def list_alerts(request: Request) -> Response:
-    """Return the team's alerts by name."""
+    """Return the team's alerts and their states."""
     services: Services = request.app.state.services
-    who = await identify(request.scope, services, Scope.ADMIN)
-    states = await run_in_threadpool(services.catalog.alert_states)
-    declared = services.definitions.declared(who.team).applications
-    alerts = sorted(
-        (alert for application in declared for alert in application.alerts.values()),
-        key=lambda alert: alert.name,
-    )
-    body = [_described(one, states.get((who.team, one.name), _NEVER)) for one in alerts]
-    return _json({"alerts": body})
+    who = await identify(request.scope, services, Scope.READ)
+    states = await run_in_threadpool(services.alerts.states, who.team)
+    listed = services.alerts.declared(who.team)
+    return _json({"alerts": [_described(one, states.get(one.name)) for one in listed]})
 
 
-async def list_notices(request: Request) -> Response:
-    """Return the history of the team's alerts, newest first, page by page."""
+async def get_alert(request: Request) -> Response:
+    """Return one alert."""
     services: Services = request.app.state.services
-    who = await identify(request.scope, services, Scope.ADMIN)
-    for name in request.query_params:
-        if name not in ("limit", "cursor"):
-            raise BadInput(name[:60], "no such parameter; there are 'limit' and 'cursor'")
-    limit = _number(request.query_params.get("limit", str(_LIMIT)), "limit")
-    if not 1 <= limit <= _LIMIT_MAX:
-        raise BadInput("limit", f"must be 1 to {_LIMIT_MAX}")
-    cursor = request.query_params.get("cursor")
-    before = None if cursor is None else _number(cursor, "cursor")
-    found = await run_in_threadpool(
-        lambda: services.catalog.list_notices(who.team, limit=limit, before=before)
-    )
-    full = len(found) == limit
-    body = {
-        "notices": [_told(one) for one in found],
-        "next": str(found[-1].id) if full else None,
-    }
-    return _json(body)
+    who = await identify(request.scope, services, Scope.READ)
+    alert = _named(services, who, request.path_params["name"])
+    states = await run_in_threadpool(services.alerts.states, who.team)
+    return _json(_described(alert, states.get(alert.name)))
 
 
-def _described(alert: Alert, state: AlertState) -> dict[str, Any]:
+async def list_changes(request: Request) -> Response:
+    """Return an alert's changes of state, newest first; of one that is gone as well."""
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.READ)
+    limit, before = page_bounds(request)
+    name = request.path_params["name"]
+    found = await run_in_threadpool(services.alerts.history, who.team, name, limit, before)
+    if not found and before is None:
+        _named(services, who, name)
+    more = str(found[-1].id) if len(found) == limit else None
+    return _json({"changes": [_change(one) for one in found], "next": more})
+
+
+def _named(services: Services, who: Identity, name: str) -> Alert:
+    alerts = {one.name: one for one in services.alerts.declared(who.team)}
+    if name not in alerts:
+        raise UnknownName("name", "alert", name[:64], nearest(name, alerts))
+    return alerts[name]
+
+
+def _described(alert: Alert, state: AlertState | None) -> dict[str, Any]:
+    """Return an alert as it is shown; one that was never looked at is ok."""
     return {
         "name": alert.name,
-        "title": alert.title or alert.name,
         "application": alert.application,
+        "title": alert.title,
+        "description": alert.description,
         "metric": alert.metric,
-        alert.kind.value: alert.bound,
-        "clear": alert.clear,
+        "where": [format_filter(one) for one in alert.where],
         "window_seconds": alert.window_s,
-        "state": state.state,
-        "since": label(state.since_us, _UTC) if state.changes else None,
-        "changes": state.changes,
+        "measure": alert.measure.value,
+        "condition": alert.condition,
+        "for_seconds": alert.hold_s,
+        "every_seconds": alert.every_s,
+        "notify": [_channel(one) for one in alert.notify],
+        "state": "ok" if state is None else state.state,
+        "since": None if state is None else _time(state.since_us),
+        "value": None if state is None else state.value,
+        "checked": None if state is None else _time(state.checked_us),
+        "last_error": "" if state is None else state.last_error,
     }
 
 
-def _told(notice: Notice) -> dict[str, Any]:
-    delivered = notice.delivered_us
+def _change(change: AlertChange) -> dict[str, Any]:
     return {
-        "id": notice.id,
-        "alert": notice.name,
-        "state": notice.state,
-        "time": label(notice.at_us, _UTC),
-        "value": float(notice.value) if notice.value else None,
-        "message": notice.message,
-        "target": notice.target or None,
-        "delivered": None if delivered is None else label(delivered, _UTC),
-        "attempts": notice.attempts,
-        "error": notice.last_error or None,
+        "id": change.id,
+        "alert": change.name,
+        "state": change.state,
+        "value": change.value,
+        "time": _time(change.at_us),
+        "messages": [_message(one) for one in change.messages],
     }
 
 
-def _number(text: str, field: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
-        raise BadInput(field, "must be a whole number")
-    return int(text)
+def _message(message: AlertMessage) -> dict[str, Any]:
+    return {
+        "to": _channel(msgspec.json.decode(message.channel, type=Channel)),
+        "attempts": message.attempts,
+        "delivered": _time(message.delivered_us),
+        "waiting": message.waiting,
+        "last_error": message.last_error,
+    }
 
 
-def _json(body: dict[str, Any]) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    return Response(encode_value(body), headers=headers, media_type="application/json")
+def _channel(channel: Channel) -> str:
+    """Return whom a channel reaches, in a few words."""
+    to = channel.to
+    if channel.kind is ChannelKind.WEBHOOK and not to.startswith("env:"):
+        to = urlsplit(to).hostname or ""
+    return f"{channel.kind.value} {to}"
+
+
+def _time(us: int | None) -> str | None:
+    return None if us is None else label(us, _UTC)
+
+
+def _json(content: object) -> Response:
+    return Response(
+        encode_value(content),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )

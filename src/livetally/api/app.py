@@ -53,19 +53,22 @@ _JSON = "application/json"
 _WAY_IN = "/v1/events"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
 
-_VERSIONS = (
+_DEFINITIONS = (
+    Route("/v1/definitions", definitions.list_definitions),
+    Route("/v1/definitions/{application}", definitions.get_definition),
+    Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
+    Route("/v1/definitions/{application}", definitions.delete_definition, methods=["DELETE"]),
     Route("/v1/definitions/{application}/versions", versions.list_versions),
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
 )
-_UPKEEP = (
+_KEPT = (
     Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
-    Route("/v1/alerts", alerts.list_alerts),
-    Route("/v1/alerts/notices", alerts.list_notices),
     Route("/v1/erasures", erasures.list_erasures),
     Route("/v1/backups", backups.list_backups),
     Route("/v1/backups", backups.take_backup, methods=["POST"]),
-)
-_SOURCES = (
+    Route("/v1/alerts", alerts.list_alerts),
+    Route("/v1/alerts/{name}", alerts.get_alert),
+    Route("/v1/alerts/{name}/changes", alerts.list_changes),
     Route("/v1/sources", sources.list_sources),
     Route("/v1/sources/{name}", sources.get_source),
     Route("/v1/sources/{name}", sources.change_source, methods=["PATCH"]),
@@ -151,13 +154,9 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/verify", verify.post_verify, methods=["POST"]),
         Route("/v1/sinks", sinks.list_sinks),
         Route("/v1/sinks/{name}/rebuild", sinks.rebuild_sink, methods=["POST"]),
-        Route("/v1/definitions", definitions.list_definitions),
-        Route("/v1/definitions/{application}", definitions.get_definition),
-        Route("/v1/definitions/{application}", definitions.put_definition, methods=["PUT"]),
-        *_VERSIONS,
-        *_SOURCES,
-        *_UPKEEP,
-        Route("/v1/explore", explore.explore),
+        *_DEFINITIONS,
+        *_KEPT,
+        either("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),
         Route("/v1/teams/{name}", keys.change_team, methods=["PATCH"]),

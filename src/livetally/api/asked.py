@@ -17,13 +17,14 @@ from livetally.api.described import encode_entities, encode_events
 from livetally.errors import BadInput
 from livetally.live import EntitiesQuestion, MetricQuestion, Question, TailQuestion, Wire
 from livetally.query import Declared, MetricQuery, Runner, parse_query
+from livetally.query.adhoc import AdhocQuery, parse_adhoc
 from livetally.query.entities import EntityQuery, one_entity, parse_entities
 from livetally.query.parameters import Parameters, known_only
 from livetally.query.raw import RawQuery, parse_history, parse_raw
 
 __all__ = ["Ask", "live_question", "parameters_of", "read_path", "read_text"]
 
-Ask: TypeAlias = MetricQuery | EntityQuery | RawQuery
+Ask: TypeAlias = MetricQuery | AdhocQuery | EntityQuery | RawQuery
 
 _WIRE = Wire(encode_rows, encode_head)
 _SHOWN_CHARS_MAX = 60
@@ -60,6 +61,8 @@ def read_path(segments: Sequence[str], parameters: Parameters, declared: Declare
     match segments:
         case ["metrics", name]:
             return parse_query(name, parameters)
+        case ["explore"]:
+            return parse_adhoc(parameters)
         case ["entities", entity]:
             return parse_entities(entity, parameters)
         case ["entities", entity, key]:
@@ -70,7 +73,10 @@ def read_path(segments: Sequence[str], parameters: Parameters, declared: Declare
         case ["events"]:
             return parse_raw(parameters)
     shown = "/".join(segments)[:_SHOWN_CHARS_MAX]
-    reason = "write metrics/NAME?interval=day, entities/NAME?where=..., entities/NAME/KEY or events"
+    reason = (
+        "write metrics/NAME?interval=day, explore?event=TYPE, entities/NAME?where=...,"
+        " entities/NAME/KEY or events"
+    )
     raise BadInput("q", f"'{shown}' can't be asked live; {reason}")
 
 
@@ -79,10 +85,15 @@ def live_question(ask: Ask, declared: Declared, team: int, epoch: str, runner: R
 
     Raises:
         UnknownName: there is no such metric or entity.
+        BadInput: what is not declared can't be asked; names the parameter and the reason.
     """
     match ask:
         case MetricQuery():
             return MetricQuestion(ask, declared, team, epoch, runner, _WIRE)
+        case AdhocQuery():
+            # Of the same name are as many metrics as there are such questions.
+            epoch = f"{epoch} {ask.mark}"
+            return MetricQuestion(ask.query, ask.declared(declared), team, epoch, runner, _WIRE)
         case EntityQuery():
             return EntitiesQuestion(
                 ask, declared, team, epoch, runner, encode_entities, _entities_head(ask)

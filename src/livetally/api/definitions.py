@@ -2,7 +2,7 @@
 
 In the flow: receives TOML or JSON, hands an ``Application`` to the server's registry.
 Guarantee: a definition with any mistake changes nothing; one without is applied whole; the answer
-says what changed.
+says what changed, and so does that of taking one away.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from livetally.definitions import Application, Plan, nearest, read_json, read_te
 from livetally.errors import BadInput, UnknownName, UnreadableBody, UnsupportedMedia
 from livetally.tenancy import Scope
 
-__all__ = ["get_definition", "list_definitions", "put_definition"]
+__all__ = ["delete_definition", "get_definition", "list_definitions", "put_definition"]
 
 _BYTES_MAX = 1024 * 1024
 _ORIGIN = "the request's body"
@@ -54,7 +54,7 @@ async def put_definition(request: Request) -> Response:
     """Apply a definition, or with ``dry_run=true`` only say what it would change."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
-    dry_run = _dry_run(request)
+    dry_run = _flags(request, "dry_run")["dry_run"]
     body = await read_whole(pieces(request.receive), _BYTES_MAX)
     application = _read(request.headers.get("content-type", ""), body)
     name = request.path_params["application"]
@@ -64,18 +64,38 @@ async def put_definition(request: Request) -> Response:
         changes = services.definitions.preview(application, who.team)
         return _json(_plan(changes) | {"applied": False})
     changes, version = await run_in_threadpool(services.definitions.apply, application, who)
-    services.hub.forget(who.team)
     return _json(_plan(changes) | {"applied": True, "version": version})
 
 
-def _dry_run(request: Request) -> bool:
+async def delete_definition(request: Request) -> Response:
+    """Take the team's own definition away, or with ``shared=true`` that of all teams.
+
+    Where a team's own stood in the place of the shared one, that holds for the team again. With
+    ``dry_run=true`` only say what would change.
+    """
+    services: Services = request.app.state.services
+    who = await identify(request.scope, services, Scope.ADMIN)
+    flags = _flags(request, "dry_run", "shared")
+    name = request.path_params["application"]
+    team = None if flags["shared"] else who.team
+    if flags["dry_run"]:
+        changes = services.definitions.preview_removal(name, team)
+        return _json(_plan(changes) | {"applied": False})
+    changes = await run_in_threadpool(services.definitions.remove, name, team, who)
+    services.hub.forget(team)
+    return _json(_plan(changes) | {"applied": True})
+
+
+def _flags(request: Request, *names: str) -> dict[str, bool]:
+    known = " and ".join(f"'{name}'" for name in names)
     for name in request.query_params:
-        if name != "dry_run":
-            raise BadInput(name[:60], "no such parameter; there is 'dry_run'")
-    text = request.query_params.get("dry_run", "false")
-    if text not in ("true", "false"):
-        raise BadInput("dry_run", "must be true or false")
-    return text == "true"
+        if name not in names:
+            raise BadInput(name[:60], f"no such parameter; there is {known}")
+    texts = {name: request.query_params.get(name, "false") for name in names}
+    for name, text in texts.items():
+        if text not in ("true", "false"):
+            raise BadInput(name, "must be true or false")
+    return {name: text == "true" for name, text in texts.items()}
 
 
 def _read(content_type: str, body: bytes) -> Application:

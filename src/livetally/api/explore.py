@@ -17,14 +17,10 @@ from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.quota import charge
 from livetally.api.services import Services
-from livetally.errors import BadInput
-from livetally.query import parse_query
-from livetally.query.adhoc import ADHOC, with_adhoc
+from livetally.query.adhoc import parse_adhoc
 from livetally.tenancy import Scope
 
 __all__ = ["explore"]
-
-_CHARS_MAX = 200
 
 
 async def explore(request: Request) -> Response:
@@ -32,14 +28,10 @@ async def explore(request: Request) -> Response:
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.READ)
     form = chosen_type(request.headers.get("accept", ""), (JSON, CSV))
-    parameters = parameters_of(request.query_params)
-    event, aggregate, value = (_taken(parameters, name) for name in ("event", "aggregate", "value"))
-    if not event:
-        raise BadInput("event", "is missing: which type of event is it about?")
-    query = parse_query(ADHOC, parameters)
+    asked = parse_adhoc(parameters_of(request.query_params))
+    query = asked.query
     services.writer.require_position(query.min_position)
-    known = services.definitions.declared(who.team)
-    declared = await run_in_threadpool(with_adhoc, known, event, aggregate or "count", value)
+    declared = await run_in_threadpool(asked.declared, services.definitions.declared(who.team))
     kept = services.runner.kept(query, declared, who.team)
     left = {} if kept is not None else await charge(services, who)
     answer = await services.runner.answer(query, declared, who.team)
@@ -47,13 +39,3 @@ async def explore(request: Request) -> Response:
     headers = {"Cache-Control": "private, no-cache", "Vary": "Accept", **left}
     content_type = f"{form}; charset=utf-8" if form == CSV else form
     return Response(body, headers=headers, media_type=content_type)
-
-
-def _taken(parameters: dict[str, list[str]], name: str) -> str:
-    values = parameters.pop(name, [])
-    if len(values) > 1:
-        raise BadInput(name, "is given more than once")
-    text = values[0] if values else ""
-    if len(text) > _CHARS_MAX:
-        raise BadInput(name, f"has more than {_CHARS_MAX} characters")
-    return text

@@ -161,9 +161,8 @@ async def _subscribe(
             if isinstance(ask, ClientError):
                 raise ask
             services.writer.require_position(ask.min_position)
-            question = live_question(
-                ask, declared, stream.who.team, stream.epoch.decode(), services.runner
-            )
+            team, epoch = stream.who.team, stream.epoch.decode()
+            question = live_question(ask, declared, team, epoch, services.runner)
             waiting.append((hub.follow(stream, question, prefix), prefix))
         except ClientError as error:
             failed(error, prefix)

@@ -68,13 +68,17 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "sort": _in_query("sort", "Field to sort by, `-` in front for largest first.", _TEXT),
     "q": _in_query(
         "q",
-        "A question: `metrics/NAME?interval=day`, `entities/NAME`, `entities/NAME/KEY`, `events`.",
+        "A question: `metrics/NAME?interval=day`, `explore?event=TYPE`, `entities/NAME`,"
+        " `entities/NAME/KEY`, `events`.",
         {**_list(), "minItems": 1},
         explode=True,
         required=True,
     ),
     "last_event_id": _in_query("last_event_id", "Resume after this id.", _TEXT),
     "dry_run": _in_query("dry_run", "Only say what would change.", _choice("true", "false")),
+    "shared": _in_query(
+        "shared", "The definition of all teams; operators only.", _choice("true", "false")
+    ),
     "team": _in_query("team", "`*` for all teams; operators only.", _choice("*")),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from livetally.alerts import Keeper as Alerts
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.backup import Backups
 from livetally.clock import Clock
@@ -20,7 +21,7 @@ from livetally.query import Declared, Runner
 from livetally.sinks import Sinks
 from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
-from livetally.tenancy import Identity, SecretText
+from livetally.tenancy import Identity, SecretText, TeamId
 
 __all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions", "Task"]
 
@@ -50,6 +51,18 @@ class Definitions(Protocol):
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
         """Apply; return what changed and the new version. Blocks; run it in a thread."""
+        ...
+
+    def preview_removal(self, name: str, team: int | None) -> Plan:
+        """Return what taking an application away would change; team None: the shared one."""
+        ...
+
+    def remove(self, name: str, team: TeamId | None, who: Identity) -> Plan:
+        """Take an application away; return what changed. Blocks; run it in a thread."""
+        ...
+
+    def follow(self) -> None:
+        """Take over what another process has applied. Blocks; run it in a thread."""
         ...
 
 
@@ -128,9 +141,8 @@ class Services:
     failed_keys: FailedKeys
     ingest_rate: IngestRate
     sources: Keeper
+    alerts: Alerts
     backups: Backups
     erasing: Erasing
     keeping: Task
-    watch: Task
-    outbox: Task
     sessions: Sessions = field(default_factory=Sessions)

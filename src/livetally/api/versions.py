@@ -31,10 +31,14 @@ _DIGITS_MAX = 9
 
 
 async def list_versions(request: Request) -> Response:
-    """Return the versions of an application, newest first, without their texts."""
-    versions = await _history(request)
+    """Return the versions of an application, newest first, without their texts.
+
+    ``holds_for`` says whose is applied: ``team``, ``all teams``, or null when it was taken away.
+    """
+    versions, holds_for = await _history(request)
     body = {
         "application": request.path_params["application"],
+        "holds_for": holds_for,
         "versions": [_described(version) for version in versions],
     }
     return Response(encode_value(body), headers=_FRESH, media_type="application/json")
@@ -42,7 +46,7 @@ async def list_versions(request: Request) -> Response:
 
 async def get_version(request: Request) -> Response:
     """Return the text of one version, as it was applied."""
-    versions = await _history(request)
+    versions, _ = await _history(request)
     text = request.path_params["version"]
     wanted = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0
     found = next((one for one in versions if one.version == wanted), None)
@@ -56,17 +60,18 @@ async def get_version(request: Request) -> Response:
 _FRESH = {"Cache-Control": "no-store"}
 
 
-async def _history(request: Request) -> list[Definition]:
+async def _history(request: Request) -> tuple[list[Definition], str | None]:
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
     name = request.path_params["application"]
     history = services.catalog.definition_history
-    versions = await run_in_threadpool(history, name, who.team)
-    if not versions:
-        versions = await run_in_threadpool(history, name, None)
-    if not versions:
+    own = await run_in_threadpool(history, name, who.team)
+    shared = await run_in_threadpool(history, name, None)
+    if not own and not shared:
         raise UnknownName("application", "application", name[:64])
-    return versions
+    holders = (("team", own), ("all teams", shared))
+    held = (holder for holder, versions in holders if any(one.active for one in versions))
+    return own or shared, next(held, None)
 
 
 def _described(version: Definition) -> dict[str, Any]:

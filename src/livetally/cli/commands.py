@@ -32,6 +32,13 @@ COMMANDS = (
         " once. LIVETALLY_ROOT_KEY, if set, is accepted as the operator's key.",
     ),
     Command(
+        "worker",
+        "livetally.cli.worker:worker",
+        "Fetch the sources of servers, as a process of its own, on any host.\n\n"
+        "Servers that are started with LIVETALLY_SOURCES_ON=workers and the same LIVETALLY_NATS"
+        " offer it what is due, and store what it sends back.",
+    ),
+    Command(
         "demo",
         "livetally.cli.demo:demo",
         "Start a server with example data, and keep new events coming.",
@@ -89,14 +96,14 @@ COMMANDS = (
         "Apply a definition file to the server and show what changes.",
     ),
     Command(
+        "alerts",
+        "livetally.cli.alerts:app",
+        "Show the alerts, when they fired, and who was told.",
+    ),
+    Command(
         "sinks",
         "livetally.cli.sinks:app",
         "Say how the tables are that are kept in other databases, and fill one anew.",
-    ),
-    Command(
-        "alerts",
-        "livetally.cli.alerts:app",
-        "Say how the alerts stand, and which notices they have sent.",
     ),
     Command("keys", "livetally.cli.keys:app", "Make, list, revoke and rotate keys."),
     Command(

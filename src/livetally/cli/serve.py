@@ -17,7 +17,7 @@ from livetally.cli.codes import WrongUsage
 
 __all__ = ["serve"]
 
-_SECRETS: Final = frozenset({"root_key", "smtp_url"})
+_SECRETS: Final = frozenset({"root_key"})
 
 
 def serve(
@@ -84,7 +84,7 @@ def _others(texts: Iterable[str], known: set[str]) -> dict[str, str]:
         if not equals:
             raise WrongUsage(f"--set: write NAME=VALUE, not '{text}'.")
         if name in _SECRETS:
-            raise WrongUsage(f"--set: give {name} in the environment, LIVETALLY_{name.upper()}.")
+            raise WrongUsage("--set: give the root key in the environment, LIVETALLY_ROOT_KEY.")
         if name not in known:
             from livetally.definitions import nearest
 

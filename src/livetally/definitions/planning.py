@@ -33,8 +33,8 @@ class Change(msgspec.Struct, frozen=True):
     Attributes:
         kind: which of the three.
         what: ``application``, ``event``, ``field``, ``metric``, ``entity``, ``entity field``,
-            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup`` or one of the
-            tables of other rooms.
+            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup``, ``alert`` or
+            one of the tables of other rooms.
         name: dotted, for example ``departure.carrier`` for a field.
         detail: what that means, in words.
     """
@@ -79,15 +79,17 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _HEAD: Final = ("title", "description", "unknown_types")
 
 
-def plan(old: Application | None, new: Application) -> Plan:
-    """Compare two versions of an application.
+def plan(old: Application | None, new: Application | None) -> Plan:
+    """Compare two versions of an application; one of them is there.
 
     Args:
         old: what is applied now; None when nothing is.
-        new: what is to be applied.
+        new: what is to be applied; None to take the application away.
     """
+    named = new or old
+    assert named is not None, "a plan compares something"
     before = _declarations(old) if old else {}
-    after = _declarations(new)
+    after = _declarations(new) if new else {}
     changes = [
         _change(what, name, before.get((what, name)), declared)
         for (what, name), declared in after.items()
@@ -97,7 +99,7 @@ def plan(old: Application | None, new: Application) -> Plan:
         for what, name in before
         if (what, name) not in after
     ]
-    return Plan(new.name, (*(change for change in changes if change), *removed))
+    return Plan(named.name, (*(change for change in changes if change), *removed))
 
 
 def plan_text(made: Plan) -> str:
@@ -188,8 +190,11 @@ def _declarations(application: Application) -> _Declarations:
     for what in ("dashboard", "inlet", "answer", "import", "lookup"):
         for name, declared in whole.get(what, {}).items():
             found[what, name] = declared
+    for name, alert in application.alerts.items():
+        found["alert", name] = alert.raw
     for name, table in application.extra.items():
-        found[name, name] = table
+        if name != "alert":
+            found[name, name] = table
     return found
 
 

@@ -136,11 +136,6 @@ class Runner:
         QUERY_SECONDS.observe(self._clock.monotonic_s() - started_s)
         return answer
 
-    def ask_once(self, query: MetricQuery, declared: Declared, team: int) -> Answer:
-        """Ask the store what nobody will ask again, on the caller's thread. Blocks."""
-        asked = Asked(declared, team, self._position(), self.cache.mark()[0])
-        return self._evaluator.answer(query, asked)
-
     def close(self) -> None:
         """Wait for running questions and let the threads go."""
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -7,10 +7,6 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,12 +14,12 @@ from importlib.metadata import version
 
 from starlette.types import ASGIApp
 
-from livetally.alerts import Mail, Outbox, Watch
+from livetally.alerts import Couriers, mail_server
+from livetally.alerts import Keeper as Alerts
 from livetally.api import Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
-from livetally.backup import Backups, Erasure, Plan, Retention, Source
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
@@ -32,16 +28,15 @@ from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
-from livetally.server.erasing import Erasing, Rooms, mend, position_min
-from livetally.server.keeping import Keeping, read_horizons
+from livetally.server.erasing import Rooms
 from livetally.server.registry import Registry, read_files
-from livetally.server.sourcing import RunsHere, declared_by
+from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
+from livetally.server.upkeep import cleared, upkeep
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper, Puller, client
-from livetally.store.catalog import KeyCache, Notice, open_catalog
+from livetally.sources import Keeper, client
+from livetally.store.catalog import KeyCache, open_catalog
 from livetally.store.events import Engine, create
-from livetally.store.events.snapshot import thaw_all
 from livetally.store.identities import IdentityIndex
 from livetally.tenancy import SecretText
 
@@ -77,16 +72,13 @@ def built(
         engine = Engine(directory.events)
         stack.callback(engine.close)
         create(engine)
-        thaw_all(engine)
-        directory.note_form(version("livetally"))
         index = IdentityIndex(directory.identities)
         stack.callback(index.close)
         registry = Registry(catalog, engine)
         registry.apply_shared(applications, "settings")
-        cut_off = mend(catalog, engine, index)
-        limits = _writer_limits(settings)
-        floor = position_min(catalog)
-        writer = Writer(engine, index, clock, limits, deliver_to(loop), floor)
+        found = cleared(directory, catalog, engine, index)
+        limited = _writer_limits(settings)
+        writer = Writer(engine, index, clock, limited, deliver_to(loop), found.position_min)
         writer.on_failure = on_failure
         extents = Extents(engine)
         runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
@@ -96,27 +88,20 @@ def built(
         stack.callback(catalog.listen())
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
-        sinks = _started_sinks(registry, writer, runner, clock, directory)
-        stack.callback(sinks.close)
+        registry.listen(partial(_let_go, loop, hub))
+        stack.callback((sinks := _started_sinks(registry, writer, runner, clock, directory)).close)
         writer.start()
         stack.callback(writer.close)
-        turn = threading.Lock()
-        forget_streams = partial(loop.call_soon_threadsafe, hub.forget, None)
-        rooms = Rooms(
-            engine, index, catalog, writer, runner, registry, sinks, clock, forget_streams
-        )
-        erasing = Erasing(rooms, turn)
-        stack.callback(erasing.close)
-        erasing.resume(cut_off)
-        runner.horizons.replace(read_horizons(catalog))
-        keeping = Keeping(rooms, erasing, runner.horizons, settings.retention_look_s)
         allowances = Allowances(catalog, settings.queries_per_hour)
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
-        intake = Intake(
-            writer, clock, registry.schema, _event_limits(settings), _intake_limits(settings)
-        )
+        forget = partial(_let_go, loop, hub, None)
+        rooms = Rooms(engine, index, catalog, writer, runner, registry, sinks, clock, forget)
+        kept = upkeep(settings, rooms, found)
+        stack.callback(kept.erasing.close)
+        limits = _event_limits(settings), _intake_limits(settings)
+        intake = Intake(writer, clock, registry.schema, *limits)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -135,11 +120,8 @@ def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
-            backups=Backups(_backed_up(rooms), _backup_plan(settings), turn),
-            erasing=erasing,
-            keeping=keeping,
-            watch=Watch(runner, catalog, clock, registry.alerts),
-            outbox=_outbox(settings, registry, clock),
+            alerts=_alerts(settings, registry, runner, clock),
+            **kept._asdict(),
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
 
@@ -161,62 +143,46 @@ def _started_sinks(
     store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
     sinks = Sinks(store, load_secrets(), directory.sinks)
     writer.listen(sinks.notice)
-    registry.listen(lambda: sinks.declare(registry.sinks()))
+    registry.listen(lambda _teams: sinks.declare(registry.sinks()))
     return sinks
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | None) -> None:
+    """End the streams that were opened under other definitions; from any thread."""
+    for team in (None,) if teams is None else teams:
+        loop.call_soon_threadsafe(hub.forget, team)
 
 
 def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
     """Return what looks after the sources, in this process's name."""
+    holder = process_name()
+    if not settings.catalog:
+        # The catalog is in the data directory, which is ours alone: who held a source has died.
+        registry.catalog.free_sources()
+    runs = runs_of(settings, intake, clock, holder)
+    follow = follow_of(settings, registry, intake)
+    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
+
+
+def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
+    """Return what looks after the alerts, in this process's name."""
     http = partial(
-        client, allow_private=settings.sources_allow_private, version=version("livetally")
-    )
-    runs = RunsHere(Puller(http, load_secrets(), clock.now_us), intake)
-    holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
-    return Keeper(registry.catalog, declared_by(registry), runs, clock, holder)
-
-
-def _backed_up(rooms: Rooms) -> Source:
-    """Return what a backup holds."""
-    return Source(
-        engine=rooms.engine,
-        between=rooms.writer.between,
-        position=lambda: rooms.writer.position,
-        dump=rooms.catalog.dump,
-        epoch=lambda: rooms.registry.store_epoch,
-        erasures=lambda: tuple(
-            Erasure(one.team, one.fingerprint, one.position)
-            for one in rooms.catalog.list_erasures()
-        ),
+        client,
+        allow_private=settings.alerts_allow_private,
         version=version("livetally"),
-        now_us=rooms.clock.now_us,
+        setting="LIVETALLY_ALERTS_ALLOW_PRIVATE",
     )
-
-
-def _backup_plan(settings: Settings) -> Plan:
-    return Plan(
-        settings.backup_to,
-        settings.backup_every_h,
-        Retention(settings.backup_keep_newest, settings.backup_keep_days),
+    mail = mail_server(settings.smtp_url, settings.smtp_from)
+    couriers = Couriers(http, mail, load_secrets(), clock)
+    return Alerts(
+        registry.catalog,
+        registry.alerts,
+        runner,
+        couriers,
+        clock,
+        process_name(),
+        settings.alert_history_days,
     )
-
-
-def _outbox(settings: Settings, registry: Registry, clock: Clock) -> Outbox:
-    """Return what delivers the notices of alerts."""
-
-    def secret_of(notice: Notice) -> str:
-        return next(
-            (
-                target.secret
-                for one in registry.alerts()
-                if (one.team, one.alert.name) == (notice.team, notice.name)
-                for target in one.alert.notify
-                if f"{target.kind.value}:{target.to}" == notice.target
-            ),
-            "",
-        )
-
-    mail = Mail(settings.smtp_url, settings.smtp_from)
-    return Outbox(registry.catalog, clock, load_secrets(), secret_of, mail)
 
 
 def _sessions(settings: Settings) -> Sessions:

@@ -13,7 +13,6 @@ import platform
 import resource
 import shutil
 import socket
-import sqlite3
 import ssl
 import statistics
 import sys
@@ -30,7 +29,7 @@ from livetally.errors import InvalidDefinition, LivetallyError
 from livetally.server.directory import DataDirectory, written_by_newer
 from livetally.server.registry import read_files
 from livetally.settings import Settings
-from livetally.store.catalog import look_at_catalog
+from livetally.store.catalog import SQLITE_VERSION, look_at_catalog
 
 __all__ = ["Finding", "Grade", "examine"]
 
@@ -98,7 +97,7 @@ def _versions(_settings: Settings) -> _Findings:
     grade = Grade.WELL if sys.version_info[:2] >= _PYTHON_MIN else Grade.WRONG
     told = (
         f"Livetally {version('livetally')}, engine {version('chdb-core')}, Python"
-        f" {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.platform()}"
+        f" {platform.python_version()}, SQLite {SQLITE_VERSION}, {platform.platform()}"
     )
     yield Finding("versions", grade, told)
 

@@ -20,7 +20,7 @@ from livetally.testing import Server
 from tests.e2e.console.fake_server import NOW_US
 from tests.tidy.source_tree import ROOT
 
-__all__ = ["DESK", "Desk", "running_desk"]
+__all__ = ["DESK", "Desk", "desk_of", "running_desk"]
 
 DESK = ROOT / "tests/e2e/console/desk.toml"
 ORDERS = 180
@@ -75,22 +75,33 @@ class Desk:
         """Follow a one-time link."""
         page.goto(self.url + self.ask("POST", "/v1/session/link")["url"])
 
+    def apply(self, application: str, toml: str) -> None:
+        """Apply a definition."""
+        headers = {"Content-Type": "application/toml"}
+        self.ask("PUT", f"/v1/definitions/{application}", content=toml.encode(), headers=headers)
+
     def key(self, *scopes: str) -> str:
         """Make a key of the default team."""
         return str(self.ask("POST", "/v1/keys", {"name": "made", "scopes": list(scopes)})["key"])
 
 
 @contextmanager
-def running_desk(port: int = 0) -> Iterator[Desk]:
+def running_desk(port: int = 0, **settings: str) -> Iterator[Desk]:
     """Start the server, without an event."""
-    with Server(port=port) as server:
+    with desk_of(port, **settings) as desk:
+        desk.apply("desk", DESK.read_text())
+        yield desk
+
+
+@contextmanager
+def desk_of(port: int = 0, **settings: str) -> Iterator[Desk]:
+    """Start a server that knows nothing yet, with ``settings`` by their names in the environment.
+
+    Names come without ``LIVETALLY_``.
+    """
+    env = {f"LIVETALLY_{name}": value for name, value in settings.items()}
+    with Server(port=port, env=env) as server:
         desk = Desk(server)
-        desk.ask(
-            "PUT",
-            "/v1/definitions/desk",
-            content=DESK.read_bytes(),
-            headers={"Content-Type": "application/toml"},
-        )
         yield desk
         desk.close()
 

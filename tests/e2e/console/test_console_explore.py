@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from time import monotonic
 
 import httpx2
 import pytest
@@ -17,7 +18,9 @@ from playwright.sync_api import Page, expect
 from tests.e2e.console.desk import Desk, running_desk
 from tests.e2e.console.looking import Sight
 from tests.e2e.console.test_console_accessibility import faults
+from tests.waiting import until
 
+DRAWN = "canvas => canvas.toDataURL()"
 ASKED = "event=order.placed&aggregate=sum&value=total&by=channel&where=items:>2"
 
 
@@ -50,6 +53,44 @@ def test_what_is_explored_answers_the_same_once_it_is_saved(page: Page, desk: De
     expect(page.locator("lt-panel[data-metric=large_orders]")).to_be_visible()
     text = desk.ask("GET", "/v1/definitions/desk/versions")["versions"]
     assert [one["version"] for one in text] == [2, 1]
+
+
+def test_what_is_explored_moves_as_events_arrive(page: Page, desk: Desk) -> None:
+    """Also what nobody has declared: the chart and its table have an event within a second."""
+    desk.sign_in(page)
+    asked = "event=incident.opened&aggregate=unique&value=subject&range=all&interval=year&tz=UTC"
+    page.goto(f"{desk.url}/#/explore?{asked}")
+    panel = page.locator("lt-panel")
+    expect(panel).to_have_attribute("data-state", "ready")
+    expect(page.locator("lt-connection")).to_have_attribute("data-state", "live")
+    if not panel.get_by_role("table").is_visible():
+        panel.get_by_role("button", name="Show table").click()
+    value = panel.locator("tbody tr td").first
+    before, drawn = int(value.inner_text()), panel.locator("canvas").evaluate(DRAWN)
+    data = {"text": "Door of lift 3 is stuck", "severity": "low", "team": "site"}
+    event = {"type": "incident.opened", "subject": "INC-LIVE", "data": data}
+    desk.send({**event, "time": "2026-11-19T19:00:00Z"})
+    acknowledged = monotonic()
+    expect(value).to_have_text(str(before + 1))
+    assert monotonic() - acknowledged < 1.0
+    until(lambda: panel.locator("canvas").evaluate(DRAWN) != drawn, "the chart to move")
+
+
+def test_a_declared_metric_is_put_on_a_new_dashboard(page: Page, desk: Desk) -> None:
+    """With its split and its filter; the page that it makes is there at once."""
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/explore?metric=revenue&range=all&by=channel&where=items:>2")
+    page.get_by_label("Dashboard").select_option("new")
+    expect(page.locator("[data-kind=added]")).to_contain_text("dashboard explored")
+    page.locator("[data-apply]").click()
+    expect(page.locator("lt-plan [data-apply]")).to_have_count(0)
+    page.get_by_role("link", name="Dashboards").click()
+    page.get_by_role("link", name="Explored").click()
+    panel = page.locator("lt-panel[data-metric=revenue]")
+    expect(panel).to_have_attribute("data-state", "ready")
+    expect(panel).to_contain_text("phone")
+    (shown,) = desk.ask("GET", "/v1/definitions/desk")["dashboard"]["explored"]["panels"]
+    assert (shown["by"], shown["where"]) == (["channel"], ["items:>2"])
 
 
 def test_the_commands_ask_what_the_page_shows(page: Page, desk: Desk) -> None:

@@ -6,7 +6,6 @@
  */
 
 import { Live } from './data/live.js';
-import { Polled } from './data/polled.js';
 import { Session } from './data/session.js';
 import { Address } from './view/address.js';
 import { Colours } from './view/colours.js';
@@ -14,7 +13,6 @@ import { TimeAxis } from './view/timeaxis.js';
 
 export const session = new Session();
 export const live = new Live();
-export const polled = new Polled();
 export const address = new Address();
 export const colours = new Colours();
 export const timeAxis = new TimeAxis();

@@ -1,153 +1,250 @@
-"""In which state each alert is, and the notices that tell of its changes.
+"""Alerts: what each one is, what it was, and who still has to be told.
 
-In the flow: written by ``alerts.watching``; ``alerts.delivering`` takes the notices from here.
-Guarantee: of several processes that see the same change, one makes it, with its notices in the same
-transaction; a notice is in one process's hands at a time.
+In the flow: receives what ``livetally.alerts`` found, hands it back after a restart, to any
+process.
+Guarantee: a change of state and the messages that tell of it are stored together or not at all, by
+the one process that held the alert then; so each change is told of once, whoever tells.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from livetally.store.catalog.audit import storable
 from livetally.store.catalog.part import CatalogPart
-from livetally.store.catalog.rows import AlertChange, AlertState, Notice
-from livetally.store.catalog.tables import alert_notices, alerts
+from livetally.store.catalog.rows import AlertChange, AlertEnd, AlertMessage, AlertState
+from livetally.store.catalog.tables import alert_changes, alert_messages, alerts
+from livetally.tenancy import TeamId
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Row
 
 __all__ = ["Alerts"]
 
-_OK = "ok"
-_VALUE_CHARS_MAX = 100
-_ERROR_CHARS_MAX = 500
+_ERROR_CHARS_MAX = 1_000
+_CHANGES_MAX = 1_000
 
 
 class Alerts(CatalogPart):
-    """The part of the catalog that remembers alerts."""
+    """The part of the catalog that knows the alerts."""
 
-    def alert_state(self, team: int, name: str) -> AlertState:
-        """Return in which state an alert is; ``ok`` when it was never looked at.
-
-        Raises:
-            StoreFailed: it can't be read.
-        """
-        mine = (alerts.c.team_id == team) & (alerts.c.name == name)
+    def alert_states(self) -> list[AlertState]:
+        """Return every alert that was ever looked at."""
+        wanted = select(alerts).order_by(alerts.c.team_id, alerts.c.name)
         with self._database.reading() as connection:
-            row = connection.execute(select(alerts).where(mine)).first()
-        return AlertState(_OK, 0, 0) if row is None else _state(row)
+            return [_state(row) for row in connection.execute(wanted)]
 
-    def alert_states(self) -> dict[tuple[int, str], AlertState]:
-        """Return the state of every alert that ever changed, by team and name."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(alerts)).all()
-        return {(row.team_id, row.name): _state(row) for row in rows}
-
-    def change_alert(self, team: int, name: str, before: AlertState, change: AlertChange) -> bool:
-        """Change an alert's state, and note who is to be told, unless somebody else just has.
-
-        Raises:
-            StoreFailed: it could not be stored; nothing has changed.
-        """
-        now_us = self._clock.now_us()
-        row = {"state": change.state, "since_us": now_us, "changes": before.changes + 1}
-        with self._database.writing() as connection:
-            if before.changes:
-                mine = (alerts.c.team_id == team) & (alerts.c.name == name)
-                mine &= alerts.c.changes == before.changes
-                if not connection.execute(update(alerts).where(mine).values(row)).rowcount:
-                    return False
-            else:
-                try:
-                    with connection.begin_nested():
-                        connection.execute(insert(alerts), {"team_id": team, "name": name, **row})
-                except IntegrityError:
-                    return False
-            told = {
-                "team_id": team,
-                "name": name,
-                "state": change.state,
-                "at_us": now_us,
-                "value": storable(change.value, _VALUE_CHARS_MAX),
-                "message": change.message,
-                "attempts": 0,
-                "last_error": "",
-            }
-            # Without anybody to tell, the history tells of it.
-            for target in change.targets or ("",):
-                next_us = now_us if target else None
-                connection.execute(
-                    insert(alert_notices), {**told, "target": target, "next_us": next_us}
-                )
-            return True
-
-    def due_notices(self, limit: int = 100) -> list[Notice]:
-        """Return notices that are to be delivered now, oldest first."""
-        due = alert_notices.c.next_us <= self._clock.now_us()
-        wanted = select(alert_notices).where(due).order_by(alert_notices.c.id).limit(limit)
-        with self._database.reading() as connection:
-            return [_notice(row) for row in connection.execute(wanted).all()]
-
-    def take_notice(self, notice: Notice, until_us: int) -> bool:
-        """Take a notice into one's own hands until an instant; False when another has.
-
-        Raises:
-            StoreFailed: it could not be stored.
-        """
-        mine = (alert_notices.c.id == notice.id) & (alert_notices.c.next_us == notice.next_us)
-        taken = update(alert_notices).where(mine)
-        values = {"next_us": until_us, "attempts": notice.attempts + 1}
-        with self._database.writing() as connection:
-            return bool(connection.execute(taken.values(values)).rowcount)
-
-    def end_notice(self, number: int, error: str, next_us: int | None) -> None:
-        """Note how a delivery went: delivered without an ``error``, else when it is tried again.
-
-        Raises:
-            StoreFailed: it could not be stored.
-        """
+    def add_alert(self, team: TeamId, name: str) -> AlertState:
+        """Begin to know an alert; one that is known stays as it is. Returns its state."""
         values = {
-            "next_us": next_us,
-            "delivered_us": None if error else self._clock.now_us(),
-            "last_error": storable(error, _ERROR_CHARS_MAX),
+            "team_id": team,
+            "name": name,
+            "state": "ok",
+            "since_us": self._clock.now_us(),
+            "next_us": 0,
+            "last_error": "",
         }
-        mine = update(alert_notices).where(alert_notices.c.id == number)
-        with self._database.writing() as connection:
-            connection.execute(mine.values(values))
+        # The change's lock keeps two processes from adding it at once.
+        with self._changes.making() as connection:
+            found = connection.execute(select(alerts).where(_is(team, name))).first()
+            if found is None:
+                connection.execute(insert(alerts), values)
+                found = connection.execute(select(alerts).where(_is(team, name))).one()
+        return _state(found)
 
-    def list_notices(self, team: int, *, limit: int, before: int | None = None) -> list[Notice]:
-        """Return a team's notices, newest first.
+    def forget_alert(self, team: TeamId, name: str) -> None:
+        """Forget the state of an alert that is not declared any more; its history stays."""
+        with self._database.writing() as connection:
+            connection.execute(delete(alerts).where(_is(team, name)))
+
+    def take_alert(self, team: TeamId, name: str, holder: str, until_us: int) -> bool:
+        """Try to hold a due alert until an instant; False when another one has looked already."""
+        now_us = self._clock.now_us()
+        free = or_(alerts.c.holder.is_(None), alerts.c.held_until_us < now_us)
+        mine = update(alerts).where(_is(team, name), alerts.c.next_us <= now_us, free)
+        with self._database.writing() as connection:
+            taken = connection.execute(mine.values(holder=holder, held_until_us=until_us))
+            return bool(taken.rowcount)
+
+    def end_alert(self, team: TeamId, name: str, holder: str, end: AlertEnd) -> bool:
+        """Write down what was found, and let go; False when another process holds the alert now."""
+        now_us = self._clock.now_us()
+        values: dict[str, Any] = {
+            "holder": None,
+            "held_until_us": None,
+            "state": end.state,
+            "since_us": end.since_us,
+            "value": end.value,
+            "checked_us": now_us,
+            "next_us": end.next_us,
+            "last_error": storable(end.error, _ERROR_CHARS_MAX),
+        }
+        mine = update(alerts).where(_is(team, name), alerts.c.holder == holder)
+        with self._database.writing() as connection:
+            if not connection.execute(mine.values(**values)).rowcount:
+                return False
+            if end.told:
+                change = {
+                    "team_id": team,
+                    "name": name,
+                    "state": end.state,
+                    "value": end.value,
+                    "at_us": end.since_us,
+                    "body": end.body,
+                }
+                made = connection.execute(insert(alert_changes), change).inserted_primary_key
+                number = int(made[0]) if made is not None else 0
+                messages = [
+                    {
+                        "change_id": number,
+                        "channel": channel,
+                        "attempts": 0,
+                        "next_us": now_us,
+                        "last_error": "",
+                    }
+                    for channel in end.channels
+                ]
+                if messages:
+                    connection.execute(insert(alert_messages), messages)
+        return True
+
+    def alert_history(
+        self, team: TeamId, name: str | None, *, limit: int = 100, before: int | None = None
+    ) -> list[AlertChange]:
+        """Return a team's changes of state, newest first, with what became of their messages.
 
         Args:
             team: whose.
-            limit: at most this many.
-            before: only those with a smaller number, to go on from the last one of a page.
+            name: of which alert; None: of all.
+            limit: at most this many, 1 to 1,000.
+            before: only changes with a smaller id, to go on from the last one of a page.
         """
-        wanted = select(alert_notices).where(alert_notices.c.team_id == team)
+        wanted = select(alert_changes).where(alert_changes.c.team_id == team)
+        wanted = wanted.order_by(alert_changes.c.id.desc()).limit(max(1, min(limit, _CHANGES_MAX)))
+        if name is not None:
+            wanted = wanted.where(alert_changes.c.name == name)
         if before is not None:
-            wanted = wanted.where(alert_notices.c.id < before)
-        wanted = wanted.order_by(alert_notices.c.id.desc()).limit(limit)
+            wanted = wanted.where(alert_changes.c.id < before)
         with self._database.reading() as connection:
-            return [_notice(row) for row in connection.execute(wanted).all()]
+            found = connection.execute(wanted).all()
+            numbers = [row.id for row in found]
+            told = connection.execute(
+                _messages().where(alert_messages.c.change_id.in_(numbers))
+            ).all()
+        messages: dict[int, list[AlertMessage]] = {}
+        for row in told:
+            messages.setdefault(row.change_id, []).append(_message(row))
+        return [_change(row, messages.get(row.id, [])) for row in found]
+
+    def due_messages(self, limit: int) -> list[AlertMessage]:
+        """Return messages that are to be sent now, the oldest first."""
+        now_us = self._clock.now_us()
+        wanted = _messages().where(
+            alert_messages.c.next_us <= now_us,
+            or_(alert_messages.c.holder.is_(None), alert_messages.c.held_until_us < now_us),
+        )
+        with self._database.reading() as connection:
+            return [_message(row) for row in connection.execute(wanted.limit(limit))]
+
+    def take_message(self, number: int, holder: str, until_us: int) -> bool:
+        """Try to hold a message while it is sent; False when another process does."""
+        now_us = self._clock.now_us()
+        mine = update(alert_messages).where(
+            alert_messages.c.id == number,
+            alert_messages.c.next_us <= now_us,
+            or_(alert_messages.c.holder.is_(None), alert_messages.c.held_until_us < now_us),
+        )
+        with self._database.writing() as connection:
+            taken = connection.execute(mine.values(holder=holder, held_until_us=until_us))
+            return bool(taken.rowcount)
+
+    def end_message(
+        self, number: int, holder: str, *, error: str = "", next_us: int | None = None
+    ) -> None:
+        """Write down what became of an attempt, and let go.
+
+        Args:
+            number: the message's.
+            holder: who has tried.
+            error: why it failed; "" when it was delivered.
+            next_us: when to try again; None: never.
+        """
+        values: dict[str, Any] = {
+            "holder": None,
+            "held_until_us": None,
+            "attempts": alert_messages.c.attempts + 1,
+            "last_error": storable(error, _ERROR_CHARS_MAX),
+            "next_us": next_us,
+        }
+        if not error:
+            values["delivered_us"] = self._clock.now_us()
+        mine = update(alert_messages).where(
+            alert_messages.c.id == number, alert_messages.c.holder == holder
+        )
+        with self._database.writing() as connection:
+            connection.execute(mine.values(**values))
+
+    def drop_alert_history(self, before_us: int) -> None:
+        """Forget changes older than an instant (microseconds since 1970 UTC), and their messages.
+
+        In portions, so that no transaction grows long; to be called again and again.
+        """
+        old = select(alert_changes.c.id).where(alert_changes.c.at_us < before_us)
+        with self._database.writing() as connection:
+            numbers = [row.id for row in connection.execute(old.limit(_CHANGES_MAX))]
+            if numbers:
+                connection.execute(
+                    delete(alert_messages).where(alert_messages.c.change_id.in_(numbers))
+                )
+                connection.execute(delete(alert_changes).where(alert_changes.c.id.in_(numbers)))
+
+    def waiting_messages(self) -> int:
+        """Return how many messages are not delivered and not given up."""
+        wanted = select(func.count()).where(alert_messages.c.next_us.is_not(None))
+        with self._database.reading() as connection:
+            return int(connection.execute(wanted).scalar_one())
+
+
+def _is(team: TeamId, name: str) -> ColumnElement[bool]:
+    return (alerts.c.team_id == team) & (alerts.c.name == name)
+
+
+def _messages() -> Any:
+    joined = alert_messages.join(alert_changes, alert_messages.c.change_id == alert_changes.c.id)
+    return (
+        select(alert_messages, alert_changes.c.body)
+        .select_from(joined)
+        .order_by(alert_messages.c.id)
+    )
 
 
 def _state(row: Row[*tuple[Any, ...]]) -> AlertState:
-    return AlertState(row.state, row.since_us, row.changes)
+    return AlertState(
+        team=TeamId(row.team_id),
+        name=row.name,
+        state=row.state,
+        since_us=row.since_us,
+        value=row.value,
+        checked_us=row.checked_us,
+        next_us=row.next_us,
+        last_error=row.last_error,
+    )
 
 
-def _notice(row: Row[*tuple[Any, ...]]) -> Notice:
-    return Notice(
-        row.id,
-        row.team_id,
-        row.name,
-        row.state,
-        row.at_us,
-        row.value,
-        row.message,
-        row.target,
-        row.attempts,
-        row.next_us,
-        row.delivered_us,
-        row.last_error,
+def _change(row: Row[*tuple[Any, ...]], messages: list[AlertMessage]) -> AlertChange:
+    return AlertChange(row.id, row.name, row.state, row.value, row.at_us, tuple(messages))
+
+
+def _message(row: Row[*tuple[Any, ...]]) -> AlertMessage:
+    return AlertMessage(
+        id=row.id,
+        change=row.change_id,
+        channel=row.channel,
+        body=row.body,
+        attempts=row.attempts,
+        waiting=row.next_us is not None,
+        delivered_us=row.delivered_us,
+        last_error=row.last_error,
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REVISIONS", "VERSION_TABLE", "migrate", "require_known", "upgrade_to"]
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision there is, in order; a test compares it with the files. Known without importing
 Alembic, which would cost each start a fifth of a second for nothing."""
 

@@ -12,54 +12,18 @@ from livetally.tenancy import Scope, SecretText, TeamId, TeamSettings
 
 __all__ = [
     "AlertChange",
+    "AlertEnd",
+    "AlertMessage",
     "AlertState",
     "AuditEntry",
     "Definition",
     "ErasureRecord",
     "KeyRecord",
     "NewKey",
-    "Notice",
     "SourceEnd",
     "SourceState",
     "Team",
 ]
-
-
-class AlertState(msgspec.Struct, frozen=True):
-    """An alert's state, since when, and how often it has ever changed."""
-
-    state: str
-    since_us: int
-    changes: int
-
-
-class AlertChange(msgspec.Struct, frozen=True):
-    """What an alert's state becomes, the value that made it so, and who is to be told what."""
-
-    state: str
-    value: str
-    message: str
-    targets: tuple[str, ...]
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """One change of an alert for one target ("" for nobody but the history).
-
-    ``next_us`` is when it is to be tried; None: it is delivered, or was given up.
-    """
-
-    id: int
-    team: int
-    name: str
-    state: str
-    at_us: int
-    value: str
-    message: str
-    target: str
-    attempts: int
-    next_us: int | None
-    delivered_us: int | None
-    last_error: str
 
 
 class Team(msgspec.Struct, frozen=True):
@@ -167,3 +131,58 @@ class SourceEnd(msgspec.Struct, frozen=True):
     stored: int = 0
     duplicates: int = 0
     rejected: int = 0
+
+
+class AlertState(msgspec.Struct, frozen=True):
+    """What is known of an alert besides its definition."""
+
+    team: TeamId
+    name: str
+    state: str
+    since_us: int
+    value: str | None
+    """What was measured last, as a decimal text; None: there was nothing to measure."""
+    checked_us: int | None
+    next_us: int
+    last_error: str
+
+
+class AlertEnd(msgspec.Struct, frozen=True):
+    """What a look at an alert found.
+
+    With ``told`` it is a change of state: ``body`` (JSON) goes to each of ``channels`` (JSON).
+    """
+
+    state: str
+    since_us: int
+    value: str | None
+    next_us: int
+    error: str = ""
+    told: bool = False
+    body: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class AlertMessage(msgspec.Struct, frozen=True):
+    """One message about one change of an alert's state, to one channel."""
+
+    id: int
+    change: int
+    channel: str
+    body: str
+    attempts: int
+    waiting: bool
+    """Whether another attempt will be made."""
+    delivered_us: int | None
+    last_error: str
+
+
+class AlertChange(msgspec.Struct, frozen=True):
+    """A change of an alert's state that was told, and what became of the messages."""
+
+    id: int
+    name: str
+    state: str
+    value: str | None
+    at_us: int
+    messages: tuple[AlertMessage, ...]

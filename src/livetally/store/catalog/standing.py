@@ -6,6 +6,7 @@ Guarantee: reads only; makes neither a file nor a table.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import inspect, select, text
@@ -17,7 +18,10 @@ from livetally.store.catalog.tables import keys
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CatalogStanding", "look_at_catalog"]
+__all__ = ["SQLITE_VERSION", "CatalogStanding", "look_at_catalog"]
+
+SQLITE_VERSION = sqlite3.sqlite_version
+"""Which SQLite a catalog in a file is kept by."""
 
 
 class CatalogStanding(NamedTuple):

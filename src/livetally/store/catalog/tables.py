@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LONG_TEXT_CHARS_MAX",
     "SHARED",
-    "alert_notices",
+    "alert_changes",
+    "alert_messages",
     "alerts",
     "audit",
     "changes",
@@ -214,23 +215,35 @@ alerts = _table(
     Column("name", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
     Column("since_us", BigInteger, nullable=False),
-    Column("changes", BigInteger, nullable=False),
+    Column("value", String(100)),
+    Column("checked_us", BigInteger),
+    Column("next_us", BigInteger, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("holder", String(100)),  # who looks now, and until when that holds
+    Column("held_until_us", BigInteger),
 )
 
-alert_notices = _table(
-    "alert_notices",
+alert_changes = _table(
+    "alert_changes",
     Column("id", _ROW_ID, Identity(), primary_key=True),
     Column("team_id", Integer, nullable=False),
     Column("name", String(64), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("value", String(100), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("target", String(200), nullable=False),  # a variable's or a setting's name
+    Column("value", String(100)),
+    Column("at_us", BigInteger, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Index(None, "team_id", "id"),
+)
+
+alert_messages = _table(
+    "alert_messages",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("change_id", BigInteger, nullable=False, index=True),
+    Column("channel", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("next_us", BigInteger),  # when it is to be tried; None: it is delivered, or given up
+    Column("next_us", BigInteger, index=True),  # none: delivered, or given up
     Column("delivered_us", BigInteger),
     Column("last_error", Text, nullable=False),
-    Index(None, "team_id", "id"),
-    Index(None, "next_us"),
+    Column("holder", String(100)),  # who sends it now, and until when that holds
+    Column("held_until_us", BigInteger),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livetally.store.events.aggregate import Group, Question, Row, ask
+from livetally.store.events.aggregate import Found, Group, Question, ask
 from livetally.store.events.engine import Engine, EngineError
 from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
@@ -28,13 +28,13 @@ __all__ = [
     "Engine",
     "EngineError",
     "EventRows",
+    "Found",
     "Group",
     "Measure",
     "MeasureTerm",
     "Projection",
     "Question",
     "Reference",
-    "Row",
     "StoreSize",
     "StoredIdentity",
     "added_events",

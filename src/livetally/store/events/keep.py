@@ -35,3 +35,4 @@ def keep(
     for name in new_projections:
         schema.add_projection(engine, wanted[name])
     schema.materialise(engine, new_columns, new_projections)
+    engine.projections = tuple(wanted.values())

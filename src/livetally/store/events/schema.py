@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from livetally.definitions import Field
-from livetally.store.events.columns import default_expression, engine_type
+from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "existing_columns",
     "existing_projections",
     "materialise",
+    "smallest",
 ]
 
 TABLE = "livetally.events"
@@ -76,7 +77,7 @@ CREATE TABLE IF NOT EXISTS {TABLE}
 (
     team         UInt32                      COMMENT 'whose event it is',
     type         LowCardinality(String)      COMMENT 'kind of event',
-    occurred_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it happened',
+    occurred_at  DateTime64(6, 'UTC')        CODEC(T64, ZSTD(1)) COMMENT 'when it happened',
     slot         Int32 MATERIALIZED {_SLOT}
                                              CODEC(Delta, ZSTD(1)) COMMENT 'quarter of an hour',
     subject      String                      CODEC(ZSTD(1)) COMMENT 'whom or what it is about',
@@ -84,7 +85,7 @@ CREATE TABLE IF NOT EXISTS {TABLE}
     id           String                      CODEC(ZSTD(1)) COMMENT 'unique for team and source',
     timed        UInt8                       COMMENT '1 if the sender gave the time',
     received_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it arrived',
-    position     UInt64                      CODEC(DoubleDelta, ZSTD(1)) COMMENT 'its commit',
+    position     UInt64                      CODEC(T64, ZSTD(1)) COMMENT 'its commit',
     data         String                      CODEC(ZSTD(3)) COMMENT 'what was sent, verbatim',
     attributes   String                      CODEC(ZSTD(1)) COMMENT 'CloudEvents extensions, JSON',
     INDEX by_position position TYPE minmax GRANULARITY 1,
@@ -117,6 +118,25 @@ class Projection(NamedTuple):
         return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
+def smallest(
+    kept: Iterable[Projection], columns: Iterable[str], aggregates: Iterable[str]
+) -> str | None:
+    """Return which projection to read for a question: the one with the fewest keys that can answer.
+
+    Args:
+        kept: what there is to choose from.
+        columns: what the question groups and filters by.
+        aggregates: what it asks for.
+
+    Returns:
+        Its name, None when none can answer.
+    """
+    needed = set(columns) - {"team", "type", "slot"}
+    asked = set(aggregates)
+    fit = [one for one in kept if needed <= set(one.keys) and asked <= set(one.aggregates)]
+    return min(fit, key=lambda one: (len(one.keys), one.name)).name if fit else None
+
+
 def create(engine: Engine) -> None:
     """Create the database and the events table unless they exist."""
     engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
@@ -143,10 +163,9 @@ def existing_projections(engine: Engine) -> set[str]:
 
 def add_column(engine: Engine, field: Field) -> None:
     """Give a declared field its column; old rows answer through the DEFAULT until rewritten."""
-    codec = "CODEC(ZSTD(1))"
     engine.execute(
         f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS `{field.column}` {engine_type(field)}"
-        f" DEFAULT {default_expression(field)} {codec}"
+        f" DEFAULT {default_expression(field)} CODEC({codec(field)})"
     )
 
 

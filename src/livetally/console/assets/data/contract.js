@@ -125,6 +125,29 @@
  *
  * @typedef {{ version: number, applied: string, by: string, active: boolean }} Version
  *
+ * @typedef {object} Source
+ * @property {string} name
+ * @property {string} application
+ * @property {string} title
+ * @property {string} description
+ * @property {string} url without its query, which may be secret
+ * @property {boolean} running
+ * @property {string} schedule in words: `every 5 minutes`, `cron 0 6 * * * (Europe/Oslo)`
+ * @property {'definition' | 'person'} schedule_of
+ * @property {boolean} [wanted] to be run at once; this and what follows is absent before it was first looked at
+ * @property {boolean} [fetching]
+ * @property {string | null} [held_by] the process that fetches it
+ * @property {string | null} [next]
+ * @property {string | null} [last]
+ * @property {string | null} [last_ok]
+ * @property {string | null} [last_error]
+ * @property {number} [failures] since the last success
+ * @property {number} [runs]
+ * @property {number} [stored]
+ * @property {number} [duplicates]
+ * @property {number} [rejected]
+ * @property {string | null} [cursor] asked from, the next time
+ *
  * @typedef {object} Application
  * @property {string} name
  * @property {string} [title]

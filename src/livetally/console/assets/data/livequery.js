@@ -5,7 +5,7 @@
  * Guarantee: when the question changes, the old answer stays in `view` until the new one is here.
  */
 
-import { live, polled } from '../services.js';
+import { live } from '../services.js';
 
 /** @typedef {import('./live.js').View} View */
 /** @typedef {import('../vendor/lit/lit-element.js').ReactiveController} ReactiveController */
@@ -48,8 +48,7 @@ export class LiveQuery {
 
   #subscribe() {
     const before = this.#held;
-    const from = this.#question.startsWith('explore?') ? polled : live;
-    this.#held = this.#question ? from.subscribe(this.#question, () => this.#onChange()) : null;
+    this.#held = this.#question ? live.subscribe(this.#question, () => this.#onChange()) : null;
     before?.release();
     if (!this.#held) this.view = null;
     else if (this.#held.view.state !== 'waiting' || !this.view) this.view = this.#held.view;

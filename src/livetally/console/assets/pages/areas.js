@@ -36,6 +36,11 @@ export const AREAS = [
     render: (path, catalog) => html`<lt-entities .path=${path} .catalog=${catalog}></lt-entities>`,
   },
   {
+    ...{ name: 'sources', title: 'Sources', scope: 'read' },
+    load: () => import('./sources.js'),
+    render: (path) => html`<lt-sources .path=${path}></lt-sources>`,
+  },
+  {
     ...{ name: 'keys', title: 'Keys', scope: 'admin' },
     load: () => import('./keys.js'),
     render: (path) => html`<lt-keys .path=${path}></lt-keys>`,

@@ -20,7 +20,8 @@ import '../parts/tile.js';
 import '../parts/toolbar.js';
 import '../parts/top-list.js';
 import { address, timeAxis } from '../services.js';
-import { ABOUT_MS, INTERVALS } from '../time/calendar.js';
+import { INTERVALS } from '../time/calendar.js';
+import { MinuteTurn } from '../time/turn.js';
 import { choicesOf, possibleIntervals } from '../view/question.js';
 import './first-event.js';
 
@@ -28,16 +29,12 @@ import './first-event.js';
 /** @typedef {import('../data/catalog.js').Panel} Panel */
 /** @typedef {import('../view/question.js').Choices} Choices */
 
-/** After the clock's minute has turned, so that the new one is surely there. */
-const TURN_MS = 20;
-
 export class DashboardPage extends Part {
   static properties = {
     dashboard: { attribute: false },
     example: { attribute: false },
     reach: { state: true },
     problem: { state: true },
-    now: { state: true },
     listsReady: { state: true },
   };
 
@@ -51,7 +48,6 @@ export class DashboardPage extends Part {
     this.reach = null;
     /** @type {Problem | null} */
     this.problem = null;
-    this.now = Date.now();
     /** @type {Choices | null} */
     this.choices = null;
     /** Whether the part that lists entities is loaded; most dashboards do without it. */
@@ -62,28 +58,23 @@ export class DashboardPage extends Part {
   #ever = new LiveQuery(this);
   #groups = new Groups(this);
   #question = '';
-  #minute = 0;
   #measuring = false;
+  #minute = new MinuteTurn(this, () => this.#onMinute());
   #onAddress = () => this.requestUpdate();
 
   connectedCallback() {
     super.connectedCallback();
     address.addEventListener('change', this.#onAddress);
-    this.#tick();
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     address.removeEventListener('change', this.#onAddress);
-    window.clearTimeout(this.#minute);
   }
 
-  // Ranges such as "last hour" move on when the clock's minute does.
-  #tick() {
-    this.now = Date.now();
+  #onMinute() {
     // Events that have begun to arrive may have reached the range that the page is meant to show.
     if (this.choices?.isStopgap) this.#measure();
-    this.#minute = window.setTimeout(() => this.#tick(), ABOUT_MS.minute - (this.now % ABOUT_MS.minute) + TURN_MS);
   }
 
   /** @param {Map<string, unknown>} updates */
@@ -96,7 +87,7 @@ export class DashboardPage extends Part {
     if (!this.reach) return;
     // Asked together with the panels' questions, so that the page opens one stream.
     this.#ever.ask(`metrics/${encodeURIComponent(metric.name)}?tz=UTC`);
-    this.choices = choicesOf(address.choices, this.now, this.reach, dashboard);
+    this.choices = choicesOf(address.choices, this.#minute.now, this.reach, dashboard);
     const { range, interval, tz, where } = this.choices;
     const question = JSON.stringify([dashboard.path, range, interval, tz, where]);
     if (question !== this.#question) timeAxis.reset();
@@ -164,7 +155,7 @@ export class DashboardPage extends Part {
     const dimensions = [...new Set(dashboard.metrics.flatMap((metric) => metric.by))];
     return html`<lt-toolbar
       .choices=${choices} .dimensions=${dimensions} .years=${reach.years}
-      .intervals=${possibleIntervals(choices, this.now, reach)}
+      .intervals=${possibleIntervals(choices, this.#minute.now, reach)}
     ></lt-toolbar>`;
   }
 

@@ -13,11 +13,13 @@ import '../parts/editor.js';
 import { listWords } from '../parts/pager.js';
 import { Part } from '../parts/part.js';
 import '../parts/plan.js';
+import '../parts/removal.js';
 import { address, session } from '../services.js';
 import { instantText } from '../time/words.js';
 import { ownZone, zoneTitle } from '../time/zones.js';
 
 /** @typedef {import('../data/contract.js').Version} Version */
+/** @typedef {{ versions: Version[], holds_for: 'team' | 'all teams' | null }} History */
 
 const NEW = 'new';
 const TEMPLATE = `application = "shop"
@@ -59,7 +61,7 @@ export class DefinitionsPage extends Part {
 
   /** @type {Resource<string>} */
   #applied = new Resource(this, (path) => getText(path, 'application/toml'));
-  /** @type {Resource<{ versions: Version[] }>} */
+  /** @type {Resource<History>} */
   #versions = new Resource(this);
   #here = '';
 
@@ -88,7 +90,7 @@ export class DefinitionsPage extends Part {
       ${this.#tabs(here, mayChange)}
       <div class="page-head"><div class="page-name"><h1>${here === NEW ? 'New application' : here}</h1>
         <p class="quiet">Which events it sends, and which questions it asks of them. What is applied answers over all events at once.</p></div></div>
-      <div class="split" data-open="true" @line=${this.#onLine} @applied=${this.#onApplied}>
+      <div class="split" data-open="true" @line=${this.#onLine} @applied=${this.#onApplied} @removed=${this.#onRemoved}>
         <div class="split-list">${this.#editor(here, mayChange)}</div>
         <div class="definition-side">
           ${mayChange ? html`<section class="panel plan-panel"><lt-plan .text=${this.#shown(here) ?? ''} .applied=${this.#appliedText(here)}></lt-plan>${this.#hint(here)}</section>` : nothing}
@@ -122,6 +124,7 @@ export class DefinitionsPage extends Part {
   #editor(here, mayChange) {
     const text = this.#shown(here);
     const { problem } = this.#applied;
+    if (text === null && problem?.status === 404 && this.#versions.answer) return listWords(html`<p>“${here}” is not applied any more. Its versions are kept: go back to one of them, and it holds again.</p>`);
     if (text === null && problem) return listWords(html`<strong>${problem.title}</strong><br />${problem.message}`, true);
     if (text === null) return listWords(html`<p class="quiet">Reading…</p>`);
     return html`<lt-editor
@@ -144,8 +147,16 @@ export class DefinitionsPage extends Part {
     if (!answer) return nothing;
     return html`<section class="panel versions" aria-label="Versions">
       <h2>Versions <span class="unit">times in ${zoneTitle(ownZone())}</span></h2>
+      ${answer.holds_for === 'all teams' ? html`<p class="quiet">What is applied holds for all teams. What you apply here takes its place for this team alone.</p>` : nothing}
       <ul>${answer.versions.map((one) => this.#version(one))}</ul>
+      ${this.#removal(answer)}
     </section>`;
+  }
+
+  /** @param {History} history */
+  #removal({ holds_for: holder }) {
+    if (holder === null || (holder === 'all teams' && !session.may('operator'))) return nothing;
+    return html`<lt-removal .application=${this.#here} ?shared=${holder === 'all teams'}></lt-removal>`;
   }
 
   /** @param {Version} version */
@@ -186,6 +197,14 @@ export class DefinitionsPage extends Part {
     } else {
       address.goAcross(['definitions', application]);
     }
+    this.dispatchEvent(new CustomEvent('definitions-changed', { bubbles: true }));
+  }
+
+  async #onRemoved() {
+    this.#reset();
+    // The address stays, so that its versions are there to go back to.
+    address.goAcross(['definitions', this.#here]);
+    await Promise.all([this.#applied.reload(), this.#versions.reload()]);
     this.dispatchEvent(new CustomEvent('definitions-changed', { bubbles: true }));
   }
 }

@@ -20,6 +20,7 @@ import { selectPicker } from '../parts/select-picker.js';
 import '../parts/tile.js';
 import '../parts/toolbar.js';
 import { address, session, timeAxis } from '../services.js';
+import { MinuteTurn } from '../time/turn.js';
 import { valueOfNothing } from '../view/numbers.js';
 import { pathOf } from '../view/paging.js';
 import { askedBy, choicesOf, possibleIntervals } from '../view/question.js';
@@ -52,6 +53,7 @@ export class ExplorePage extends Part {
 
   #groups = new Groups(this);
   #measured = '';
+  #minute = new MinuteTurn(this);
   #onAddress = () => this.requestUpdate();
 
   connectedCallback() {
@@ -133,12 +135,13 @@ export class ExplorePage extends Part {
   render() {
     const { metric, adhoc } = this.#asked();
     if (!metric) return this.#nothing();
-    const choices = choicesOf(address.choices, Date.now(), this.reach ?? NO_REACH, { range: '', interval: '' });
+    const { now } = this.#minute;
+    const choices = choicesOf(address.choices, now, this.reach ?? NO_REACH, { range: '', interval: '' });
     const dimensions = this.#dimensions(metric, adhoc);
     return html`
       <div class="page-head">
         <div class="page-name"><h1>Explore</h1></div>
-        <lt-toolbar bare .choices=${choices} .dimensions=${dimensions} .years=${this.reach?.years ?? []} .intervals=${possibleIntervals(choices, Date.now(), this.reach ?? NO_REACH)}></lt-toolbar>
+        <lt-toolbar bare .choices=${choices} .dimensions=${dimensions} .years=${this.reach?.years ?? []} .intervals=${possibleIntervals(choices, now, this.reach ?? NO_REACH)}></lt-toolbar>
       </div>
       <div class="explore-what" role="group" aria-label="What is asked">
         ${this.#what(metric, adhoc)}
@@ -195,7 +198,7 @@ export class ExplorePage extends Part {
         ${session.may('admin') ? html`<section class="panel"><h2>${adhoc ? 'Save as a metric' : 'Put on a dashboard'}</h2>
           <lt-save-metric .metric=${metric} .adhoc=${adhoc} .choices=${choices} .catalog=${this.catalog} @saved=${this.#onSaved}></lt-save-metric></section>` : nothing}
       </div>
-      ${adhoc ? html`<p class="quiet explore-note">Not declared, so it is read from the events themselves and asked again every five seconds. Saved as a metric it is fast and live.</p>` : nothing}
+      ${adhoc ? html`<p class="quiet explore-note">Not declared, so it is counted from the events themselves, live too. Over many events it is faster once it is saved as a metric.</p>` : nothing}
     `;
   }
 

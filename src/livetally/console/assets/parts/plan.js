@@ -81,11 +81,7 @@ export class PlanView extends Part {
     if (!changes.length) {
       return html`<p class="quiet">Nothing changes but its words.</p>${this.#applyButton(application)}`;
     }
-    return html`<p class="label">What changes</p>
-      <ul class="plan-changes">
-        ${changes.map(({ kind, what, name, detail }) => html`<li data-kind=${kind}><span class="plan-sign" aria-label=${kind}>${SIGNS[kind]}</span> ${what} <strong>${name}</strong>${detail ? html`<span class="quiet">: ${detail}</span>` : nothing}</li>`)}
-      </ul>
-      ${this.#applyButton(application)}`;
+    return html`${changeList(changes)}${this.#applyButton(application)}`;
   }
 
   /** @param {string} application */
@@ -135,6 +131,14 @@ export class PlanView extends Part {
     const lines = (problem?.problems ?? []).map(({ line }) => line);
     this.dispatchEvent(new CustomEvent('line', { detail: { lines, goTo }, bubbles: true }));
   }
+}
+
+/** @param {readonly Change[]} changes */
+export function changeList(changes) {
+  return html`<p class="label">What changes</p>
+    <ul class="plan-changes">
+      ${changes.map(({ kind, what, name, detail }) => html`<li data-kind=${kind}><span class="plan-sign" role="img" aria-label=${kind}>${SIGNS[kind]}</span> ${what} <strong>${name}</strong>${detail ? html`<span class="quiet">: ${detail}</span>` : nothing}</li>`)}
+    </ul>`;
 }
 
 /** @param {string} text @returns {string} empty when it names no application */
