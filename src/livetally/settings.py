@@ -68,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's key that is accepted as it stands, for automation."""
     log_level: str = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
+    log_format: str = "auto"
+    """``logfmt``, ``json``, or ``auto``: for people on a terminal, else logfmt."""
+    log_requests: bool = False
+    """Log a line for each request: method, kind of path, status, milliseconds, and its id."""
+    disk_free_bytes_min: int = 256 * 1024 * 1024
+    """Bytes that the disk must have left for ``/readyz`` to say that the server is ready."""
     query_threads: int = 4
     """How many questions run at the same time."""
     body_bytes_max: int = 32 * 1024 * 1024
@@ -90,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Events that may wait for the writer before requests are answered 503."""
     waiting_bytes_max: int = 256 * 1024 * 1024
     """Bytes of events that may wait for the writer before requests are answered 503."""
+    memory_bytes_max: int = 0
+    """Memory that the server is to fit in; 0: what the machine, its cgroup or ulimit allow."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
     connections_max: int = 30_000
@@ -217,6 +225,8 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(f"{PREFIX}SOURCES_ON=workers needs {PREFIX}NATS=nats://HOST:4222.")
     if not _SUBJECT.fullmatch(settings.nats_prefix):
         raise SettingInvalid(f"{PREFIX}NATS_PREFIX must be names with dots between them.")
+    if settings.log_format not in ("auto", "json", "logfmt"):
+        raise SettingInvalid(f"{PREFIX}LOG_FORMAT must be auto, json or logfmt.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

@@ -24,6 +24,7 @@ data.minutes = "integer"
 event = "visit"
 aggregate = "sum"
 value = "minutes"
+by = ["subject"]
 [metric.payments]
 event = "payment"
 aggregate = "count"

@@ -145,4 +145,6 @@ class Services:
     backups: Backups
     erasing: Erasing
     keeping: Task
+    log_requests: bool = False
+    disk_free_bytes_min: int = 0
     sessions: Sessions = field(default_factory=Sessions)

@@ -122,6 +122,7 @@ class Writer:
         self._waiting_bytes = 0
         self._closing = False
         self._committing = False
+        self._began_s: float | None = None
         self.failure: BaseException | None = None
         self.on_failure: Callable[[BaseException], None] = lambda _error: None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -135,6 +136,12 @@ class Writer:
     def busy(self) -> bool:
         """Whether a commit is under way: what is submitted now has to wait for it."""
         return self._committing or bool(self._waiting)
+
+    @property
+    def commit_s(self) -> float:
+        """For how many seconds the commit has been under way that is; 0 without one."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock.monotonic_s() - began_s
 
     @property
     def waiting_events(self) -> int:
@@ -235,8 +242,10 @@ class Writer:
                 self._run_errands()
                 if not work:
                     continue
+                self._began_s = self._clock.monotonic_s()
                 with COMMIT_SECONDS.time():
                     self._commit(work)
+                self._began_s = None
             except BaseException as error:  # noqa: BLE001 - whatever it was: nothing is acknowledged
                 self._fail(error, work)
                 return

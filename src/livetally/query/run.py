@@ -66,6 +66,11 @@ class Runner:
         """The last durable commit: an answer to what is asked from now on includes it."""
         return self._position()
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait or run."""
+        return self._waiting
+
     def note(self, position: int, touched: Mapping[tuple[int, str], frozenset[int]]) -> None:
         """Take note of a commit, from the writer's thread, before it is acknowledged."""
         self._extents.widen(touched)

@@ -27,6 +27,7 @@ from livetally.backup import backups_in, open_place
 from livetally.clock import US_PER_S, SystemClock
 from livetally.errors import InvalidDefinition, LivetallyError
 from livetally.server.directory import DataDirectory, written_by_newer
+from livetally.server.memory import memory_there_is
 from livetally.server.registry import read_files
 from livetally.settings import Settings
 from livetally.store.catalog import SQLITE_VERSION, look_at_catalog
@@ -198,21 +199,9 @@ def _limits(settings: Settings) -> _Findings:
         yield Finding("limits", Grade.LOOK, told)
     else:
         yield Finding("limits", Grade.WELL, "enough open files")
-    memory = _memory_bytes()
+    memory = memory_there_is()
     grade = Grade.LOOK if memory < _MEMORY_BYTES_MIN else Grade.WELL
     yield Finding("limits", grade, f"{memory // _MIB:,} MiB of memory, {os.cpu_count()} processors")
-
-
-def _memory_bytes() -> int:
-    """Return how much memory this process may have: the machine's, or what a bound leaves of it."""
-    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    soft, _hard = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        bounds.append(soft)
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            bounds.append(int(Path(file).read_text(encoding="ascii")))
-    return min(bounds)
 
 
 def _port(settings: Settings) -> _Findings:

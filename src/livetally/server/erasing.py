@@ -36,12 +36,12 @@ from livetally.store.events.erase import (
 )
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["POSITION_MIN", "Begun", "Erasing", "Rooms", "mend", "position_min"]
+__all__ = ["Begun", "Erasing", "Rooms", "mend", "note_position", "position_min"]
 
 _log = structlog.get_logger("livetally.erasing")
 
-POSITION_MIN = "position_min"
-"""The fact that says which positions were told: those of erased events are never told again."""
+# The fact that says which positions were told: those of erased events are never told again.
+_POSITION_MIN = "position_min"
 
 _LOOK_S = 0.5
 _SLOW_S = 30.0
@@ -171,12 +171,12 @@ class Erasing:
 
 def note_position(catalog: Catalog, position: int) -> None:
     """Remember that ``position`` was told, before the events that had it go."""
-    catalog.set_meta(POSITION_MIN, str(max(position, position_min(catalog))))
+    catalog.set_meta(_POSITION_MIN, str(max(position, position_min(catalog))))
 
 
 def position_min(catalog: Catalog) -> int:
     """Return the last position that was told although its events may be gone."""
-    return int(catalog.get_meta(POSITION_MIN) or 0)
+    return int(catalog.get_meta(_POSITION_MIN) or 0)
 
 
 def mend(catalog: Catalog, engine: Engine, index: IdentityIndex) -> list[ErasureRecord]:

@@ -50,7 +50,7 @@ def serve(settings: Settings) -> int:
     Raises:
         LivetallyError: the server can't start; nothing was accepted.
     """
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_S)
     with DataDirectory(Path(settings.data)) as directory:
         return uvloop.run(_serve(settings, directory))

@@ -51,7 +51,7 @@ def migrate(database: Database, now_us: int) -> None:
             return
     with _writing_alone(database) as connection:
         if not _is_current(connection):
-            upgrade_to(connection, "head")
+            _upgrade(connection)
             _write_first_rows(connection, now_us)
 
 
@@ -105,6 +105,10 @@ def _named_lock(connection: Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
+
+
+def _upgrade(connection: Connection) -> None:
+    upgrade_to(connection, "head")
 
 
 def upgrade_to(connection: Connection, form: str) -> None:
