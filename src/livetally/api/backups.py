@@ -58,10 +58,10 @@ async def take_backup(request: Request) -> Response:
 
 
 async def list_backups(request: Request) -> Response:
-    """Return the backups of a place: that of the settings, or the one that ``to`` names."""
+    """Return the backups of a place: that of the settings, or the one that ``place`` names."""
     services: Services = request.app.state.services
     await _operator(request, services)
-    to = request.query_params.get("to", "")
+    to = request.query_params.get("place", "")
     found = await run_in_threadpool(services.backups.list, to)
     body = {"to": services.backups.place_of(to), "backups": [_described(one) for one in found]}
     headers = {"Cache-Control": "no-store"}

@@ -49,7 +49,7 @@ def backup(
 
     place = os.path.abspath(to) if to else to  # noqa: PTH100 - no links followed
     if show:
-        params = (("to", place),) if place else ()
+        params = (("place", place),) if place else ()
         told = msgspec.json.decode(connection.call("GET", "/v1/backups", params=params).body)
         if json:
             print_json(told)

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from livetally.cli.codes import DONE
 
@@ -19,7 +16,7 @@ __all__ = ["restore"]
 
 
 def restore(
-    place: Annotated[str, Parameter(name="from")],
+    place: str,
     /,
     *,
     data: Path | None = None,

@@ -90,8 +90,8 @@ def built(
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
         forget = partial(_let_go, loop, hub, None)
-        rooms = Rooms(engine, index, catalog, writer, runner, registry, sinks, clock, forget)
-        kept = upkeep(settings, rooms, found)
+        parts = engine, index, catalog, writer, runner, registry, sinks, clock, forget
+        kept = upkeep(settings, Rooms(*parts), found)
         stack.callback(kept.erasing.close)
         limits = _event_limits(settings), _intake_limits(settings)
         intake = Intake(writer, clock, registry.schema, *limits)
