@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to the programs outside Python that tests drive: Chromium for the console, PostgreSQL and
-# MariaDB for the catalog, strace for disks whose fsync fails.
+# MariaDB for the catalog, strace for disks whose fsync fails, Mosquitto for MQTT.
 #
 # As root on Debian or Ubuntu, what is missing is installed. Elsewhere a loud message names it, and
 # the tests that need it are skipped; under CI=true a missing program is a failure, never a skip.
@@ -22,6 +22,7 @@ need chromium chromium chromium-browser google-chrome
 need postgresql initdb /usr/lib/postgresql/*/bin/initdb
 need mariadb-server mariadbd mysqld /usr/sbin/mariadbd /usr/sbin/mysqld
 need strace strace
+need mosquitto mosquitto /usr/sbin/mosquitto
 
 [ -z "$missing" ] && exit 0
 

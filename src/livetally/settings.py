@@ -23,10 +23,13 @@ __all__ = ["PREFIX", "Settings", "load_secrets", "load_settings"]
 
 _PORT_MAX = 65_535
 _PASSWORD = re.compile(r":[^/@]*@")
+_USER = re.compile(r"//[^/@]*@")
 
 PREFIX = "LIVETALLY_"
 
 _AT_LEAST_ONE = (
+    "backup_keep_newest",
+    "retention_look_s",
     "queries_per_hour",
     "session_days",
     "streams_max",
@@ -38,7 +41,14 @@ _AT_LEAST_ONE = (
     "body_bytes_per_second_min",
     "header_s_max",
     "header_bytes_max",
+    "alert_history_days",
+    "worker_silence_s_max",
+    "worker_free_s_max",
+    "worker_runs_max",
+    "connections_max",
 )
+_SOURCES_ON = ("server", "workers", "nowhere")
+_SUBJECT = re.compile(r"[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's key that is accepted as it stands, for automation."""
     log_level: str = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
+    log_format: str = "auto"
+    """``logfmt``, ``json``, or ``auto``: for people on a terminal, else logfmt."""
+    log_requests: bool = False
+    """Log a line for each request: method, kind of path, status, milliseconds, and its id."""
+    disk_free_bytes_min: int = 256 * 1024 * 1024
+    """Bytes that the disk must have left for ``/readyz`` to say that the server is ready."""
     query_threads: int = 4
     """How many questions run at the same time."""
     body_bytes_max: int = 32 * 1024 * 1024
@@ -80,8 +96,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Events that may wait for the writer before requests are answered 503."""
     waiting_bytes_max: int = 256 * 1024 * 1024
     """Bytes of events that may wait for the writer before requests are answered 503."""
+    memory_bytes_max: int = 0
+    """Memory that the server is to fit in; 0: what the machine, its cgroup or ulimit allow."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
+    connections_max: int = 30_000
+    """Most connections open at a time, streams among them; one more is answered 503."""
     streams_max: int = 20_000
     """Most live streams open at a time."""
     key_streams_max: int = 12_000
@@ -105,7 +125,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sources_allow_private: bool = False
     """Let sources fetch from addresses in your own network; refused by default."""
     sources_on: str = "server"
-    """Where sources are fetched: in the ``server``, or ``nowhere``."""
+    """Where sources are fetched: in the ``server``, by ``workers``, or ``nowhere``."""
+    backup_to: str = ""
+    """Absolute path of the directory for backups; requests may then name none outside of it."""
+    backup_every_h: int = 0
+    """Hours after which the next backup is taken to ``backup_to``; 0: only when asked for."""
+    backup_keep_newest: int = 7
+    """How many of the newest backups on schedule stay."""
+    backup_keep_days: int = 30
+    """For how many days the last backup of each day stays besides."""
+    retention_look_s: int = 3_600
+    """Seconds between two looks for events that are older than their type's ``keep`` says."""
+    nats: str = ""
+    """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
+    nats_prefix: str = "livetally"
+    """What the subjects of this Livetally begin with, on NATS servers that several share."""
+    worker_silence_s_max: int = 10
+    """Seconds that a worker may be silent before its run is given to another one."""
+    worker_free_s_max: int = 30
+    """Seconds that a run waits for a worker that is free, before it fails."""
+    worker_runs_max: int = 8
+    """Sources that one worker fetches at the same time."""
+    alerts_allow_private: bool = False
+    """Let alerts post to addresses in your own network; refused by default."""
+    alert_history_days: int = 90
+    """How long the changes of alerts, and what became of their messages, are kept."""
+    smtp_url: str = ""
+    """Who takes the letters of alerts: ``smtp+starttls://user:password@host:587``, ``smtps://``."""
+    smtp_from: str = ""
+    """The address that letters of alerts come from."""
     cookie_secure: bool = False
     """Send the console's cookie over https only."""
 
@@ -113,7 +161,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
+        shown["smtp_url"] = _PASSWORD.sub(":***@", self.smtp_url)
         shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
+        shown["nats"] = _USER.sub("//***@", self.nats)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -169,8 +219,14 @@ def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingInvalid(f"{PREFIX}{name.upper()} must be 1 or more.")
-    if settings.sources_on not in ("server", "nowhere"):
-        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server or nowhere.")
+    if settings.sources_on not in _SOURCES_ON:
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server, workers or nowhere.")
+    if settings.sources_on == "workers" and not settings.nats:
+        raise SettingInvalid(f"{PREFIX}SOURCES_ON=workers needs {PREFIX}NATS=nats://HOST:4222.")
+    if not _SUBJECT.fullmatch(settings.nats_prefix):
+        raise SettingInvalid(f"{PREFIX}NATS_PREFIX must be names with dots between them.")
+    if settings.log_format not in ("auto", "json", "logfmt"):
+        raise SettingInvalid(f"{PREFIX}LOG_FORMAT must be auto, json or logfmt.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

@@ -2,32 +2,56 @@
 
 In the flow: rooms count and observe, ``api.health`` shows it.
 Guarantee: every name is documented in ``docs/reference/metrics.md``; no label ever holds anything
-that a client sent, but the names of sinks, which only operators declare.
+that a client sent, but the names of sinks and sources, which only operators declare.
 """
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
+    "ALERTS",
+    "ALERT_MESSAGES",
     "ANSWERS",
+    "BACKUPS",
+    "BACKUP_AGE_SECONDS",
+    "BACKUP_SECONDS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
+    "CONNECTIONS",
+    "CONNECTIONS_REFUSED",
     "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
+    "MEMORY_BYTES",
     "POSITION",
     "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
+    "REQUEST_SECONDS",
+    "RETIRED_EVENTS",
     "SINK_FAILURES",
     "SINK_LAG_POSITIONS",
     "SINK_LAG_SECONDS",
+    "SOURCE_LAST_OK_TIMESTAMP_SECONDS",
+    "SOURCE_RECORDS",
+    "SOURCE_RUNS",
+    "SOURCE_WORKERS",
+    "SOURCE_WORKERS_LOST",
     "STORE_BYTES",
+    "STORE_CHANGES",
+    "STORE_MERGES",
     "STORE_PARTS",
     "WAITING_EVENTS",
+    "WAITING_QUERIES",
+    "memory_bytes",
 ]
 
 REGISTRY = CollectorRegistry()
@@ -76,11 +100,57 @@ LIVE_DELAY_SECONDS = Histogram(
     buckets=_FAST_S,
     registry=REGISTRY,
 )
+CONNECTIONS = Gauge(
+    "livetally_connections", "Open connections, live streams among them.", registry=REGISTRY
+)
+CONNECTIONS_REFUSED = Counter(
+    "livetally_connections_refused",
+    "Connections refused because all places were taken.",
+    registry=REGISTRY,
+)
 ANSWERS = Counter(
     "livetally_answers",
     "Answered requests by the class of their status: 2xx, 3xx, 4xx, 5xx.",
     ["status"],
     registry=REGISTRY,
+)
+RETIRED_EVENTS = Counter(
+    "livetally_retired_events", "Events that have grown too old and are gone.", registry=REGISTRY
+)
+BACKUPS = Counter(
+    "livetally_backups", "Backups by how they ended: done, failed.", ["outcome"], registry=REGISTRY
+)
+BACKUP_SECONDS = Histogram(
+    "livetally_backup_seconds",
+    "From a backup's begin to its end.",
+    buckets=(1, 5, 15, 60, 300, 900, 3_600, 14_400),
+    registry=REGISTRY,
+)
+BACKUP_AGE_SECONDS = Gauge(
+    "livetally_backup_age_seconds",
+    "Since the newest backup on schedule was taken; -1 when there is none.",
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "livetally_request_seconds",
+    "From a request's headers to the first byte of its answer, by the kind of its path.",
+    ["kind"],
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+WAITING_QUERIES = Gauge(
+    "livetally_waiting_queries", "Questions that wait or run.", registry=REGISTRY
+)
+STORE_MERGES = Gauge(
+    "livetally_store_merges", "Merges of parts that are under way.", registry=REGISTRY
+)
+STORE_CHANGES = Gauge(
+    "livetally_store_changes",
+    "Changes of parts that are not finished: columns, projections, erasures.",
+    registry=REGISTRY,
+)
+MEMORY_BYTES = Gauge(
+    "livetally_memory_bytes", "Memory that the process has in use.", registry=REGISTRY
 )
 STORE_PARTS = Gauge(
     "livetally_store_parts", "Parts that the event store reads from.", registry=REGISTRY
@@ -107,3 +177,52 @@ SINK_FAILURES = Counter(
     ["team", "sink"],
     registry=REGISTRY,
 )
+
+ALERTS = Gauge(
+    "livetally_alerts", "Alerts by state: ok, pending, firing.", ["state"], registry=REGISTRY
+)
+ALERT_MESSAGES = Counter(
+    "livetally_alert_messages",
+    "Attempts to deliver a message, by what became of it: delivered, again, given_up.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+SOURCE_RUNS = Counter(
+    "livetally_source_runs",
+    "Ended runs of a source by how: good, failed.",
+    ["team", "source", "outcome"],
+    registry=REGISTRY,
+)
+SOURCE_RECORDS = Counter(
+    "livetally_source_records",
+    "Records of a source by what became of them: stored, duplicate, rejected.",
+    ["team", "source", "outcome"],
+    registry=REGISTRY,
+)
+SOURCE_LAST_OK_TIMESTAMP_SECONDS = Gauge(
+    "livetally_source_last_ok_timestamp_seconds",
+    "When the last good run of a source ended here, since 1970.",
+    ["team", "source"],
+    registry=REGISTRY,
+)
+SOURCE_WORKERS = Gauge(
+    "livetally_source_workers", "Workers that were heard of lately.", registry=REGISTRY
+)
+SOURCE_WORKERS_LOST = Counter(
+    "livetally_source_workers_lost",
+    "Workers that fell silent in the middle of a run; another one got it.",
+    registry=REGISTRY,
+)
+
+
+def memory_bytes() -> int:
+    """Return how much memory the process has in use; the most it ever had, where none tells.
+
+    Raises:
+        OSError, ValueError: the system can't be asked.
+    """
+    file = Path("/proc/self/statm")
+    if file.exists():
+        return int(file.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

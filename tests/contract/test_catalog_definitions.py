@@ -7,16 +7,20 @@ Guarantee: history is complete, and whoever remembers something hears of its cha
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from livetally.errors import BadInput, UnknownName
+from livetally.store.catalog import DefinitionsMoved, open_catalog
+from livetally.store.catalog.tables import definitions
 from livetally.tenancy import DEFAULT_TEAM, MovingWindow, Scope
+from livetally.testing.clock import ManualClock
 
 if TYPE_CHECKING:
     from livetally.store.catalog import Catalog
-    from livetally.testing.clock import ManualClock
 
 pytest_plugins = ("tests.contract.catalogs",)
 
@@ -103,6 +107,40 @@ def test_concurrent_definitions_get_their_own_version(catalog: Catalog, other: C
         made = threads.map(lambda it: it[0].save_definition("shop", None, it[1], by="me"), work)
         assert sorted(made) == list(range(1, 11))
     assert versions(catalog, "shop") == [(10, True), *((n, False) for n in range(9, 0, -1))]
+
+
+def test_a_definition_goes_beside_those_it_was_checked_against(
+    catalog: Catalog, other: Catalog
+) -> None:
+    """The mark moves with every change of any team, and a text that names an old one is refused."""
+    blue = catalog.create_team("blue").id
+    seen = catalog.definitions_mark()
+    catalog.save_definition("shop", None, "a", by="me", beside=seen)
+    for text, team in (("b", blue), ("c", None)):
+        with pytest.raises(DefinitionsMoved):
+            other.save_definition("taps", team, text, by="me", beside=seen)
+    assert [one.application for one in catalog.active_definitions(None)] == ["shop"]
+    marks = [other.definitions_mark()]
+    catalog.save_definition("shop", None, "b", by="me", beside=marks[0])
+    marks.append(other.definitions_mark())
+    other.rollback("shop", None, 1, by="me")
+    marks.append(catalog.definitions_mark())
+    other.remove_definition("shop", None, by="me", beside=marks[-1])
+    with pytest.raises(DefinitionsMoved):
+        catalog.save_definition("shop", None, "d", by="me", beside=marks[-1])
+    marks.append(catalog.definitions_mark())
+    catalog.save_definition("shop", None, "d", by="me")
+    marks.append(catalog.definitions_mark())
+    assert len({seen, *marks}) == 6
+
+
+def test_the_mark_holds_after_very_many_versions(empty_url: str) -> None:
+    """As long as an id can be stored, the mark can be read."""
+    with closing(open_catalog(empty_url, ManualClock())) as catalog:
+        catalog.save_definition("shop", None, "a", by="me")
+        with catalog._database.writing() as connection:
+            connection.execute(update(definitions).values(id=2**31 - 2))
+        assert catalog.definitions_mark() == (2**31 - 2, 1)
 
 
 @pytest.mark.parametrize(

@@ -198,18 +198,18 @@ def test_a_declared_metric_is_answered_from_its_projection(store: EventStore) ->
 def _plans(store: EventStore, team: int, name: str, parameters: dict[str, Any]) -> list[str]:
     """Return the engine's plan of each statement of a question."""
     plans: list[str] = []
-    read = Engine.read
+    read = Engine.read_columns
 
     def watched(
         self: Engine, sql: str, parameters: object = None, settings: object = None
     ) -> object:
         if "FROM livetally.events" in sql and "m0" in sql:
-            rows = read(self, f"EXPLAIN {sql}", parameters, settings)  # type: ignore[arg-type]
+            rows = self.read(f"EXPLAIN {sql}", parameters, settings)  # type: ignore[arg-type]
             plans.append("\n".join(row[0] for row in rows))
         return read(self, sql, parameters, settings)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "read", watched)
+        patch.setattr(Engine, "read_columns", watched)
         store.ask(team, name, **parameters)
     assert plans
     return plans

@@ -56,6 +56,9 @@ class Process(Runs):
         """Return the sources."""
         return [Declared(DEFAULT_TEAM, one) for one in self._sources]
 
+    async def open(self) -> None:
+        """Nothing is needed before."""
+
     async def run(self, declared: Declared, known: Known) -> Outcome:
         """Fetch into the set of identities."""
         return await self._puller.run(declared.source, known, self.deliver)

@@ -6,11 +6,6 @@ Guarantee: each wall that ``docs/guides/security.md`` promises is run into here.
 
 from __future__ import annotations
 
-import shutil
-import socket
-import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -19,8 +14,8 @@ import httpx2
 import pytest
 
 from livetally.testing import Server
+from tests.e2e.https_server import OPENSSL, https_server
 from tests.e2e.walls import ROUTES, SHOP, Row, Teams, talk
-from tests.waiting import until
 
 PAGE = "https://dashboard.example"
 
@@ -219,51 +214,20 @@ def test_a_proxys_word_is_taken_from_trusted_addresses_only(trusted: str) -> Non
             assert ("strict-transport-security" in page.headers) is bool(trusted)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+@pytest.mark.skipif(OPENSSL is None, reason="makes its certificate with openssl")
 def test_with_a_certificate_the_server_speaks_https(tmp_path: Path) -> None:
     """Every byte is encrypted, streams too, and the cookie goes over https only."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    openssl = [shutil.which("openssl") or "", *make.split(), "-subj", "/CN=localhost"]
-    openssl += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run(openssl, check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    env = {
-        "PATH": "/usr/bin:/bin",
-        "LIVETALLY_ROOT_KEY": "root-of-the-tls-test",
-        "LIVETALLY_TLS_CERT": str(cert),
-        "LIVETALLY_TLS_KEY": str(key),
-    }
-    command = [sys.executable, "-m", "livetally", "serve", "--port", str(port)]
-    command += ["--data", str(tmp_path / "data"), "--definitions", str(SHOP)]
-    process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.PIPE)
-    try:
-        context = ssl.create_default_context(cafile=str(cert))
-        url = f"https://127.0.0.1:{port}"
-        with httpx2.Client(base_url=url, verify=context, trust_env=False) as client:
-            until(lambda: answers(client), "the server to answer over https", 30)
-            reply = client.post("/v1/session", json={"key": "root-of-the-tls-test"})
+    with https_server(tmp_path) as server:
+        with server.client() as client:
+            reply = client.post("/v1/session", json={"key": server.key})
             assert "; Secure" in reply.headers["set-cookie"]
             assert "strict-transport-security" in reply.headers
-            accept = {"Accept": "text/event-stream", "X-API-Key": "root-of-the-tls-test"}
+            accept = {"Accept": "text/event-stream", "X-API-Key": server.key}
             with client.stream("GET", "/v1/metrics/revenue", headers=accept) as stream:
                 assert "retry:" in next(stream.iter_text())
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as plain:
-            assert not answers(plain)
-    finally:
-        process.terminate()
-        told, _ = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert f"listens on {url}".encode() in told
-
-
-def answers(client: httpx2.Client) -> bool:
-    """Tell whether a server is there."""
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx2.HTTPError:
-        return False
+        plain = server.url.replace("https:", "http:")
+        with pytest.raises(httpx2.HTTPError):
+            httpx2.get(f"{plain}/readyz", trust_env=False)
 
 
 LEAK = """

@@ -37,7 +37,7 @@ _METRICS_HEAD = """# Measurements
 numbers are of all teams together. Make one for your monitor alone, with
 `livetally keys create --name monitor --scope read --operator`. Counters end in `_total`; histograms
 in `_bucket`, `_sum` and `_count`. No label ever holds anything that a client sent; the
-names of sinks, which only operators declare, are the one exception.
+names of sinks and sources, which only operators declare, are the one exception.
 Bounds that these show are [settings](settings.md).
 
 | name | kind | labels | meaning |

@@ -26,6 +26,7 @@ FORBIDDEN = {
     ),
     "The store's drivers stay in store": ("query/planted.py", "from sqlite3 import dbapi2"),
     "The expression language stays in mapping": ("definitions/planted.py", "import jmespath"),
+    "The brokers' clients stay in sources": ("server/planted.py", "import nats.errors"),
     "What draws on a terminal stays in cli": ("server/planted.py", "import rich.console"),
     "Settings are read in server and cli only": ("api/planted.py", "import livetally.settings"),
 }

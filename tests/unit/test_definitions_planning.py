@@ -32,7 +32,9 @@ actions.go = { event = "e" }
 [dashboard.d]
 panels = []
 [alert.s]
-over = 1
+metric = "m"
+window = "1 hour"
+above = 1
 """
 AFTER = """\
 application = "a"
@@ -58,7 +60,9 @@ actions.go = { event = "e", when = ["v:>0"], data = { w = "x", u = "{id}" } }
 [dashboard.d]
 panels = [{ kind = "line", metric = "m" }]
 [alert.s]
-over = 2
+metric = "m"
+window = "1 hour"
+above = 2
 """
 
 
@@ -75,7 +79,7 @@ def test_every_change_is_named() -> None:
         ("changed", "entity field", "x.v"),
         ("changed", "action", "x.go"),
         ("changed", "dashboard", "d"),
-        ("changed", "alert", "alert"),
+        ("changed", "alert", "s"),
         ("removed", "event", "gone"),
         ("removed", "entity field", "x.n"),
     ]

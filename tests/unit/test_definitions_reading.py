@@ -71,15 +71,13 @@ def test_application_needs_a_name(name: str) -> None:
 def test_tables_of_other_rooms_are_kept_as_plain_values() -> None:
     """Dates become texts, fractions floats; each has to be a table."""
     found = read_toml(
-        'application = "a"\n[alert]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n'
-        '[retention.nobel]\nurl = "x"\n',
+        'application = "a"\n[retention]\nrate = 1.5\nstart = 2026-01-01\nnested = [{ a = 1 }]\n',
         "a.toml",
     )
     assert found.extra == {
-        "retention": {"nobel": {"url": "x"}},
-        "alert": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
+        "retention": {"rate": 1.5, "start": "2026-01-01", "nested": [{"a": 1}]},
     }
-    assert type(found.extra["alert"]["rate"]) is float
+    assert type(found.extra["retention"]["rate"]) is float
     assert mistakes('application = "a"\nsink = 5') == [(2, "sink", "must be a table, not a number")]
 
 
@@ -128,7 +126,7 @@ def test_byte_order_mark_is_passed_over() -> None:
 def test_numbers_outside_every_format_are_refused() -> None:
     """Whole numbers have 64 bits, fractions are finite."""
     found = mistakes(
-        'application = "a"\n[alert]\na = 9223372036854775808\nb = inf\nc = 1e400\n'
+        'application = "a"\n[retention]\na = 9223372036854775808\nb = inf\nc = 1e400\n'
         "d = 1e99999999999999999999\n"
     )
     assert [line for line, _, _ in found] == [3, 4, 5, 6]
@@ -138,7 +136,7 @@ def test_nesting_is_bounded() -> None:
     """Beyond 32 levels a value is refused, wherever it stands."""
 
     def nested(levels: int) -> str:
-        return f'application = "a"\n[alert]\nx = {"[" * levels}{"]" * levels}'
+        return f'application = "a"\n[retention]\nx = {"[" * levels}{"]" * levels}'
 
     read_toml(nested(31), "a.toml")
     [(line, _, reason)] = mistakes(nested(32))
@@ -168,10 +166,10 @@ def test_json_has_the_same_keys() -> None:
         (None, "definition", "must be an object"),
         ({"application": "a", 5: "x"}, "", "a key must be a text"),
         ({"application": "a", "title": b"x"}, "title", "definitions don't have: bytes"),
-        ({"application": "a", "alert": {"x": [None]}}, "alert.x[0]", "null can't stand"),
-        ({"application": "a", "alert": {"x": float("nan")}}, "alert.x", "not a finite"),
+        ({"application": "a", "retention": {"x": [None]}}, "retention.x[0]", "null can't stand"),
+        ({"application": "a", "retention": {"x": float("nan")}}, "retention.x", "not a finite"),
         (
-            {"application": "a", "alert": {"x": "y" * 2**20}},
+            {"application": "a", "retention": {"x": "y" * 2**20}},
             "definition",
             "over 1048576 bytes",
         ),

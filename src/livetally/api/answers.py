@@ -46,21 +46,20 @@ def encode_value(value: Any) -> bytes:
 def encode_rows(query: MetricQuery, rows: Iterable[AnswerRow]) -> bytes:
     """Write rows as a JSON array."""
     listed = list(rows)
-    times = _times(query, listed)
+    if query.interval is None:
+        begun: list[dict[str, Any]] = [{} for _ in listed]
+    else:
+        begun = [{"time": text} for text in _times(query, listed)]
     names = query.columns
-    shown: list[dict[str, Any]] = []
-    for row in listed:
-        one: dict[str, Any] = {}
-        if row.bucket_us is not None:
-            one["time"] = times[row.bucket_us]
-        one.update(zip(names, row.keys, strict=False))
+    for one, row in zip(begun, listed, strict=True):
+        if names:
+            one.update(zip(names, row.keys, strict=False))
         if row.other:
             one["other"] = True
         one["value"] = row.value
         if query.compare:
             one["previous"] = row.previous
-        shown.append(one)
-    return _encoder.encode(shown)
+    return _encoder.encode(begun)
 
 
 def encode_head(query: MetricQuery, start_us: int | None, end_us: int | None) -> bytes:
@@ -99,6 +98,8 @@ def _head(answer: Answer) -> bytes:
         about["previous"] = {"from": start, "to": end}
     if answer.truncated:
         about["truncated"] = True
+    if answer.gone_before_us is not None:
+        about["gone_before"] = label(answer.gone_before_us, answer.query.zone)
     if answer.error:
         about["approximate"] = {"standard_error": answer.error}
     return _encoder.encode(about)[1:-1]
@@ -115,10 +116,14 @@ def _about(query: MetricQuery, start_us: int | None, end_us: int | None) -> dict
     }
 
 
-def _times(query: MetricQuery, rows: Sequence[AnswerRow]) -> dict[int, str]:
-    """Write each bucket's start once, however many groups it has."""
-    starts = sorted({row.bucket_us for row in rows if row.bucket_us is not None})
-    return dict(zip(starts, labels(starts, query.zone), strict=True))
+def _times(query: MetricQuery, rows: Sequence[AnswerRow]) -> list[str]:
+    """Write each row's bucket, each bucket once, however many groups it has."""
+    starts = [row.bucket_us or 0 for row in rows]
+    if not query.by:
+        return labels(starts, query.zone)
+    different = list(dict.fromkeys(starts))
+    texts = dict(zip(different, labels(different, query.zone), strict=True))
+    return [texts[start] for start in starts]
 
 
 def _columns(answer: Answer) -> dict[str, list[Any]]:
@@ -144,8 +149,7 @@ def _csv(answer: Answer) -> bytes:
     """
     columns = _columns(answer)
     if "time" in columns:
-        times = _times(answer.query, answer.rows)
-        columns["time"] = [times[start] for start in columns["time"]]
+        columns["time"] = _times(answer.query, answer.rows)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)

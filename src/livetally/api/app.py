@@ -19,9 +19,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api import (
+    alerts,
     audit,
+    backups,
     definitions,
     entities,
+    erasures,
     explore,
     health,
     keys,
@@ -58,7 +61,14 @@ _DEFINITIONS = (
     Route("/v1/definitions/{application}/versions", versions.list_versions),
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
 )
-_SOURCES = (
+_KEPT = (
+    Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
+    Route("/v1/erasures", erasures.list_erasures),
+    Route("/v1/backups", backups.list_backups),
+    Route("/v1/backups", backups.take_backup, methods=["POST"]),
+    Route("/v1/alerts", alerts.list_alerts),
+    Route("/v1/alerts/{name}", alerts.get_alert),
+    Route("/v1/alerts/{name}/changes", alerts.list_changes),
     Route("/v1/sources", sources.list_sources),
     Route("/v1/sources/{name}", sources.get_source),
     Route("/v1/sources/{name}", sources.change_source, methods=["PATCH"]),
@@ -145,7 +155,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/v1/sinks", sinks.list_sinks),
         Route("/v1/sinks/{name}/rebuild", sinks.rebuild_sink, methods=["POST"]),
         *_DEFINITIONS,
-        *_SOURCES,
+        *_KEPT,
         either("/v1/explore", explore.explore),
         Route("/v1/teams", keys.list_teams),
         Route("/v1/teams", keys.create_team, methods=["POST"]),

@@ -20,7 +20,7 @@ from livetally.errors import BadInput
 from livetally.store.catalog import AuditEntry
 from livetally.tenancy import Scope
 
-__all__ = ["list_audit"]
+__all__ = ["list_audit", "page_bounds"]
 
 _UTC = find_zone("UTC")
 _LIMIT = 100
@@ -32,7 +32,7 @@ async def list_audit(request: Request) -> Response:
     """Return entries, newest first: a team's own; to an operator who names no team, all."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
-    limit, before = _bounds(request)
+    limit, before = page_bounds(request)
     everybody = who.operator and not request.headers.get(TEAM_HEADER)
     team = None if everybody else who.team
     entries = await run_in_threadpool(services.catalog.list_audit, team, limit=limit, before=before)
@@ -46,7 +46,12 @@ async def list_audit(request: Request) -> Response:
     return Response(encode_value(body), headers=headers, media_type="application/json")
 
 
-def _bounds(request: Request) -> tuple[int, int | None]:
+def page_bounds(request: Request) -> tuple[int, int | None]:
+    """Return how many entries are wanted, and the id that they must be below.
+
+    Raises:
+        BadInput: names the parameter and the reason.
+    """
     parameters = request.query_params
     for name in parameters:
         if name not in ("limit", "cursor"):

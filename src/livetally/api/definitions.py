@@ -64,7 +64,6 @@ async def put_definition(request: Request) -> Response:
         changes = services.definitions.preview(application, who.team)
         return _json(_plan(changes) | {"applied": False})
     changes, version = await run_in_threadpool(services.definitions.apply, application, who)
-    services.hub.forget(who.team)
     return _json(_plan(changes) | {"applied": True, "version": version})
 
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from livetally.alerts import Keeper as Alerts
 from livetally.api.bounds import FailedKeys, IngestRate
+from livetally.backup import Backups
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan, RouteTable
 from livetally.ingest import Intake, Schema, Writer
@@ -21,7 +23,7 @@ from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText, TeamId
 
-__all__ = ["Definitions", "Services", "Sessions"]
+__all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions", "Task"]
 
 
 class Definitions(Protocol):
@@ -59,6 +61,54 @@ class Definitions(Protocol):
         """Take an application away; return what changed. Blocks; run it in a thread."""
         ...
 
+    def follow(self) -> None:
+        """Take over what another process has applied. Blocks; run it in a thread."""
+        ...
+
+
+class Erased(Protocol):
+    """An erasure whose events are gone."""
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for the subject."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Up to which commit its events are gone."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many they were."""
+        ...
+
+
+class Task(Protocol):
+    """What lives beside the server."""
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+        ...
+
+
+class Erasing(Protocol):
+    """What takes a subject's events away."""
+
+    def erase(self, team: int, subject: str) -> Erased:
+        """Erase; blocks until no answer counts the subject. Run it in a thread."""
+        ...
+
+    def waiting_for(self, number: int) -> list[str]:
+        """Return what may still hold something of it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Sessions:
@@ -91,4 +141,10 @@ class Services:
     failed_keys: FailedKeys
     ingest_rate: IngestRate
     sources: Keeper
+    alerts: Alerts
+    backups: Backups
+    erasing: Erasing
+    keeping: Task
+    log_requests: bool = False
+    disk_free_bytes_min: int = 0
     sessions: Sessions = field(default_factory=Sessions)

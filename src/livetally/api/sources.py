@@ -49,7 +49,9 @@ async def list_sources(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     states = await run_in_threadpool(services.sources.states, who.team)
     listed = services.sources.declared(who.team)
-    return _json({"sources": [_described(one, states.get(one.name)) for one in listed]})
+    workers = [msgspec.structs.asdict(one) for one in services.sources.workers]
+    described = [_described(one, states.get(one.name)) for one in listed]
+    return _json({"sources": described, "workers": workers})
 
 
 async def get_source(request: Request) -> Response:

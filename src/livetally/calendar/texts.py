@@ -107,6 +107,10 @@ def labels(edges: Sequence[int], zone: ZoneInfo) -> list[str]:
     within = spans(zone, min(edges), max(edges) + 1)
     begins = [span.begin_us for span in within]
     clocks = [_written_offset(span.offset_us) for span in within]
+    if len(clocks) == 1:
+        ahead_us, suffix = clocks[0]
+        shown = (divmod(us + ahead_us, DAY_US) for us in edges)
+        return [_date_text(day) + _time_text(past_us) + suffix for day, past_us in shown]
     texts = []
     for us in edges:
         ahead_us, suffix = clocks[bisect_right(begins, us) - 1]

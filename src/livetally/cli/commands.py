@@ -32,6 +32,13 @@ COMMANDS = (
         " once. LIVETALLY_ROOT_KEY, if set, is accepted as the operator's key.",
     ),
     Command(
+        "worker",
+        "livetally.cli.worker:worker",
+        "Fetch the sources of servers, as a process of its own, on any host.\n\n"
+        "Servers that are started with LIVETALLY_SOURCES_ON=workers and the same LIVETALLY_NATS"
+        " offer it what is due, and store what it sends back.",
+    ),
+    Command(
         "demo",
         "livetally.cli.demo:demo",
         "Start a server with example data, and keep new events coming.",
@@ -89,6 +96,11 @@ COMMANDS = (
         "Apply a definition file to the server and show what changes.",
     ),
     Command(
+        "alerts",
+        "livetally.cli.alerts:app",
+        "Show the alerts, when they fired, and who was told.",
+    ),
+    Command(
         "sinks",
         "livetally.cli.sinks:app",
         "Say how the tables are that are kept in other databases, and fill one anew.",
@@ -104,5 +116,28 @@ COMMANDS = (
         "verify",
         "livetally.cli.verify:verify",
         "Recompute metrics from the raw events and compare them with what the server answers.",
+    ),
+    Command(
+        "doctor",
+        "livetally.cli.doctor:doctor",
+        "Look at what a server needs: settings, disk, clock, limits, port, catalog, backups.",
+    ),
+    Command(
+        "backup",
+        "livetally.cli.backup:backup",
+        "Write a backup while the server runs; each after the first writes only what is new.\n\n"
+        "livetally backup /mnt/backups",
+    ),
+    Command(
+        "restore",
+        "livetally.cli.restore:restore",
+        "Put a backup back into an empty data directory, without a server.\n\n"
+        "livetally restore /mnt/backups --data ./livetally-data",
+    ),
+    Command(
+        "erase",
+        "livetally.cli.erase:erase",
+        "Erase every event of a subject, and everything that was worked out from them.\n\n"
+        "livetally erase ada --yes",
     ),
 )

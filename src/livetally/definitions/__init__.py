@@ -6,8 +6,8 @@ room that answers questions, and a ``Materialised`` to ``store``.
 Guarantee: pure; an ``Application`` exists only when its definition has no mistake, and whatever the
 text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
-    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, simulation.py,
-    application.py                         what can be declared
+    fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, alert.py,
+    simulation.py, application.py          what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
@@ -18,6 +18,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     route_table.py                         several applications -> whose path a request is for
 """
 
+from livetally.definitions.alert import Alert, Channel, ChannelKind, Measure
 from livetally.definitions.application import Application, UnknownTypes
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
@@ -64,6 +65,8 @@ from livetally.definitions.simulation import (
 from livetally.definitions.sink import Sink, SinkKind
 from livetally.definitions.source import (
     Changes,
+    Messages,
+    MessagesKind,
     PageKind,
     Pages,
     Schedule,
@@ -77,6 +80,7 @@ __all__ = [
     "NUMERIC",
     "Action",
     "Aggregate",
+    "Alert",
     "Answer",
     "Application",
     "Auth",
@@ -84,6 +88,8 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Changes",
+    "Channel",
+    "ChannelKind",
     "Dashboard",
     "Draw",
     "DrawKind",
@@ -98,6 +104,9 @@ __all__ = [
     "Import",
     "Inlet",
     "Materialised",
+    "Measure",
+    "Messages",
+    "MessagesKind",
     "Metric",
     "Names",
     "Op",

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from livetally.definitions.alert import Alert
 from livetally.definitions.dashboard import Dashboard
 from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
@@ -45,7 +46,7 @@ class Application(msgspec.Struct, frozen=True):
         extra: the tables of other rooms, as plain values: ``source sink alert simulation
             retention``; those of sinks are in ``sinks`` as well, read.
         text: the definition as it was written.
-        simulations, sources: by name; in ``extra`` they are as they were written.
+        simulations, sources, alerts: by name; in ``extra`` they are as they were written.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Application(msgspec.Struct, frozen=True):
     text: str = ""
     simulations: dict[str, Simulation] = {}
     sources: dict[str, Source] = {}
+    alerts: dict[str, Alert] = {}

@@ -33,8 +33,8 @@ class Change(msgspec.Struct, frozen=True):
     Attributes:
         kind: which of the three.
         what: ``application``, ``event``, ``field``, ``metric``, ``entity``, ``entity field``,
-            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup`` or one of the
-            tables of other rooms.
+            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup``, ``alert`` or
+            one of the tables of other rooms.
         name: dotted, for example ``departure.carrier`` for a field.
         detail: what that means, in words.
     """
@@ -190,8 +190,11 @@ def _declarations(application: Application) -> _Declarations:
     for what in ("dashboard", "inlet", "answer", "import", "lookup"):
         for name, declared in whole.get(what, {}).items():
             found[what, name] = declared
+    for name, alert in application.alerts.items():
+        found["alert", name] = alert.raw
     for name, table in application.extra.items():
-        found[name, name] = table
+        if name != "alert":
+            found[name, name] = table
     return found
 
 

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from livetally.definitions.plain import jsonable
 from livetally.definitions.read_draws import number
+from livetally.definitions.read_messages import MESSAGE_SCHEMES, read_messages
 from livetally.definitions.read_schedule import read_schedule
 from livetally.definitions.scope import Scope
 from livetally.definitions.source import (
@@ -36,6 +37,7 @@ _SIZE_MAX: Final = 100_000
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # No setting of the server's own, such as its root key, is sent anywhere.
 _VARIABLE: Final = re.compile(r"env:(?!LIVETALLY_)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_SCHEMES: Final = ("http", "https", *MESSAGE_SCHEMES)
 _SECRETIVE: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
@@ -57,7 +59,9 @@ def read_sources(
 def _source(
     name: str, application: str, table: Table, mapping: EventMapping | None, raw: dict[str, Any]
 ) -> Source | None:
-    url, schedule = _url(table), read_schedule(table)
+    url = _url(table)
+    taken = read_messages(table, url)
+    messages, schedule = taken or (None, read_schedule(table))
     query, headers = _pairs(table, "query"), _headers(table)
     pages, since = _pages(table), _since(table)
     timeout_s = number(table, "timeout_s", 0.1, 600)
@@ -76,6 +80,7 @@ def _source(
         timeout_s=30.0 if timeout_s is None else timeout_s,
         pages_max=table.whole("pages_max", 1, _PAGES_MAX) or 1_000,
         bytes_max=table.whole("bytes_max", 1, _BYTES_MAX) or 32 * 1024 * 1024,
+        messages=messages,
         raw=raw,
         title=table.text("title"),
         description=table.text("description"),
@@ -84,8 +89,10 @@ def _source(
 
 
 def _mapping(table: Table, scope: Scope, lookups: Lookups) -> EventMapping | None:
+    # What a message came as can be asked for; a fetched page has nothing of the kind.
+    params = [name for name in ("subject", "topic") if name in table.given()]
     mapping = read_mapping(
-        table.raw("map"), (*table.path, "map"), scope.problems, lookups, params=()
+        table.raw("map"), (*table.path, "map"), scope.problems, lookups, params=params
     )
     if mapping is not None and (kind := mapping.constant_type):
         scope.event((*table.path, "map", "type"), kind)
@@ -98,12 +105,17 @@ def _url(table: Table) -> str:
         table.problem("'url' is missing: where do the records come from?")
         return ""
     parts = _parts(url)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        table.problem("must be an address that begins with http:// or https://", "url")
-    elif parts.username or parts.password:
+    if parts is None or parts.scheme not in _SCHEMES or not parts.hostname:
         table.problem(
-            "holds a password; send it as headers.Authorization = 'env:NAME' instead", "url"
+            "must be an address that begins with http:// or https://, or one of a broker, with"
+            " nats:// or mqtt://",
+            "url",
         )
+    elif parts.username or parts.password:
+        instead = (
+            "user and password" if parts.scheme in MESSAGE_SCHEMES else "headers.Authorization"
+        )
+        table.problem(f"holds a password; give it as {instead} = 'env:NAME' instead", "url")
     return url
 
 

@@ -22,6 +22,7 @@ from livetally.definitions.locate import Path, locate
 from livetally.definitions.metric import Statistics
 from livetally.definitions.plain import jsonable, plain
 from livetally.definitions.problems import Problems
+from livetally.definitions.read_alerts import read_alerts
 from livetally.definitions.read_answers import read_answers
 from livetally.definitions.read_dashboards import read_dashboards
 from livetally.definitions.read_entities import read_entities
@@ -191,6 +192,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         text,
         simulations=read_simulations(root, scope, entities),
         sources=read_sources(root, name, scope, lookups),
+        alerts=read_alerts(root, name, scope, statistics),
     )
     check_paths(application, (), problems)
     root.finish()

@@ -14,7 +14,16 @@ import msgspec
 
 from livetally.mapping import EventMapping, Expression
 
-__all__ = ["Changes", "PageKind", "Pages", "Schedule", "Since", "Source"]
+__all__ = [
+    "Changes",
+    "Messages",
+    "MessagesKind",
+    "PageKind",
+    "Pages",
+    "Schedule",
+    "Since",
+    "Source",
+]
 
 
 class PageKind(StrEnum):
@@ -31,6 +40,32 @@ class Changes(StrEnum):
 
     NEW = "new"  # a new event
     IGNORE = "ignore"  # nothing: the first one stands
+
+
+class MessagesKind(StrEnum):
+    """What brings messages."""
+
+    NATS = "nats"
+    MQTT = "mqtt"
+
+
+class Messages(msgspec.Struct, frozen=True):
+    """Which messages of a broker a source takes.
+
+    Attributes:
+        kind: what the broker speaks.
+        subject: of NATS, or the topic of MQTT; with their wildcards.
+        stream: of NATS, that keeps them; "" takes what comes while somebody listens.
+        qos: of MQTT.
+        user, password: ``env:NAME``, variables of the process that listens; "" for none.
+    """
+
+    kind: MessagesKind
+    subject: str
+    stream: str = ""
+    qos: int = 1
+    user: str = ""
+    password: str = ""
 
 
 class Pages(msgspec.Struct, frozen=True):
@@ -97,6 +132,7 @@ class Source(msgspec.Struct, frozen=True):
         changes: what becomes of a record with other content.
         timeout_s: how long one request may take.
         pages_max, bytes_max: bounds of one run, and of one page.
+        messages: which messages it takes; None when it is fetched.
         raw: the table as it was written.
         title, description: for people.
     """
@@ -115,6 +151,7 @@ class Source(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     pages_max: int = 1_000
     bytes_max: int = 32 * 1024 * 1024
+    messages: Messages | None = None
     raw: dict[str, Any] = {}
     title: str = ""
     description: str = ""

@@ -59,6 +59,7 @@ def _shared_names(new: Application, other: Application) -> Iterator[tuple[Path, 
         ("dashboard", new.dashboards, other.dashboards),
         ("source", new.sources, other.sources),
         ("sink", new.sinks, other.sinks),
+        ("alert", new.alerts, other.alerts),
     )
     for kind, mine, theirs in tables:
         yield from (((kind, name), kind) for name in mine if name in theirs)

@@ -5,8 +5,8 @@ Guarantee: a question is asked at most once at a time, and for the touched bucke
 the number of clients; one that fails or is slow holds up no other.
 
 The pace adapts by itself. A question that has rested is asked at once when a commit touches it;
-then it rests as long as asking and telling took, at least ``tick_s_min`` and at most
-``tick_s_max``. Questions that differ in the values of filters are asked as one. Only
+then it rests as long as asking and telling took, but until ``tick_s_min`` after it was last begun,
+and at most ``tick_s_max``. Questions that differ in the values of filters are asked as one. Only
 ``asking_max`` are asked at a time; the others wait in line. So live views are as quick as the
 machine allows, and leave the rest of it to ingest.
 """
@@ -36,7 +36,11 @@ _SLICE = 256
 
 
 class Pace(NamedTuple):
-    """Shortest and longest rest of a question and after a failure, seconds; how many are asked."""
+    """How fast questions are asked again.
+
+    Shortest time from round to round, longest rest, and rest after a failure, seconds; how many are
+    asked at a time.
+    """
 
     tick_s_min: float = 0.05
     tick_s_max: float = 1.0
@@ -129,7 +133,7 @@ class Rounds:
         if turn.since_us is not None:
             LIVE_DELAY_SECONDS.observe((self._clock.now_us() - turn.since_us) / US_PER_S)
         took_s = self._clock.monotonic_s() - started_s
-        self._rest(topic, min(max(took_s, self._pace.tick_s_min), self._pace.tick_s_max))
+        self._rest(topic, min(max(took_s, self._pace.tick_s_min - took_s), self._pace.tick_s_max))
 
     async def begin(self, topic: Topic) -> None:
         """Tell of the buckets of a topic that have begun; not while it is asked."""

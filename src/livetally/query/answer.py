@@ -8,6 +8,7 @@ rows; a cut answer says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from livetally.definitions import Metric, Ratio
@@ -23,6 +24,7 @@ __all__ = [
     "divided",
     "empty_value",
     "ordered",
+    "rows_of",
     "with_empty_buckets",
 ]
 
@@ -49,7 +51,8 @@ class Answer(NamedTuple):
 
     ``start_us`` and ``end_us`` are the range that the answer covers, None where it is open and
     holds nothing; ``previous`` is the range compared with. ``error`` is the standard error of the
-    values, relative to them, where they are approximate; 0 means exact.
+    values, relative to them, where they are approximate; 0 means exact. ``gone_before_us`` is the
+    instant before which events that it would have needed are kept no more.
     """
 
     query: MetricQuery
@@ -60,6 +63,19 @@ class Answer(NamedTuple):
     truncated: bool = False
     previous: tuple[int, int] | None = None
     error: float = 0.0
+    gone_before_us: int | None = None
+
+
+def rows_of(
+    buckets_us: Sequence[int | None],
+    keys: Sequence[Key],
+    values: Sequence[Value],
+    versions: Sequence[int],
+    others: Sequence[bool],
+) -> list[AnswerRow]:
+    """Join columns to rows, without running a line of Python for each."""
+    columns = zip(buckets_us, keys, values, versions, others, repeat(None), strict=False)
+    return list(map(tuple.__new__, repeat(AnswerRow), columns))
 
 
 def with_empty_buckets(

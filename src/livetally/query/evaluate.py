@@ -20,6 +20,7 @@ from livetally.query.answer import (
     compared,
     divided,
     ordered,
+    rows_of,
     with_empty_buckets,
 )
 from livetally.query.declared import Declared
@@ -27,8 +28,8 @@ from livetally.query.extents import Extents
 from livetally.query.limits import NARROW, QueryLimits, is_too_large
 from livetally.query.plan import Plan, Window, plan, sortable
 from livetally.query.spec import MetricQuery
-from livetally.query.values import Key, key_of, value_of
-from livetally.store.events import Engine, EngineError, Group, Question, Row, ask
+from livetally.query.values import Key, key_of, values_of
+from livetally.store.events import Engine, EngineError, Found, Group, Question, ask
 
 __all__ = ["Asked", "Evaluator"]
 
@@ -173,32 +174,32 @@ class Evaluator:
             question = question._replace(
                 descending=query.order == "-value", rows_max=query.limit or ROWS_MAX
             )
-        rows, error = self._asked(planned._replace(question=question), asked.noted)
-        if len(rows) > question.rows_max and not by_value:
+        found, error = self._asked(planned._replace(question=question), asked.noted)
+        if len(found.versions) > question.rows_max and not by_value:
             raise QueryTooLarge(NARROW)
-        return _shown(query, planned, rows, error, cut=by_value)
+        return _shown(query, planned, found, error, cut=by_value)
 
-    def _asked(self, planned: Plan, noted: int) -> tuple[list[Row], float]:
+    def _asked(self, planned: Plan, noted: int) -> tuple[Found, float]:
         """Ask; the second result is the standard error, 0 when the values are exact."""
         question = planned.question
         error = 0.0
         try:
-            rows = self._ask(question)
+            found = self._ask(question)
         except EngineError as failure:
             if failure.code != _OUT_OF_MEMORY or planned.metric.aggregate is not Aggregate.UNIQUE:
                 raise
             error = _SKETCH_ERROR
             question = question._replace(measure=question.measure._replace(approximate=True))
-            rows = self._ask(question)
+            found = self._ask(question)
         if planned.strict != (question.start_us, question.end_us) and (
-            question.descending is not None or any(row.version > noted for row in rows)
+            question.descending is not None or max(found.versions, default=0) > noted
         ):
             # An event that the extents did not include may lie beyond the asked range.
             start_us, end_us = planned.strict
-            rows = self._ask(question._replace(start_us=start_us, end_us=end_us))
-        return rows, error
+            found = self._ask(question._replace(start_us=start_us, end_us=end_us))
+        return found, error
 
-    def _ask(self, question: Question) -> list[Row]:
+    def _ask(self, question: Question) -> Found:
         try:
             return ask(self._engine, question, self._settings)
         except EngineError as error:
@@ -229,18 +230,14 @@ def _cut_by_store(
     )
 
 
-def _shown(query: MetricQuery, planned: Plan, rows: list[Row], error: float, *, cut: bool) -> _Rows:
+def _shown(query: MetricQuery, planned: Plan, found: Found, error: float, *, cut: bool) -> _Rows:
     """Compute each row's value and keys."""
     references = planned.question.keys
-    groups: dict[Key, Group] = {}
-    keys_of: dict[Group, Key] = {}
-    shown = []
-    for row in rows:
-        keys = keys_of.get(row.keys)
-        if keys is None:
-            keys = keys_of[row.keys] = key_of(references, row.keys, query.zone)
-        if not row.other:
-            groups[keys] = row.keys
-        value = value_of(planned.metric, row.parts, query.zone)
-        shown.append(AnswerRow(row.bucket_us, keys, value, row.version, row.other))
-    return _Rows(shown, planned.edges, groups, error, cut)
+    shown = {keys: key_of(references, keys, query.zone) for keys in set(found.keys)}
+    groups = {
+        shown[keys]: keys for keys, other in zip(found.keys, found.others, strict=True) if not other
+    }
+    values = values_of(planned.metric, found.parts, query.zone)
+    keys = [shown[one] for one in found.keys] if references else found.keys
+    rows = rows_of(found.buckets_us, keys, values, found.versions, found.others)
+    return _Rows(rows, planned.edges, groups, error, cut)

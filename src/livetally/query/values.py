@@ -17,7 +17,7 @@ from livetally.calendar import label
 from livetally.definitions import Aggregate, Field, FieldType, Metric, Ratio, Term
 from livetally.store.events import Group, Reference
 
-__all__ = ["EXACT", "Key", "Value", "empty_value", "key_of", "quotient", "value_of"]
+__all__ = ["EXACT", "Key", "Value", "empty_value", "key_of", "quotient", "values_of"]
 
 Value = int | float | Decimal | str | bool | None
 Key = tuple[Value, ...]
@@ -38,8 +38,14 @@ def empty_value(metric: Metric | Ratio) -> int | None:
     return 0 if isinstance(metric, Metric) and metric.aggregate in _ZERO_WHEN_EMPTY else None
 
 
-def value_of(metric: Metric, parts: Sequence[Any], zone: ZoneInfo) -> Any:
-    """Return the value of one row; ``zone`` writes times."""
+def values_of(metric: Metric, parts: Sequence[Sequence[Any]], zone: ZoneInfo) -> Sequence[Any]:
+    """Return the values of all rows, from the parts column by column; ``zone`` writes times."""
+    if metric.aggregate is Aggregate.COUNT and [term.sign for term in metric.terms] == [1]:
+        return parts[0]
+    return [_value_of(metric, row, zone) for row in zip(*parts, strict=True)]
+
+
+def _value_of(metric: Metric, parts: Sequence[Any], zone: ZoneInfo) -> Any:
     aggregate = metric.aggregate
     if aggregate in _ADDED:
         return _plain(_signed_sum(metric, parts))

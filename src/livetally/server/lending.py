@@ -20,6 +20,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from livetally.api import Tap
+from livetally.server.crowd import Crowd
 from livetally.server.reading import BoundedProtocol
 
 __all__ = ["LendingProtocol", "TakenConnection"]
@@ -65,7 +66,7 @@ class LendingProtocol(BoundedProtocol):
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"connection: close\r\n\r\n")
         transport.write(b"".join(lines))
-        taken = TakenConnection(transport, tap, chunked=chunked)
+        taken = TakenConnection(transport, tap, self._crowd, chunked=chunked)
         transport.set_protocol(taken)
         # They refer to each other; a parser is not even seen by the garbage collector.
         self.parser = self.scope = self.cycle = None  # type: ignore[assignment]
@@ -75,15 +76,21 @@ class LendingProtocol(BoundedProtocol):
 class TakenConnection(asyncio.Protocol):
     """A connection that only writes. Used on the event loop's thread only."""
 
-    __slots__ = ("_chunked", "_tap", "_transport", "paused")
+    __slots__ = ("_chunked", "_crowd", "_tap", "_transport", "paused")
 
     # What was written last, to any client, and the chunk that it made: a change goes to thousands.
     _last: tuple[bytes, bytes] = (b"", b"")
 
-    def __init__(self, transport: asyncio.Transport, tap: Tap, *, chunked: bool) -> None:
-        """Write to ``transport``, in chunks if so, and tell ``tap`` what happens to it."""
+    def __init__(
+        self, transport: asyncio.Transport, tap: Tap, crowd: Crowd, *, chunked: bool
+    ) -> None:
+        """Write to ``transport``, in chunks if so, and tell ``tap`` what happens to it.
+
+        ``crowd`` is told when its place is free.
+        """
         self._transport = transport
         self._tap = tap
+        self._crowd = crowd
         self._chunked = chunked
         self.paused = False
         transport.set_write_buffer_limits(high=_UNSENT_BYTES_MAX)
@@ -124,6 +131,7 @@ class TakenConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's form
         """End the stream."""
+        self._crowd.leave()
         self._tap.gone()
 
 

@@ -19,11 +19,10 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from livetally.api.guard import completed
-from livetally.api.problem import PROBLEM_TYPE
+from livetally.server.crowd import Crowd
+from livetally.server.refusals import refusal
 
 __all__ = ["BoundedProtocol", "ReadingBounds", "watch_readers"]
 
@@ -53,22 +52,28 @@ class _Refused(Exception):
     """Raised within the parser to end it."""
 
 
-_DETAILS = {
-    HTTPStatus.BAD_REQUEST: "This is no HTTP request that can be understood in one way only.",
-    HTTPStatus.REQUEST_TIMEOUT: "The request came too slowly; nothing of it is acknowledged.",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The address and the headers are too long.",
-}
-
-
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, refusing with a problem what is too slow or too large."""
 
-    def __init__(self, *rest: Any, bounds: ReadingBounds, **more: Any) -> None:
-        """Read within ``bounds``; the rest is uvicorn's."""
+    def __init__(self, *rest: Any, bounds: ReadingBounds, crowd: Crowd, **more: Any) -> None:
+        """Read within ``bounds``, if ``crowd`` has a place; the rest is uvicorn's."""
         super().__init__(*rest, **more)
         self._bounds = bounds
+        self._crowd = crowd
         self._refusal = HTTPStatus.BAD_REQUEST
         self._begin(_Part.HEADER)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, or let somebody else send the connection away: then nothing here is called."""
+        if self._crowd.enter():
+            super().connection_made(transport)
+        else:
+            self._crowd.refuse(transport, https=self.config.is_ssl)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and give the place to another one."""
+        self._crowd.leave()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -144,32 +149,13 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if cycle is None or not cycle.response_started:
-            self.transport.write(_answer(status, "https" if self.scheme == "https" else "http"))
+            self.transport.write(refusal(status, https=self.scheme == "https"))
         self.transport.close()
 
     def _unanswered(self) -> RequestResponseCycle | None:
         """Return the newest request, if its answer is not complete."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first
         return None if cycle is None or cycle.response_complete else cycle
-
-
-def _answer(status: HTTPStatus, scheme: str) -> bytes:
-    problem = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": _DETAILS[status],
-    }
-    body = msgspec.json.encode(problem)
-    headers = [
-        (b"content-type", PROBLEM_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-    ]
-    lines = [b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())]
-    lines += [b"%s: %s\r\n" % line for line in completed({"scheme": scheme}, headers)]
-    return b"".join([*lines, b"\r\n", body])
 
 
 async def watch_readers(connections: Iterable[object]) -> None:

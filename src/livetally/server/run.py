@@ -24,20 +24,20 @@ from starlette.types import ASGIApp
 
 from livetally.api import Services
 from livetally.clock import SystemClock
-from livetally.errors import LivetallyError, SettingInvalid
+from livetally.errors import SettingInvalid
 from livetally.server.build import built
+from livetally.server.crowd import Crowd, places
 from livetally.server.directory import DataDirectory
 from livetally.server.lending import LendingProtocol
 from livetally.server.logs import set_up_logs
 from livetally.server.reading import ReadingBounds, watch_readers
+from livetally.server.watching import follow_definitions, watch_catalog
 from livetally.settings import Settings
 
 __all__ = ["serve"]
 
 _log = structlog.get_logger("livetally")
 
-_POLL_S = 0.5
-_FLUSH_EVERY = 60
 _GRACE_S = 8
 # The writer takes the interpreter's lock several times in a commit; a busy loop would make it wait
 # the usual 5 ms each time, which is as long as the commit itself.
@@ -50,7 +50,7 @@ def serve(settings: Settings) -> int:
     Raises:
         LivetallyError: the server can't start; nothing was accepted.
     """
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_S)
     with DataDirectory(Path(settings.data)) as directory:
         return uvloop.run(_serve(settings, directory))
@@ -86,8 +86,12 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
         stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
         tasks = [
             loop.create_task(services.hub.run(), name="live hub"),
-            loop.create_task(_watch_catalog(services), name="catalog watch"),
+            loop.create_task(watch_catalog(services), name="catalog watch"),
+            loop.create_task(follow_definitions(services), name="definitions watch"),
             *_sources(loop, services, settings),
+            loop.create_task(services.alerts.run(), name="alerts"),
+            loop.create_task(services.backups.run(), name="backups"),
+            loop.create_task(services.keeping.run(), name="retention"),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]
@@ -123,20 +127,6 @@ def _sources(
     return [loop.create_task(services.sources.run(), name="sources")]
 
 
-async def _watch_catalog(services: Services) -> None:
-    """Notice what other processes change in the catalog, and note when keys were used."""
-    rounds = 0
-    while True:
-        await asyncio.sleep(_POLL_S)
-        rounds += 1
-        try:
-            await asyncio.to_thread(services.catalog.poll_changes)
-            if rounds % _FLUSH_EVERY == 0:
-                await asyncio.to_thread(services.keys.flush_uses)
-        except LivetallyError as error:
-            _log.warning("catalog not reached", error=error.message)
-
-
 def _listen(settings: Settings) -> socket.socket:
     """Open the port before anything else, so that a taken one is an error and not a race."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -163,7 +153,14 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         app,
         loop="none",
         # uvicorn only calls it; that it is a class is what its types expect.
-        http=cast("Any", partial(LendingProtocol, bounds=_reading_bounds(settings))),
+        http=cast(
+            "Any",
+            partial(
+                LendingProtocol,
+                bounds=_reading_bounds(settings),
+                crowd=Crowd(places(settings.connections_max)),
+            ),
+        ),
         ws="none",
         lifespan="off",
         log_config=None,

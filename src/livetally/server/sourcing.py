@@ -1,4 +1,4 @@
-"""Fetching sources in the server's own process.
+"""Fetching sources in the server's own process, or by workers.
 
 In the flow: gives ``sources.Keeper`` its ``Runs``; hands what is fetched to ``ingest``.
 Guarantee: ``deliver`` returns when the events are durable; while the writer is behind it waits.
@@ -6,19 +6,50 @@ Guarantee: ``deliver`` returns when the events are durable; while the writer is 
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 
 import anyio
 
+from livetally.clock import Clock
 from livetally.definitions import Changes
 from livetally.errors import Overloaded
 from livetally.event import decode_lines
 from livetally.ingest import Accepted, Intake
 from livetally.server.registry import Registry
-from livetally.sources import Counts, Declared, Deliver, Known, Outcome, Puller, Runs
+from livetally.settings import Settings, load_secrets
+from livetally.sources import (
+    Broker,
+    Counts,
+    Declared,
+    Deliver,
+    Follow,
+    Follower,
+    Known,
+    Outcome,
+    Puller,
+    Runs,
+    RunsOnWorkers,
+    Subjects,
+    WorkerPatience,
+    client,
+)
 from livetally.tenancy import TeamId
 
-__all__ = ["RunsHere", "declared_by", "delivery"]
+__all__ = [
+    "RunsHere",
+    "declared_by",
+    "delivery",
+    "delivery_of",
+    "follow_of",
+    "process_name",
+    "puller_of",
+    "runs_of",
+]
 
 _REASONS_MAX = 20
 
@@ -31,10 +62,12 @@ class RunsHere(Runs):
         self._puller = puller
         self._intake = intake
 
+    async def open(self) -> None:
+        """Nothing: connections are made when the first page is asked for."""
+
     async def run(self, declared: Declared, known: Known) -> Outcome:
         """Fetch a source once."""
-        ignore = declared.source.changes is Changes.IGNORE
-        deliver = delivery(self._intake, declared.team, ignore_changes=ignore)
+        deliver = delivery_of(self._intake, declared)
         return await self._puller.run(declared.source, known, deliver)
 
     async def close(self) -> None:
@@ -49,6 +82,46 @@ def declared_by(registry: Registry) -> Callable[[], list[Declared]]:
         return [Declared(TeamId(team), source) for team, source in registry.sources()]
 
     return declared
+
+
+def runs_of(settings: Settings, intake: Intake, clock: Clock, process: str) -> Runs:
+    """Return where sources are fetched, as the settings say."""
+    if settings.sources_on != "workers":
+        return RunsHere(puller_of(settings, clock), intake)
+    broker = Broker(settings.nats, f"livetally server {process}")
+    patience = WorkerPatience(settings.worker_silence_s_max, settings.worker_free_s_max)
+    deliver_of = partial(delivery_of, intake)
+    return RunsOnWorkers(broker, Subjects(settings.nats_prefix), deliver_of, patience)
+
+
+def follow_of(settings: Settings, registry: Registry, intake: Intake) -> Follow:
+    """Return what takes the messages of sources, in this process."""
+    follower = Follower(
+        partial(delivery_of, intake),
+        load_secrets(),
+        lambda: registry.store_epoch,
+        allow_private=settings.sources_allow_private,
+    )
+    return follower.follow
+
+
+def puller_of(settings: Settings, clock: Clock) -> Puller:
+    """Return what fetches, with the secrets of this process's environment."""
+    http = partial(
+        client, allow_private=settings.sources_allow_private, version=version("livetally")
+    )
+    return Puller(http, load_secrets(), clock.now_us)
+
+
+def process_name() -> str:
+    """Return a name for this process that no other one has."""
+    return f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def delivery_of(intake: Intake, declared: Declared) -> Deliver:
+    """Return what stores the lines of events of a source."""
+    ignore = declared.source.changes is Changes.IGNORE
+    return delivery(intake, declared.team, ignore_changes=ignore)
 
 
 def delivery(intake: Intake, team: TeamId, *, ignore_changes: bool) -> Deliver:

@@ -10,29 +10,45 @@ Guarantee: nothing that a source gave is lost or counted twice, whatever fails i
     fetching.py  one page; paging.py which one comes after it
     pull.py      one run of a source
     keeper.py    which sources run now, by whom, and what became of it
+    following.py the messages of brokers, which nats_messages.py and mqtt_messages.py bring
+    dispatch.py  has workers do the runs; worker.py does them; wire.py what they say; broker.py how
 """
 
 from __future__ import annotations
 
+from livetally.sources.broker import Broker, BrokerFailed
+from livetally.sources.dispatch import RunsOnWorkers, WorkerPatience
 from livetally.sources.failures import SourceFailed
 from livetally.sources.fetching import Patience
-from livetally.sources.keeper import Declared, Keeper, Runs, ScheduleText
+from livetally.sources.following import Follower
+from livetally.sources.keeper import Declared, Follow, Keeper, Runs, ScheduleText
 from livetally.sources.network import client, is_public
 from livetally.sources.pull import Counts, Deliver, Known, Outcome, Puller, mapped_lines
 from livetally.sources.schedule import next_us
+from livetally.sources.wire import Here, Subjects
+from livetally.sources.worker import Worker
 
 __all__ = [
+    "Broker",
+    "BrokerFailed",
     "Counts",
     "Declared",
     "Deliver",
+    "Follow",
+    "Follower",
+    "Here",
     "Keeper",
     "Known",
     "Outcome",
     "Patience",
     "Puller",
     "Runs",
+    "RunsOnWorkers",
     "ScheduleText",
     "SourceFailed",
+    "Subjects",
+    "Worker",
+    "WorkerPatience",
     "client",
     "is_public",
     "mapped_lines",

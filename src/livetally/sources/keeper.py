@@ -10,24 +10,29 @@ replaced when its hold has run out. What is started or stopped stays so over a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import anyio
 import msgspec
 import structlog
 from anyio.abc import TaskGroup
 from anyio.to_thread import run_sync
+from prometheus_client import Counter
 
 from livetally.clock import US_PER_S, Clock
 from livetally.definitions import Schedule, Source, schedule_of
-from livetally.errors import LivetallyError
+from livetally.errors import BadInput, LivetallyError
+from livetally.sources.failures import SourceFailed
 from livetally.sources.pull import Counts, Known, Outcome
 from livetally.sources.schedule import next_us
+from livetally.sources.wire import Here
 from livetally.store.catalog import Catalog, SourceEnd, SourceState
+from livetally.telemetry import SOURCE_LAST_OK_TIMESTAMP_SECONDS, SOURCE_RECORDS, SOURCE_RUNS
 from livetally.tenancy import TeamId
 
-__all__ = ["Declared", "Keeper", "Runs", "ScheduleText"]
+__all__ = ["Declared", "Follow", "Keeper", "Runs", "ScheduleText"]
 
 _log = structlog.get_logger("livetally.sources")
 
@@ -68,6 +73,14 @@ class ScheduleText(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
 class Runs(Protocol):
     """Where a source is fetched: in this process, or by a worker elsewhere."""
 
+    async def open(self) -> None:
+        """Begin what runs need, so that it is there before the first one; a run does it as well.
+
+        Raises:
+            LivetallyError: it can't be begun now.
+        """
+        ...
+
     async def run(self, declared: Declared, known: Known) -> Outcome:
         """Fetch a source once."""
         ...
@@ -76,13 +89,29 @@ class Runs(Protocol):
         """End what was opened."""
         ...
 
+    @property
+    def workers(self) -> Sequence[Here]:
+        """The workers that were heard of lately; none where this process fetches."""
+        return ()
+
+
+Follow: TypeAlias = Callable[[Declared, Counts], Awaitable[None]]
+"""Takes the messages of a source until cancelled, and counts them."""
+
 
 class _Active:
     """A run of this process: how to end it, and when to say again that it goes on."""
 
-    def __init__(self, renew_us: int) -> None:
+    def __init__(self, one: Declared, renew_us: int) -> None:
+        self.one = one
         self.scope = anyio.CancelScope()
         self.renew_us = renew_us
+        self.counts = Counts()  # of messages, since they were last written down
+
+    def is_of(self, one: Declared) -> bool:
+        """Whether the source is still declared as it was when this began."""
+        mine, now = self.one.source, one.source
+        return mine is now or (mine.raw == now.raw and _rows(mine) == _rows(now))
 
 
 class Keeper:
@@ -95,13 +124,18 @@ class Keeper:
         runs: Runs,
         clock: Clock,
         holder: str,
+        follow: Follow | None = None,
     ) -> None:
-        """Keep ``catalog`` true; ``holder`` names this process among others."""
+        """Keep ``catalog`` true; ``holder`` names this process among others.
+
+        Sources of messages are left to ``follow``, in this process.
+        """
         self._catalog = catalog
         self._declared = declared
         self._runs = runs
         self._clock = clock
         self._holder = holder
+        self._follow = follow
         self._active: dict[tuple[TeamId, str], _Active] = {}
 
     def declared(self, team: TeamId) -> list[Source]:
@@ -125,10 +159,12 @@ class Keeper:
         """Do what a person asks for; an empty ``schedule`` means the definition's. Blocks.
 
         Raises:
-            BadInput: the schedule can't be read.
+            BadInput: the schedule can't be read, or messages are to come by one.
             StoreFailed: it could not be stored.
         """
         team, source = declared
+        if source.messages is not None and (wanted or schedule is not None):
+            raise BadInput("action", "messages come by themselves: start or stop the source")
         now_us = self._clock.now_us()
         state = self._known_state(declared)
         text, due_us = None, None
@@ -153,6 +189,7 @@ class Keeper:
         """Look after the sources until cancelled; then let go of what runs."""
         try:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._open_runs, name="open runs")
                 while True:
                     try:
                         await self.tick(tasks)
@@ -184,13 +221,25 @@ class Keeper:
             if key in self._active:
                 await self._go_on(one, state, now_us)
             elif _is_due(state, now_us) and await self._take(one, now_us):
-                self._active[key] = _Active(now_us + _RENEW_US)
+                self._active[key] = _Active(one, now_us + _RENEW_US)
                 tasks.start_soon(self._fetch, one, state, name=f"source {one.source.name}")
+
+    @property
+    def workers(self) -> Sequence[Here]:
+        """The workers that were heard of lately."""
+        return self._runs.workers
 
     @property
     def active(self) -> int:
         """How many sources are being fetched by this process."""
         return len(self._active)
+
+    async def _open_runs(self) -> None:
+        """Begin early what runs need; one that needs it tries again."""
+        try:
+            await self._runs.open()
+        except LivetallyError as error:
+            _log.warning("sources can't be fetched yet", error=error.message)
 
     def _known_state(self, one: Declared) -> SourceState:
         """Return a source's state; one that is new begins as its definition says."""
@@ -209,14 +258,18 @@ class Keeper:
     async def _go_on(self, one: Declared, state: SourceState, now_us: int) -> None:
         """Hold what runs; end it when it was stopped, or another process has taken it over."""
         active = self._active[one.key]
-        if not state.running and not state.wanted:
+        of_messages = one.source.messages is not None
+        if not (state.running or state.wanted) or (of_messages and not active.is_of(one)):
             active.scope.cancel()
         if now_us < active.renew_us:
             return
         active.renew_us = now_us + _RENEW_US
-        held = await run_sync(
-            self._catalog.hold_source, one.team, one.source.name, self._holder, now_us + _HOLD_US
-        )
+        so_far = None
+        if of_messages:
+            so_far = _end_of(active.counts.taken(), "")
+            _count(one, so_far, now_us)
+        hold = partial(self._catalog.hold_source, so_far=so_far)
+        held = await run_sync(hold, one.team, one.source.name, self._holder, now_us + _HOLD_US)
         if not held:
             _log.warning("source taken over by another process", source=one.source.name)
             active.scope.cancel()
@@ -228,11 +281,12 @@ class Keeper:
         outcome: Outcome | None = None
         try:
             with active.scope:
-                outcome = await self._runs.run(one, known)
+                outcome = await self._run(one, known, active)
             if active.scope.cancelled_caught:
-                outcome = Outcome(Counts(), None, "stopped before its end; what came is kept")
+                early = "" if one.source.messages else "stopped before its end; what came is kept"
+                outcome = Outcome(active.counts, None, early)
         except LivetallyError as error:
-            outcome = Outcome(Counts(), None, error.message)
+            outcome = Outcome(active.counts, None, error.message)
         except Exception as error:  # noqa: BLE001 - a source must not end the server
             _log.exception("a source failed unexpectedly", source=one.source.name)
             outcome = Outcome(Counts(), None, f"a defect: {type(error).__name__}: {error}")
@@ -241,11 +295,22 @@ class Keeper:
                 await self._finish(one, state, outcome)
             del self._active[one.key]
 
+    async def _run(self, one: Declared, known: Known, active: _Active) -> Outcome:
+        """Fetch a source once; messages are taken until cancelled."""
+        if one.source.messages is None:
+            return await self._runs.run(one, known)
+        if self._follow is None:
+            raise SourceFailed("Nobody takes messages here.")
+        await self._follow(one, active.counts)
+        return Outcome(active.counts, None, "the broker sends no more")
+
     async def _finish(self, one: Declared, state: SourceState, outcome: Outcome | None) -> None:
         """Write down how a run ended; one that was cut off with the server is due at once."""
         now_us = self._clock.now_us()
         if outcome is None:
-            await self._end(one, SourceEnd("the server stopped meanwhile", next_us=now_us))
+            cut_off = "" if one.source.messages else "the server stopped meanwhile"
+            end = _end_of(self._active[one.key].counts, cut_off)
+            await self._end(one, msgspec.structs.replace(end, next_us=now_us))
             return
         counts = outcome.counts
         if outcome.error:
@@ -255,21 +320,41 @@ class Keeper:
         known = None
         if outcome.known is not None:
             known = msgspec.json.encode(outcome.known).decode()
-        end = SourceEnd(
-            error=outcome.error or _rejected(counts),
-            known=known,
-            next_us=_next_us(one, state.schedule, now_us),
-            stored=counts.stored,
-            duplicates=counts.duplicates,
-            rejected=counts.rejected,
-        )
-        await self._end(one, end)
+        end = _end_of(counts, outcome.error)
+        next_us = _next_us(one, state.schedule, now_us)
+        _count(one, end, now_us, SOURCE_RUNS)
+        await self._end(one, msgspec.structs.replace(end, known=known, next_us=next_us))
 
     async def _end(self, one: Declared, end: SourceEnd) -> None:
         try:
             await run_sync(self._catalog.end_source, one.team, one.source.name, self._holder, end)
         except LivetallyError as error:
             _log.warning("the end of a run is not written down", error=error.message)
+
+
+def _end_of(counts: Counts, error: str) -> SourceEnd:
+    return SourceEnd(
+        error=error or _rejected(counts),
+        stored=counts.stored,
+        duplicates=counts.duplicates,
+        rejected=counts.rejected,
+    )
+
+
+def _rows(source: Source) -> dict[str, Mapping[str, Any]]:
+    return {name: one.rows for name, one in source.mapping.lookups.items()}
+
+
+def _count(one: Declared, end: SourceEnd, now_us: int, runs: Counter | None = None) -> None:
+    """Count records, and the run unless it goes on, for the server's own measurements."""
+    labels = (str(one.team), one.source.name)
+    if runs is not None:
+        runs.labels(*labels, "failed" if end.error else "good").inc()
+    records = (("stored", end.stored), ("duplicate", end.duplicates), ("rejected", end.rejected))
+    for outcome, count in records:
+        SOURCE_RECORDS.labels(*labels, outcome).inc(count)
+    if not end.error:
+        SOURCE_LAST_OK_TIMESTAMP_SECONDS.labels(*labels).set(now_us / US_PER_S)
 
 
 def _next_us(one: Declared, own: str | None, now_us: int) -> int:

@@ -37,7 +37,8 @@ def is_public(address: str) -> bool:
 class _PublicOnly(httpcore2.AsyncNetworkBackend):
     """Resolves names itself, and connects to what it has checked."""
 
-    def __init__(self) -> None:
+    def __init__(self, setting: str) -> None:
+        self._setting = setting
         self._backend = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -57,7 +58,7 @@ class _PublicOnly(httpcore2.AsyncNetworkBackend):
         if refused or not addresses:
             raise SourceFailed(
                 f"'{host}' is {(refused or ['nowhere'])[0]}, which is no public address. To allow"
-                " sources in your own network, set LIVETALLY_SOURCES_ALLOW_PRIVATE=true."
+                f" addresses in your own network, set {self._setting}=true."
             )
         return await self._backend.connect_tcp(
             addresses[0], port, timeout, local_address, socket_options
@@ -67,12 +68,20 @@ class _PublicOnly(httpcore2.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
 
-def client(*, allow_private: bool, version: str) -> httpx2.AsyncClient:
-    """Return the client that fetches; close it when done."""
+def client(
+    *, allow_private: bool, version: str, setting: str = "LIVETALLY_SOURCES_ALLOW_PRIVATE"
+) -> httpx2.AsyncClient:
+    """Return the client that fetches; close it when done.
+
+    Args:
+        allow_private: whether it may connect to addresses that are not public.
+        version: what it calls itself.
+        setting: what would allow it, for the error.
+    """
     limits = httpx2.Limits(max_connections=_CONNECTIONS_MAX)
     transport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
     if not allow_private:
-        transport._pool._network_backend = _PublicOnly()  # noqa: SLF001 - it takes none
+        transport._pool._network_backend = _PublicOnly(setting)  # noqa: SLF001 - it takes none
     return httpx2.AsyncClient(
         transport=transport,
         headers={"User-Agent": f"livetally/{version}", "Accept": "application/json"},

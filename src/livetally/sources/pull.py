@@ -22,7 +22,7 @@ from livetally.sources.failures import SourceFailed
 from livetally.sources.fetching import Page, Patience, fetch_page
 from livetally.sources.paging import Paging, Request
 
-__all__ = ["Counts", "Deliver", "Known", "Outcome", "Puller", "mapped_lines"]
+__all__ = ["Counts", "Deliver", "Known", "Outcome", "Puller", "identified", "mapped_lines"]
 
 _FAULTS_MAX = 20
 _encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
@@ -56,6 +56,14 @@ class Counts(msgspec.Struct):
         self.duplicates += other.duplicates
         self.rejected += other.rejected
         self.reasons += other.reasons[: _FAULTS_MAX - len(self.reasons)]
+
+    def taken(self) -> Counts:
+        """Return the counts so far, and begin anew."""
+        so_far = Counts()
+        so_far.add(self)
+        self.pages = self.records = self.stored = self.duplicates = self.rejected = 0
+        self.reasons = []
+        return so_far
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -169,13 +177,18 @@ def mapped_lines(source: Source, payload: Any) -> tuple[Mapped, bytes]:
     The id follows from the record's key and content, or from its key alone when changes are to be
     ignored, so that what comes again counts once.
     """
-    mapping: EventMapping = source.mapping
-    mapped = mapping.events(payload, Context(content_ids=True))
+    mapped = source.mapping.events(payload, Context(content_ids=True))
     for item in mapped.items:
-        item.setdefault("source", f"source/{source.name}")
-        if source.changes is Changes.NEW and _has_key(mapping):
-            item["id"] = f"{item['id'][:200]}-{_content(item)}"
+        identified(source, item)
     return mapped, bytes(encode_items(mapped.items)) if mapped.items else b""
+
+
+def identified(source: Source, item: dict[str, Any]) -> dict[str, Any]:
+    """Say of an event where it is from, and make its id tell a change of it from the first one."""
+    item.setdefault("source", f"source/{source.name}")
+    if source.changes is Changes.NEW and _has_key(source.mapping) and "id" in item:
+        item["id"] = f"{item['id'][:200]}-{_content(item)}"
+    return item
 
 
 def _has_key(mapping: EventMapping) -> bool:

@@ -43,6 +43,8 @@ class Changes:
         self._database = database
         self._clock = clock
         self._lock = Lock()
+        # Who finds that another thread has found the news first waits until that one has told.
+        self._telling = Lock()
         self._seen = -1
         self._polled_at_s = float("-inf")
         self._subscribers: list[Callable[[], None]] = []
@@ -83,14 +85,14 @@ class Changes:
         """
         began_s = self._clock.monotonic_s()
         now = self.counter()
-        with self._lock:
-            # Unequal, not greater: a database put back from a backup counts from further down.
-            news = now != self._seen
-            self._seen = now
-        if news:
-            self._tell()
-        # Only now, so that nobody takes what they remember for fresh before they were told.
-        with self._lock:
+        with self._telling:
+            with self._lock:
+                # Unequal, not greater: a database put back from a backup counts from further down.
+                news = now != self._seen
+                self._seen = now
+            if news:
+                self._tell()
+            # Only now, so that nobody takes what they remember for fresh before they were told.
             self._polled_at_s = max(began_s, self._polled_at_s)
         return news
 

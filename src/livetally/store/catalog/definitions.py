@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from livetally.errors import UnknownName
 from livetally.store.catalog.audit import WHO_CHARS_MAX, storable, write_entry
@@ -22,16 +22,34 @@ from livetally.tenancy.names import check_text, is_application_name
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
-__all__ = ["Definitions"]
+__all__ = ["Definitions", "DefinitionsMoved"]
 
 HISTORY_MAX = 1_000
 VERSION_MAX = 2**31 - 1  # what the column holds
+# A change stores a row or lets one be active no more, and one change waits for the other: so the
+# newest id and the number of active ones together are never twice the same.
+_MARK = select(
+    func.coalesce(func.max(definitions.c.id), 0),
+    func.coalesce(func.sum(case((definitions.c.active, 1), else_=0)), 0),
+)
+
+
+class DefinitionsMoved(Exception):
+    """A definition was stored since those were read that the new one was checked against."""
 
 
 class Definitions(CatalogPart):
     """The part of the catalog that knows the definitions."""
 
-    def save_definition(self, application: str, team: TeamId | None, text: str, by: str) -> int:
+    def save_definition(
+        self,
+        application: str,
+        team: TeamId | None,
+        text: str,
+        by: str,
+        *,
+        beside: tuple[int, int] | None = None,
+    ) -> int:
         """Store ``text`` as the active definition; returns its version.
 
         The text that is active already is not stored again and keeps its version, so a server may
@@ -42,8 +60,10 @@ class Definitions(CatalogPart):
             team: whose it is; None: it holds for all teams.
             text: the file, up to 1,000,000 characters, verbatim.
             by: who wants it.
+            beside: the mark of the definitions it goes together with; None: with any.
 
         Raises:
+            DefinitionsMoved: the mark is another one now; nothing was stored.
             BadInput: the name or the text can't be stored.
             StoreFailed: it could not be stored; what was active still is.
         """
@@ -55,12 +75,28 @@ class Definitions(CatalogPart):
         if active is not None and active.text == text:
             return int(active.version)
         with self._changes.making() as connection:
+            if beside is not None and _mark(connection) != beside:
+                raise DefinitionsMoved
             return self._store(connection, application, team, text, by, "definition.apply")
 
-    def remove_definition(self, application: str, team: TeamId | None, by: str) -> None:
+    def remove_definition(
+        self,
+        application: str,
+        team: TeamId | None,
+        by: str,
+        *,
+        beside: tuple[int, int] | None = None,
+    ) -> None:
         """Let no version be active any more; all are kept, and the next one goes on counting.
 
+        Args:
+            application: its name.
+            team: whose; None: the shared one.
+            by: who removes it.
+            beside: as in ``save_definition``.
+
         Raises:
+            DefinitionsMoved: as in ``save_definition``.
             UnknownName: none is active.
             StoreFailed: it could not be stored; what was active still is.
         """
@@ -68,6 +104,8 @@ class Definitions(CatalogPart):
             raise UnknownName("application", "application", application[:64])
         same = _is(application, team) & definitions.c.active
         with self._changes.making() as connection:
+            if beside is not None and _mark(connection) != beside:
+                raise DefinitionsMoved
             active = connection.execute(select(definitions.c.version).where(same)).scalar()
             if active is None:
                 raise UnknownName("application", "application", application)
@@ -75,6 +113,11 @@ class Definitions(CatalogPart):
             told = f"version {active}"
             now_us = self._clock.now_us()
             write_entry(connection, now_us, by, team, "definition.remove", application, told)
+
+    def definitions_mark(self) -> tuple[int, int]:
+        """Return what is another one after every change of any definition."""
+        with self._database.reading() as connection:
+            return _mark(connection)
 
     def active_definitions(self, team: TeamId | None) -> list[Definition]:
         """Return what holds for ``team``, its own and the shared ones; None: of all teams."""
@@ -142,6 +185,11 @@ class Definitions(CatalogPart):
         told = f"version {version}" + (f" from {from_version}" if from_version else "")
         write_entry(connection, now_us, by, team, action, application, told)
         return version
+
+
+def _mark(connection: Connection) -> tuple[int, int]:
+    newest, active = connection.execute(_MARK).one()
+    return int(newest), int(active)
 
 
 def _is(application: str, team: TeamId | None) -> ColumnElement[bool]:

@@ -11,8 +11,13 @@ import msgspec
 from livetally.tenancy import Scope, SecretText, TeamId, TeamSettings
 
 __all__ = [
+    "AlertChange",
+    "AlertEnd",
+    "AlertMessage",
+    "AlertState",
     "AuditEntry",
     "Definition",
+    "ErasureRecord",
     "KeyRecord",
     "NewKey",
     "SourceEnd",
@@ -77,6 +82,20 @@ class AuditEntry(msgspec.Struct, frozen=True):
     detail: str
 
 
+class ErasureRecord(msgspec.Struct, frozen=True):
+    """A subject, by its fingerprint, whose events up to ``position`` were erased.
+
+    ``done_us`` is None while something of it may be left.
+    """
+
+    id: int
+    team: int
+    fingerprint: str
+    position: int
+    at_us: int
+    done_us: int | None
+
+
 class SourceState(msgspec.Struct, frozen=True):
     """What is known of a source besides its definition."""
 
@@ -112,3 +131,58 @@ class SourceEnd(msgspec.Struct, frozen=True):
     stored: int = 0
     duplicates: int = 0
     rejected: int = 0
+
+
+class AlertState(msgspec.Struct, frozen=True):
+    """What is known of an alert besides its definition."""
+
+    team: TeamId
+    name: str
+    state: str
+    since_us: int
+    value: str | None
+    """What was measured last, as a decimal text; None: there was nothing to measure."""
+    checked_us: int | None
+    next_us: int
+    last_error: str
+
+
+class AlertEnd(msgspec.Struct, frozen=True):
+    """What a look at an alert found.
+
+    With ``told`` it is a change of state: ``body`` (JSON) goes to each of ``channels`` (JSON).
+    """
+
+    state: str
+    since_us: int
+    value: str | None
+    next_us: int
+    error: str = ""
+    told: bool = False
+    body: str = ""
+    channels: tuple[str, ...] = ()
+
+
+class AlertMessage(msgspec.Struct, frozen=True):
+    """One message about one change of an alert's state, to one channel."""
+
+    id: int
+    change: int
+    channel: str
+    body: str
+    attempts: int
+    waiting: bool
+    """Whether another attempt will be made."""
+    delivered_us: int | None
+    last_error: str
+
+
+class AlertChange(msgspec.Struct, frozen=True):
+    """A change of an alert's state that was told, and what became of the messages."""
+
+    id: int
+    name: str
+    state: str
+    value: str | None
+    at_us: int
+    messages: tuple[AlertMessage, ...]

@@ -102,11 +102,29 @@ class Sources(CatalogPart):
             taken = connection.execute(mine.values(holder=holder, held_until_us=until_us))
             return bool(taken.rowcount)
 
-    def hold_source(self, team: TeamId, name: str, holder: str, until_us: int) -> bool:
-        """Go on holding a source; False when it was taken over."""
+    def free_sources(self) -> None:
+        """Let go of every source, whoever holds it: for a process that knows to be the only one."""
+        with self._database.writing() as connection:
+            connection.execute(update(sources).values(holder=None, held_until_us=None))
+
+    def hold_source(
+        self,
+        team: TeamId,
+        name: str,
+        holder: str,
+        until_us: int,
+        so_far: SourceEnd | None = None,
+    ) -> bool:
+        """Go on holding a source; False when it was taken over.
+
+        ``so_far`` is what became of it since it was last held; None adds nothing.
+        """
+        values: dict[str, Any] = {"held_until_us": until_us}
+        if so_far is not None:
+            values |= _added(so_far, self._clock.now_us())
         mine = update(sources).where(_is(team, name), sources.c.holder == holder)
         with self._database.writing() as connection:
-            held = connection.execute(mine.values(held_until_us=until_us))
+            held = connection.execute(mine.values(**values))
             # A row that has the value already counts as found on every database but MariaDB.
             return bool(held.rowcount) or _holder(connection, team, name) == holder
 
@@ -117,21 +135,27 @@ class Sources(CatalogPart):
             "holder": None,
             "held_until_us": None,
             "wanted": False,
-            "last_us": now_us,
-            "last_error": storable(end.error, _ERROR_CHARS_MAX),
             "failures": sources.c.failures + 1 if end.error else 0,
             "runs": sources.c.runs + 1,
-            **{name: getattr(sources.c, name) + getattr(end, name) for name in _COUNTED},
+            **_added(end, now_us),
         }
         if end.next_us is not None:
             values["next_us"] = end.next_us
-        if not end.error:
-            values["last_ok_us"] = now_us
         if end.known is not None:
             values["known"] = end.known
         mine = update(sources).where(_is(team, name), sources.c.holder == holder)
         with self._database.writing() as connection:
             return bool(connection.execute(mine.values(**values)).rowcount)
+
+
+def _added(end: SourceEnd, now_us: int) -> dict[str, Any]:
+    """Return what changes by records that came, and by what is wrong with others."""
+    values: dict[str, Any] = {
+        "last_us": now_us,
+        "last_error": storable(end.error, _ERROR_CHARS_MAX),
+        **{name: getattr(sources.c, name) + getattr(end, name) for name in _COUNTED},
+    }
+    return values if end.error else values | {"last_ok_us": now_us}
 
 
 def _is(team: TeamId, name: str) -> ColumnElement[bool]:

@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 __all__ = [
     "LONG_TEXT_CHARS_MAX",
     "SHARED",
+    "alert_changes",
+    "alert_messages",
+    "alerts",
     "audit",
     "changes",
     "definitions",
+    "erasures",
     "keys",
     "meta",
     "metadata",
@@ -192,5 +196,54 @@ sources = _table(
     Column("duplicates", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("holder", String(100)),  # who fetches now, and until when that holds
+    Column("held_until_us", BigInteger),
+)
+
+erasures = _table(
+    "erasures",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # never the subject itself
+    Column("position", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
+)
+
+alerts = _table(
+    "alerts",
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("value", String(100)),
+    Column("checked_us", BigInteger),
+    Column("next_us", BigInteger, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("holder", String(100)),  # who looks now, and until when that holds
+    Column("held_until_us", BigInteger),
+)
+
+alert_changes = _table(
+    "alert_changes",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("value", String(100)),
+    Column("at_us", BigInteger, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Index(None, "team_id", "id"),
+)
+
+alert_messages = _table(
+    "alert_messages",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("change_id", BigInteger, nullable=False, index=True),
+    Column("channel", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_us", BigInteger, index=True),  # none: delivered, or given up
+    Column("delivered_us", BigInteger),
+    Column("last_error", Text, nullable=False),
+    Column("holder", String(100)),  # who sends it now, and until when that holds
     Column("held_until_us", BigInteger),
 )

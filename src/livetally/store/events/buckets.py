@@ -12,7 +12,7 @@ question.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 from livetally.store.events.expressions import Binder
@@ -44,10 +44,13 @@ def bucket_sql(grid: Grid, binder: Binder) -> str:
     """Return the expression for the start of the bucket, in the grid's units."""
     at = "slot" if grid.by_slot else "toUnixTimestamp64Micro(occurred_at)"
     kind = "Int32" if grid.by_slot else "Int64"
-    step = max(after - before for before, after in pairwise(grid.edges))
-    # A run begins after every gap that is shorter than the step; none is longer.
-    gaps = pairwise(grid.edges[:-1])
-    runs = [grid.edges[0], *(start for before, start in gaps if start - before != step)]
+    gaps = list(map(sub, grid.edges[1:], grid.edges))
+    step = max(gaps)
+    runs = [grid.edges[0]]
+    if min(gaps[:-1], default=step) != step:
+        # A run begins after every gap that is shorter than the step; none is longer.
+        starts = zip(gaps, grid.edges[1:-1], strict=False)
+        runs += [start for gap, start in starts if gap != step]
     if len(runs) * _EDGES_PER_RUN_MIN > len(grid.edges):
         return f"roundDown({at}, {binder.bind(list(grid.edges[:-1]), f'Array({kind})')})"
     begin = binder.bind(runs[0], kind)

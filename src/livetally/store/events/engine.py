@@ -15,23 +15,30 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import chdb
 import msgspec
 from chdb.state.sqlitelike import Connection
 
 from livetally.errors import StoreFailed
+from livetally.store.events.literals import literal
 
-__all__ = ["Engine", "EngineError", "Parameter", "Rows"]
+if TYPE_CHECKING:
+    from livetally.store.events.projection import Projection
+
+__all__ = ["Columns", "Engine", "EngineError", "Parameter", "Rows", "Setting"]
 
 Parameter = int | str | Sequence[int] | Sequence[str]
+Setting = int | str
 Rows = list[list[Any]]
+Columns = list[list[Any]]
 
 _CODE = re.compile(r"Code: (\d+)")
-_rows = msgspec.json.Decoder(list[list[Any]])
+_lists = msgspec.json.Decoder(list[list[Any]])
 _NUMBERS_TRIED = 3
-_READ_FORMAT = "JSONCompactEachRow"
+_ROW_FORMAT = "JSONCompactEachRow"
+_COLUMN_FORMAT = "JSONCompactColumns"
 _READ_SETTINGS = {
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
@@ -64,6 +71,8 @@ class Engine:
         # The newest block of each table that was inserted into; by the one thread that inserts.
         self._newest: dict[str, int] = {}
         self._folders: dict[str, Path] = {}
+        self.projections: tuple[Projection, ...] | None = None
+        """What the events table keeps, None when that is not known."""
         self.version = chdb.engine_version
 
     @property
@@ -79,16 +88,27 @@ class Engine:
         self,
         sql: str,
         parameters: Mapping[str, Parameter] | None = None,
-        settings: Mapping[str, int] | None = None,
+        settings: Mapping[str, Setting] | None = None,
     ) -> Rows:
         """Run a query and return its rows. Blocks.
 
         64-bit and longer integers arrive as ``int``, decimals as ``str`` with every digit.
         """
-        chosen = {**_READ_SETTINGS, **(settings or {})}
-        text = ", ".join(f"{name} = {value}" for name, value in chosen.items())
-        answer = self._query(f"{sql}\nSETTINGS {text}", _READ_FORMAT, parameters)
-        return _rows.decode(b"[" + b",".join(answer.splitlines()) + b"]") if answer else []
+        answer = self._query(_with_settings(sql, settings), _ROW_FORMAT, parameters)
+        return _lists.decode(b"[" + b",".join(answer.splitlines()) + b"]") if answer else []
+
+    def read_columns(
+        self,
+        sql: str,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Mapping[str, Setting] | None = None,
+    ) -> Columns:
+        """Run a query and return its columns, values as in ``read``. Blocks.
+
+        For many rows: they take a third of the time when no list is made for each.
+        """
+        answer = self._query(_with_settings(sql, settings), _COLUMN_FORMAT, parameters)
+        return _lists.decode(answer)
 
     def read_bytes(
         self, sql: str, output_format: str, parameters: Mapping[str, Parameter] | None = None
@@ -183,17 +203,39 @@ class Engine:
             bound = {name: _bound(value) for name, value in (parameters or {}).items()}
             answer = self._connection().query(sql, output_format, params=bound)
         except (RuntimeError, chdb.ChdbError) as error:
+            self._replace_connection()
             raise _engine_error(error) from None
         return bytes(answer.bytes())
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            with self._lock:
-                connection = Connection(self._path)
-                self._open.append(connection)
-            self._local.connection = connection
+        return self._connect() if connection is None else connection
+
+    def _connect(self) -> Connection:
+        with self._lock:
+            connection = Connection(self._path)
+            self._open.append(connection)
+        self._local.connection = connection
         return connection
+
+    def _replace_connection(self) -> None:
+        """Never use this thread's connection again.
+
+        What a statement had written before it failed would stand before the rows of the next one.
+        The new one is opened first, because the engine stops when the last one is closed.
+        """
+        failed = self._connection()
+        self._connect()
+        with self._lock:
+            if failed in self._open:
+                self._open.remove(failed)
+                failed.close()
+
+
+def _with_settings(sql: str, settings: Mapping[str, Setting] | None) -> str:
+    chosen = {**_READ_SETTINGS, **(settings or {})}
+    text = ", ".join(f"{name} = {literal(value)}" for name, value in chosen.items())
+    return f"{sql}\nSETTINGS {text}"
 
 
 def _bound(value: Parameter) -> Any:

@@ -26,6 +26,9 @@ BUILTINS = frozenset({"subject", "source", "type", "id"})
 _MAY_BE_EMPTY = frozenset({"subject", "source"})
 # A number that JSON may also write otherwise: 1.50 is 1.5, and 1e3 is 1000.
 _NOT_CANONICAL = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
+# A text that JSON can write in one way only, unless it writes an escape; no number is one.
+_VERBATIM = re.compile(r"(?!inf|nan)[A-Za-z]", re.IGNORECASE)
+_ESCAPED = r"position(data, '\\') > 0"
 _CANONICAL = re.compile(r"-?(?:0|[1-9]\d{0,14})", re.ASCII)
 
 
@@ -103,14 +106,29 @@ class Reference(NamedTuple):
         return _engine_type(self.field)
 
     def _text(self, binder: Binder) -> str:
-        """Read an undeclared member as text; objects, arrays and null are none."""
+        """Read an undeclared member as text; objects, arrays and null are none.
+
+        The engine works out the second part of ``AND`` only where the first one holds, so that
+        nearly every event is parsed once.
+        """
+        keys = ", ".join(binder.bind(key, "String") for key in self._keys)
+        text = f"JSONExtract(data, {keys}, 'Nullable(String)')"
+        nested = f"match({text}, '^[{{[]') AND JSONType(data, {keys}) IN ('Object', 'Array')"
+        return f"if({nested}, NULL, {text})"
+
+    @property
+    def _keys(self) -> Sequence[str]:
         path = data_path(self.name)
         assert path is not None, self.name
-        keys = ", ".join(binder.bind(key, "String") for key in segments(path))
-        return (
-            f"if(JSONType(data, {keys}) IN ('Null', 'Object', 'Array'), NULL,"
-            f" JSONExtract(data, {keys}, 'Nullable(String)'))"
-        )
+        return segments(path)
+
+    def likely(self, binder: Binder) -> str:
+        """Return a test that no event fails which has this undeclared member, and is cheap.
+
+        Its key stands in the text of ``data``, or is written with an escape.
+        """
+        quoted = f'"{self._keys[-1]}"'
+        return f"({_stands(binder.bind(quoted, 'String'))} OR {_ESCAPED})"
 
 
 class Condition(NamedTuple):
@@ -130,7 +148,26 @@ class Condition(NamedTuple):
 def condition_sql(condition: Condition, binder: Binder) -> str:
     """Return SQL that is 1 where the condition holds and 0 elsewhere, never NULL."""
     positive = f"ifNull({_positive(condition, binder)}, 0)"
+    if not condition.reference.is_declared:
+        positive = f"({_likely(condition, binder)} AND {positive})"
     return f"NOT {positive}" if condition.negated else positive
+
+
+def _likely(condition: Condition, binder: Binder) -> str:
+    """Return a cheap test that no event fails which meets the condition on an undeclared member.
+
+    To search a text takes a thirtieth of the time that it takes to parse it.
+    """
+    if condition.op in ("in", "prefix"):
+        texts = [str(value) for value in condition.values if value is not None]
+        if all(_VERBATIM.match(text) for text in texts):
+            tests = [_stands(binder.bind(text, "String")) for text in texts]
+            return f"({' OR '.join((*tests, _ESCAPED))})"
+    return condition.reference.likely(binder)
+
+
+def _stands(bound: str) -> str:
+    return f"position(data, {bound}) > 0"
 
 
 def _positive(condition: Condition, binder: Binder) -> str:

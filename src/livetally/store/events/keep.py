@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from livetally.definitions import Field
 from livetally.store.events import schema
 from livetally.store.events.engine import Engine
+from livetally.store.events.projection import Projection
 
 __all__ = ["keep"]
 
 
-def keep(
-    engine: Engine, fields: Mapping[str, Field], projections: Iterable[schema.Projection]
-) -> None:
+def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[Projection]) -> None:
     """Add the columns of ``fields``, and keep exactly ``projections``. Blocks while DDL runs.
 
     Columns are never dropped: the raw data they were read from stays, and another definition may
@@ -35,3 +34,4 @@ def keep(
     for name in new_projections:
         schema.add_projection(engine, wanted[name])
     schema.materialise(engine, new_columns, new_projections)
+    engine.projections = tuple(wanted.values())

@@ -15,18 +15,16 @@ so the first merge does, for many commits at once; until then a question reads t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
-from typing import NamedTuple
 
 from livetally.definitions import Field
-from livetally.store.events.columns import default_expression, engine_type
+from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.projection import Projection
 
 __all__ = [
     "COLUMNS",
     "SLOT_US",
     "TABLE",
-    "Projection",
     "add_column",
     "add_projection",
     "create",
@@ -68,12 +66,15 @@ _SLOT = (
     f" - {_SHIFT_SLOTS})"
 )
 
+# Parts that were replaced go within half a minute, not within five: what is erased may be in them.
+_CLEANING = "cleanup_delay_period = 5, max_cleanup_delay_period = 20"
+
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {TABLE}
 (
     team         UInt32                      COMMENT 'whose event it is',
     type         LowCardinality(String)      COMMENT 'kind of event',
-    occurred_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it happened',
+    occurred_at  DateTime64(6, 'UTC')        CODEC(T64, ZSTD(1)) COMMENT 'when it happened',
     slot         Int32 MATERIALIZED {_SLOT}
                                              CODEC(Delta, ZSTD(1)) COMMENT 'quarter of an hour',
     subject      String                      CODEC(ZSTD(1)) COMMENT 'whom or what it is about',
@@ -81,7 +82,7 @@ CREATE TABLE IF NOT EXISTS {TABLE}
     id           String                      CODEC(ZSTD(1)) COMMENT 'unique for team and source',
     timed        UInt8                       COMMENT '1 if the sender gave the time',
     received_at  DateTime64(6, 'UTC')        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it arrived',
-    position     UInt64                      CODEC(DoubleDelta, ZSTD(1)) COMMENT 'its commit',
+    position     UInt64                      CODEC(T64, ZSTD(1)) COMMENT 'its commit',
     data         String                      CODEC(ZSTD(3)) COMMENT 'what was sent, verbatim',
     attributes   String                      CODEC(ZSTD(1)) COMMENT 'CloudEvents extensions, JSON',
     INDEX by_position position TYPE minmax GRANULARITY 1,
@@ -96,27 +97,21 @@ SETTINGS fsync_after_insert = 1,
          materialize_projections_on_insert = 0,
          materialize_projections_on_merge = 1,
          deduplicate_merge_projection_mode = 'rebuild',
-         lightweight_mutation_projection_mode = 'rebuild'
+         lightweight_mutation_projection_mode = 'rebuild',
+         {_CLEANING}
 """
-
-
-class Projection(NamedTuple):
-    """Aggregates kept for each (team, type, slot, keys): column names and aggregate SQL."""
-
-    keys: tuple[str, ...]
-    aggregates: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """A name that changes whenever the content does."""
-        text = "|".join((*self.keys, "", *self.aggregates))
-        return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
 def create(engine: Engine) -> None:
     """Create the database and the events table unless they exist."""
     engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
     engine.execute(_CREATE)
+    rows = engine.read(
+        "SELECT position(create_table_query, 'cleanup_delay_period') FROM system.tables"
+        " WHERE database = 'livetally' AND name = 'events'"
+    )
+    if not int(rows[0][0]):
+        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
 
 
 def existing_columns(engine: Engine) -> set[str]:
@@ -133,10 +128,9 @@ def existing_projections(engine: Engine) -> set[str]:
 
 def add_column(engine: Engine, field: Field) -> None:
     """Give a declared field its column; old rows answer through the DEFAULT until rewritten."""
-    codec = "CODEC(ZSTD(1))"
     engine.execute(
         f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS `{field.column}` {engine_type(field)}"
-        f" DEFAULT {default_expression(field)} {codec}"
+        f" DEFAULT {default_expression(field)} CODEC({codec(field)})"
     )
 
 

@@ -1,0 +1,103 @@
+"""Messages of NATS: of a stream, from its beginning, or of a subject, while we listen.
+
+In the flow: called by ``following``, hands messages to its ``take``.
+Guarantee: a message of a stream is acknowledged when ``take`` has returned; what was not is given
+again, to whoever follows next: the stream remembers how far we came, by a consumer of our name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from livetally.definitions import Messages
+from livetally.sources.broker import connected
+from livetally.sources.failures import SourceFailed
+from livetally.sources.taken import BATCH_MAX, Account, Message, Take
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+__all__ = ["nats_messages"]
+
+_WAIT_S = 30.0
+_ACK_WAIT_S = 60.0
+_WAITING_BYTES_MAX = 64 * 1024 * 1024
+
+
+async def nats_messages(url: str, messages: Messages, account: Account, take: Take) -> None:
+    """Take messages until cancelled.
+
+    Raises:
+        LivetallyError: the broker can't be reached, has no such stream, or ``take`` failed.
+    """
+    client = await connected(url, account.name, account.user, account.password)
+    try:
+        if messages.stream:
+            await _of_stream(client, messages, account, take)
+        else:
+            await _of_subject(client, messages, take)
+    finally:
+        await client.close()
+
+
+async def _of_stream(client: Client, messages: Messages, account: Account, take: Take) -> None:
+    from nats.errors import Error
+    from nats.errors import TimeoutError as Nothing
+    from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+    config = ConsumerConfig(
+        durable_name=account.name,
+        filter_subject=messages.subject,
+        ack_policy=AckPolicy.EXPLICIT,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_wait=_ACK_WAIT_S,
+        max_ack_pending=4 * BATCH_MAX,
+    )
+    streams = client.jetstream()
+    try:
+        await streams.add_consumer(messages.stream, config)
+        pulled = await streams.pull_subscribe_bind(account.name, messages.stream)
+        while True:
+            try:
+                batch = await pulled.fetch(BATCH_MAX, _WAIT_S)
+            except Nothing:
+                continue
+            await take([_of_place(one) for one in batch])
+            for one in batch:
+                await one.ack()
+    except Error as error:
+        reason = str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__
+        raise SourceFailed(f"The stream {messages.stream} can't be followed: {reason}.") from None
+
+
+async def _of_subject(client: Client, messages: Messages, take: Take) -> None:
+    from nats.errors import Error
+
+    # What more comes waits in the client, up to its own bound; then the newest are lost.
+    waiting: asyncio.Queue[Msg] = asyncio.Queue(BATCH_MAX)
+    bytes_max = _WAITING_BYTES_MAX
+    try:
+        await client.subscribe(messages.subject, cb=waiting.put, pending_bytes_limit=bytes_max)
+        await client.flush()
+    except Error as error:
+        raise SourceFailed(f"{messages.subject} can't be listened to: {error}.") from None
+    while True:
+        batch = [await waiting.get()]
+        while not waiting.empty():
+            batch.append(waiting.get_nowait())
+        await take([_of(one, "") for one in batch])
+
+
+def _of_place(message: Msg) -> Message:
+    place = message.metadata
+    return _of(message, f"{place.stream}-{place.sequence.stream}")
+
+
+def _of(message: Msg, place: str) -> Message:
+    headers: Mapping[str, str] = message.headers or {}
+    named = {"subject": message.subject}
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Message(message.data, named, lower, place)

@@ -1,0 +1,52 @@
+"""What the engine is relied on for, beyond SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from livetally.store.events import Engine, EngineError
+
+FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Open an engine without tables."""
+    opened = Engine(tmp_path_factory.mktemp("events"))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("read", [Engine.read, Engine.read_columns])
+def test_rows_of_a_question_that_failed_are_in_no_other_answer(
+    engine: Engine, read: Callable[..., object]
+) -> None:
+    """The driver keeps what was written before an error, and puts it before the next rows."""
+    with pytest.raises(EngineError):
+        read(engine, FAILING, None, {"max_threads": 1})
+    assert engine.read("SELECT 1, 2") == [[1, 2]]
+    with pytest.raises(EngineError):
+        read(engine, FAILING, None, {"max_threads": 1})
+    assert engine.read_columns("SELECT 1, 2") == [[1], [2]]
+    with pytest.raises(EngineError):
+        engine.read_bytes(f"{FAILING} SETTINGS max_threads = 1", "CSV")
+    assert engine.read_bytes("SELECT 1, 2", "CSV") == b"1,2\n"
+
+
+def test_columns_are_the_rows_turned(engine: Engine) -> None:
+    """Long integers keep every digit, decimals arrive as text."""
+    sql = (
+        "SELECT number, toInt128('170141183460469231731687303715884105727') AS big,"
+        " toDecimal128('0.10', 2) AS price, nullIf(number, 1) AS gap, 18446744073709551615 AS most"
+        " FROM numbers(2) ORDER BY number"
+    )
+    rows = engine.read(sql)
+    assert [list(row) for row in zip(*engine.read_columns(sql), strict=True)] == rows
+    assert rows[1][0] == 1
+    assert rows[1][3] is None
+    assert rows[0][4] == 2**64 - 1
+    assert isinstance(rows[0][2], str)
+    assert int(rows[0][1]) == 2**127 - 1
+    assert engine.read_columns("SELECT number FROM numbers(0)") == []
