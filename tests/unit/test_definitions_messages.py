@@ -71,7 +71,11 @@ def test_what_a_message_came_as_can_be_asked_for() -> None:
             "source.s.url",
             "password = 'env:NAME'",
         ),
-        (NATS.replace("nats:", "amqp:") + 'every = "1 day"\n' + MAP, "source.s.url", "nats:// or mqtt://"),
+        (
+            NATS.replace("nats:", "amqp:") + 'every = "1 day"\n' + MAP,
+            "source.s.url",
+            "nats:// or mqtt://",
+        ),
     ],
     ids=str,
 )
