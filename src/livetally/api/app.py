@@ -22,8 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from livetally.api import (
     alerts,
     audit,
+    backups,
     definitions,
     entities,
+    erasures,
     explore,
     health,
     keys,
@@ -61,6 +63,10 @@ _DEFINITIONS = (
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
 )
 _KEPT = (
+    Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
+    Route("/v1/erasures", erasures.list_erasures),
+    Route("/v1/backups", backups.list_backups),
+    Route("/v1/backups", backups.take_backup, methods=["POST"]),
     Route("/v1/alerts", alerts.list_alerts),
     Route("/v1/alerts/{name}", alerts.get_alert),
     Route("/v1/alerts/{name}/changes", alerts.list_changes),

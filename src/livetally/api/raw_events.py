@@ -17,10 +17,13 @@ from livetally.api.auth import identify
 from livetally.api.described import described_event
 from livetally.api.quota import charge
 from livetally.api.services import Services
+from livetally.calendar import find_zone, label
 from livetally.query.raw import ask_raw, parse_raw
 from livetally.tenancy import Scope
 
 __all__ = ["list_events"]
+
+_UTC = find_zone("UTC")
 
 
 async def list_events(request: Request) -> Response:
@@ -38,5 +41,8 @@ async def list_events(request: Request) -> Response:
         "events": [described_event(event) for event in page.events],
         "next": page.next or None,
     }
+    gone = services.runner.horizons.gone_before(who.team, query.types or None, query.start_us)
+    if gone is not None:
+        body["gone_before"] = label(gone, _UTC)
     headers = {"Cache-Control": "private, no-cache", **left}
     return Response(encode_value(body), headers=headers, media_type="application/json")

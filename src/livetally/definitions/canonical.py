@@ -56,7 +56,8 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _event(event: EventType) -> dict[str, Any]:
     """Write an event type."""
     data = {path: _field(field) for path, field in event.fields.items()}
-    return _given({"description": event.description, "data": data})
+    keep = f"{event.keep_days} days" if event.keep_days is not None else None
+    return _given({"description": event.description, "data": data, "keep": keep})
 
 
 def _field(field: Field) -> dict[str, Any]:
