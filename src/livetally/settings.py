@@ -137,7 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_look_s: int = 3_600
     """Seconds between two looks for events that are older than their type's ``keep`` says."""
     nats: str = ""
-    """Addresses of the NATS servers between servers and workers, comma-separated."""
+    """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
     nats_prefix: str = "livetally"
     """What the subjects of this Livetally begin with, on NATS servers that several share."""
     worker_silence_s_max: int = 10

@@ -6,6 +6,7 @@ Guarantee: signatures are checked here by the written rule, not by the code that
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -19,11 +20,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
+import nats
 import pytest
 
 from livetally.cli.entry import main
 from livetally.testing import Server
+from tests.brokers import Broker
 from tests.waiting import until
+
+pytest_plugins = ("tests.broker_fixtures",)
 
 DEFINITION = """
 application = "shop"
@@ -140,10 +145,10 @@ def _take_letters(lines: Any, letters: list[str]) -> None:
             return
 
 
-def serving(tmp_path: Path, port: int, **env: str) -> Server:
+def serving(tmp_path: Path, port: int, text: str = DEFINITION, **env: str) -> Server:
     """Return a server with the definition, whose webhook is on ``port``."""
     definition = tmp_path / "shop.toml"
-    definition.write_text(DEFINITION, encoding="utf-8")
+    definition.write_text(text, encoding="utf-8")
     secret = "whsec_" + base64.b64encode(SECRET).decode()
     hook = {"HOOK": f"http://127.0.0.1:{port}/hook?token=hidden", "HOOK_SECRET": secret}
     allowed = {"LIVETALLY_ALERTS_ALLOW_PRIVATE": "true"}
@@ -228,6 +233,39 @@ def test_a_message_outlives_the_server_and_arrives_once(tmp_path: Path, receiver
         assert message["delivered"]
         assert "LIVETALLY_SMTP_URL" in letter["last_error"]
     assert sorted(receiver.said()) == [("firing", "3"), ("ok", "0")]
+
+
+def test_a_stream_of_nats_keeps_each_message_once(
+    tmp_path: Path, receiver: Receiver, nats_server: Broker
+) -> None:
+    """The broker is down when the alert fires, and takes the message when it is back."""
+    url = f"nats://127.0.0.1:{nats_server.port}"
+
+    async def stream() -> list[tuple[str, str]]:
+        connection = await nats.connect(url)
+        try:
+            streams = connection.jetstream()
+            await streams.add_stream(name="alerts", subjects=["alerts.>"])
+            kept = (await streams.stream_info("alerts")).state.messages
+            got = [await streams.get_msg("alerts", n + 1) for n in range(kept)]
+            return [
+                ((one.headers or {})["Nats-Msg-Id"], json.loads(one.data or b"")["state"])
+                for one in got
+            ]
+        finally:
+            await connection.close()
+
+    assert asyncio.run(stream()) == []
+    nats_server.kill()
+    definition = DEFINITION.replace('{ email = "ops@example.org" }', '{ nats = "alerts.shop" }')
+    with serving(tmp_path, receiver.port, definition, LIVETALLY_NATS=url) as server:
+        sell(server, "north", 3)
+        until(lambda: len(receiver.got) > 1, "the alert to fire and to end")
+        nats_server.start()
+        until(lambda: len(asyncio.run(stream())) > 1, "both messages", within_s=40)
+    kept = asyncio.run(stream())
+    assert sorted(state for _, state in kept) == ["firing", "ok"]
+    assert len({number for number, _ in kept}) == 2
 
 
 def test_a_webhook_can_not_reach_inside(tmp_path: Path, receiver: Receiver) -> None:

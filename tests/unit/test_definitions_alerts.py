@@ -102,7 +102,9 @@ def test_mistakes_are_named(lines: str, key: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("channel", "reason"),
     [
-        ("{}", "one of 'webhook' and 'email'"),
+        ('{ nats = "alerts.*" }', "a subject"),
+        ('{ nats = "livetally.runs" }', "of our own"),
+        ("{}", "one of 'webhook', 'email' and 'nats'"),
         ('{ email = "a@b.c", webhook = "https://x.org" }', "one of"),
         ('{ email = "nobody" }', "ops@example.org"),
         ('{ email = "a@b.c\\nBcc: d@e.f" }', "ops@example.org"),

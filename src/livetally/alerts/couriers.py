@@ -1,4 +1,4 @@
-"""Brings one message to one channel: a signed webhook, or a letter.
+"""Brings one message to one channel: a signed webhook, a letter, or a message on NATS.
 
 In the flow: called by ``keeper`` for each message that is due.
 Guarantee: a webhook goes to a public address only, unless the settings allow others; every attempt
@@ -29,6 +29,7 @@ from livetally.calendar import from_us
 from livetally.clock import US_PER_S, Clock
 from livetally.definitions import Channel, ChannelKind
 from livetally.errors import LivetallyError, SettingInvalid
+from livetally.sources import Broker
 
 __all__ = ["Couriers", "MailServer", "NotDelivered", "mail_server"]
 
@@ -90,6 +91,7 @@ class Couriers:
         self,
         http: Callable[[], httpx2.AsyncClient],
         mail: MailServer | None,
+        broker: Broker | None,
         variable: Callable[[str], str | None],
         clock: Clock,
     ) -> None:
@@ -98,12 +100,14 @@ class Couriers:
         Args:
             http: makes the client, when the first webhook is sent.
             mail: who takes letters; None: nobody.
+            broker: who takes messages on NATS; None: nobody.
             variable: returns what a variable of the environment holds.
             clock: for the time of an attempt.
         """
         self._http = http
         self._client: httpx2.AsyncClient | None = None
         self._mail = mail
+        self._broker = broker
         self._variable = variable
         self._clock = clock
 
@@ -118,7 +122,9 @@ class Couriers:
         Raises:
             NotDelivered: with the reason.
         """
-        if channel.kind is ChannelKind.EMAIL:
+        if channel.kind is ChannelKind.NATS:
+            await self._publish(number, self._meant(channel.to), body)
+        elif channel.kind is ChannelKind.EMAIL:
             await run_sync(self._send_letter, number, self._meant(channel.to), body)
         else:
             await self._post(number, channel, body)
@@ -127,6 +133,17 @@ class Couriers:
         """End the connections."""
         if self._client is not None:
             await self._client.aclose()
+        if self._broker is not None:
+            await self._broker.close()
+
+    async def _publish(self, number: str, subject: str, body: str) -> None:
+        if self._broker is None:
+            raise NotDelivered("no NATS server is set: LIVETALLY_NATS is empty")
+        try:
+            await self._broker.open()
+            await self._broker.hand_over(subject, body.encode(), number, _TIMEOUT_S)
+        except LivetallyError as error:
+            raise NotDelivered(error.message) from None
 
     async def _post(self, number: str, channel: Channel, body: str) -> None:
         if self._client is None:

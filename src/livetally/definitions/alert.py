@@ -31,6 +31,7 @@ class ChannelKind(StrEnum):
 
     WEBHOOK = "webhook"
     EMAIL = "email"
+    NATS = "nats"
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -38,7 +39,8 @@ class Channel(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: how.
-        to: a URL or an address; ``env:NAME`` is that variable of the server's environment.
+        to: a URL, an address or a subject; ``env:NAME`` is that variable of the server's
+            environment.
         secret: of a webhook, ``env:NAME`` of what its messages are signed with; "" for none.
     """
 

@@ -31,6 +31,7 @@ _DAY_S: Final = 86_400
 _VARIABLE: Final = re.compile(r"env:(?!LIVETALLY_)[A-Za-z_][A-Za-z0-9_]{0,99}")
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\\]{1,64}@[A-Za-z0-9.-]{1,190}")
 _ADDRESS_CHARS_MAX: Final = 254
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9_-]{1,60}([.][A-Za-z0-9_-]{1,60}){0,15}")
 
 
 def read_alerts(
@@ -135,7 +136,7 @@ def _channels(table: Table) -> tuple[Channel, ...]:
     for below in table.elements("notify", _CHANNELS_MAX):
         given = [kind for kind in ChannelKind if kind.value in below]
         if len(given) != 1:
-            below.problem("needs one of 'webhook' and 'email': who is told?")
+            below.problem("needs one of 'webhook', 'email' and 'nats': who is told?")
             for key in ChannelKind:
                 below.raw(key)
             below.raw("secret")
@@ -153,6 +154,9 @@ def _channel(table: Table, kind: ChannelKind) -> Channel:
     elif kind is ChannelKind.EMAIL:
         if not _ADDRESS.fullmatch(to) or len(to) > _ADDRESS_CHARS_MAX or not to.isascii():
             table.problem("must be an address such as ops@example.org", kind.value)
+    elif kind is ChannelKind.NATS:
+        if not _SUBJECT.fullmatch(to) or to.startswith("livetally."):
+            table.problem("must be a subject such as alerts.shop, not one of our own", "nats")
     else:
         _check_url(table, to)
     if kind is ChannelKind.WEBHOOK:

@@ -35,7 +35,7 @@ from livetally.server.sourcing import declared_by, follow_of, process_name, runs
 from livetally.server.upkeep import cleared, upkeep
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
-from livetally.sources import Keeper, client
+from livetally.sources import Broker, Keeper, client
 from livetally.store.catalog import Catalog, KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
@@ -189,14 +189,16 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
         setting="LIVETALLY_ALERTS_ALLOW_PRIVATE",
     )
     mail = mail_server(settings.smtp_url, settings.smtp_from)
-    couriers = Couriers(http, mail, load_secrets(), clock)
+    name = process_name()
+    broker = Broker(settings.nats, f"livetally alerts {name}") if settings.nats else None
+    couriers = Couriers(http, mail, broker, load_secrets(), clock)
     return Alerts(
         registry.catalog,
         registry.alerts,
         runner,
         couriers,
         clock,
-        process_name(),
+        name,
         settings.alert_history_days,
     )
 

@@ -95,7 +95,7 @@ class Registry:
         self._engine = engine
         # Held while definitions change, and while the listeners are told: they hear in order.
         self._lock = threading.RLock()
-        self._mark = 0
+        self._mark = (0, 0)
         self._applied = _Applied()
         self._store_epoch = ""
         self._generation = ""

@@ -124,6 +124,23 @@ class Broker:
         except Error as error:
             raise BrokerFailed(f"The broker took no message: {_told(error)}.") from None
 
+    async def hand_over(self, subject: str, body: bytes, number: str, timeout_s: float) -> None:
+        """Send a message and wait until the broker has it; a stream takes each ``number`` once.
+
+        Raises:
+            BrokerFailed: the broker is not known to have it.
+        """
+        from nats.errors import Error
+        from nats.errors import TimeoutError as TooLate
+
+        try:
+            await self._open.publish(subject, body, headers={"Nats-Msg-Id": number})
+            await self._open.flush(max(1, round(timeout_s)))
+        except TooLate:
+            raise BrokerFailed(f"The broker said nothing within {timeout_s:g} s.") from None
+        except Error as error:
+            raise BrokerFailed(f"The broker took no message: {_told(error)}.") from None
+
     async def answer(self, subject: str, answer: Answer, *, queue: str = "") -> Answering:
         """Answer the messages of a subject, one after the other; of a queue's members only one.
 

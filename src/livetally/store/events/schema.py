@@ -15,18 +15,16 @@ so the first merge does, for many commits at once; until then a question reads t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
-from typing import NamedTuple
 
 from livetally.definitions import Field
 from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.projection import Projection
 
 __all__ = [
     "COLUMNS",
     "SLOT_US",
     "TABLE",
-    "Projection",
     "add_column",
     "add_projection",
     "create",
@@ -34,7 +32,6 @@ __all__ = [
     "existing_columns",
     "existing_projections",
     "materialise",
-    "smallest",
 ]
 
 TABLE = "livetally.events"
@@ -103,38 +100,6 @@ SETTINGS fsync_after_insert = 1,
          lightweight_mutation_projection_mode = 'rebuild',
          {_CLEANING}
 """
-
-
-class Projection(NamedTuple):
-    """Aggregates kept for each (team, type, slot, keys): column names and aggregate SQL."""
-
-    keys: tuple[str, ...]
-    aggregates: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """A name that changes whenever the content does."""
-        text = "|".join((*self.keys, "", *self.aggregates))
-        return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-def smallest(
-    kept: Iterable[Projection], columns: Iterable[str], aggregates: Iterable[str]
-) -> str | None:
-    """Return which projection to read for a question: the one with the fewest keys that can answer.
-
-    Args:
-        kept: what there is to choose from.
-        columns: what the question groups and filters by.
-        aggregates: what it asks for.
-
-    Returns:
-        Its name, None when none can answer.
-    """
-    needed = set(columns) - {"team", "type", "slot"}
-    asked = set(aggregates)
-    fit = [one for one in kept if needed <= set(one.keys) and asked <= set(one.aggregates)]
-    return min(fit, key=lambda one: (len(one.keys), one.name)).name if fit else None
 
 
 def create(engine: Engine) -> None:
