@@ -70,6 +70,7 @@ def test_ready_means_that_the_disk_has_room() -> None:
     finally:
         process.kill()
         process.communicate()
+        server._room.cleanup()
 
 
 def test_each_stage_is_measured() -> None:

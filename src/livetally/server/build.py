@@ -91,8 +91,7 @@ def built(
         stack.callback(keys.close)
         forget = partial(_let_go, loop, hub, None)
         parts = engine, index, catalog, writer, runner, registry, sinks, clock, forget
-        kept = upkeep(settings, Rooms(*parts), found)
-        stack.callback(kept.erasing.close)
+        stack.callback((kept := upkeep(settings, Rooms(*parts), found)).erasing.close)
         limits = _event_limits(settings), _intake_limits(settings)
         intake = Intake(writer, clock, registry.schema, *limits)
         services = Services(
