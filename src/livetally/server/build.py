@@ -90,10 +90,10 @@ def built(
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
         forget = partial(_let_go, loop, hub, None)
-        parts = engine, index, catalog, writer, runner, registry, sinks, clock, forget
-        stack.callback((kept := upkeep(settings, Rooms(*parts), found)).erasing.close)
-        limits = _event_limits(settings), _intake_limits(settings)
-        intake = Intake(writer, clock, registry.schema, *limits)
+        rooms = Rooms(engine, index, catalog, writer, runner, registry, sinks, clock, forget)
+        kept = upkeep(settings, rooms, found)
+        stack.callback(kept.erasing.close)
+        intake = Intake(writer, clock, registry.schema, *_bounds(settings))
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -220,6 +220,10 @@ def _writer_limits(settings: Settings) -> WriterLimits:
         waiting_events_max=settings.waiting_events_max,
         waiting_bytes_max=memory_bounds(settings).waiting,
     )
+
+
+def _bounds(settings: Settings) -> tuple[EventLimits, IntakeLimits]:
+    return _event_limits(settings), _intake_limits(settings)
 
 
 def _event_limits(settings: Settings) -> EventLimits:

@@ -156,7 +156,7 @@ class IdentityIndex:
             raise StoreFailed(f"The index of event ids can't be written: {error}.") from None
 
     def scrub(self) -> None:
-        """Write all files anew, without what was forgotten. Blocks for seconds per million keys.
+        """Write all files anew, without what was forgotten. Blocks: seconds for a million keys.
 
         Any thread may call it while commits go on. What ``reopen`` drops is left.
 
