@@ -210,7 +210,7 @@ def run(minutes: float, room: Path) -> tuple[list[Sample], Soak]:
         soak.stopping.set()
         threads[0].join(60)
         with soak.client() as client:
-            told = client.post("/v1/verify", timeout=600).text.splitlines()[-1]
+            told = client.post("/v1/verify?metric=total", timeout=1_800).text.splitlines()[-1]
             if '"verified":true' not in told:
                 soak.failures.append(f"verify: {told}")
         return samples, soak

@@ -131,6 +131,7 @@ BACKUP_AGE_SECONDS = Gauge(
     "Since the newest backup on schedule was taken; -1 when there is none.",
     registry=REGISTRY,
 )
+BACKUP_AGE_SECONDS.set(-1)
 REQUEST_SECONDS = Histogram(
     "livetally_request_seconds",
     "From a request's headers to the first byte of its answer, by the kind of its path.",

@@ -58,8 +58,8 @@ def test_a_directory_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "version").write_text("99 9.9.9\n")
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.name != "lock"}
-    with pytest.raises(ServerFailed) as failed:
-        Server(data=data).start()
+    with pytest.raises(ServerFailed) as failed, Server(data=data):
+        pass
     assert "written by a newer Livetally (9.9.9)" in failed.value.log
     after = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.name != "lock"}
     assert after == before

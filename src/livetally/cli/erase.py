@@ -17,6 +17,8 @@ from livetally.cli.connection import LOCAL, Connection
 __all__ = ["erase"]
 
 _LOOK_S: Final = 0.5
+# Every part that holds the subject is written anew before the answer.
+_ERASE_S_MAX: Final = 3_600.0
 
 
 def erase(
@@ -41,12 +43,14 @@ def erase(
         LivetallyError: the server refused it.
     """
     from livetally.cli.output import note, print_json
+    from livetally.client import Call
     from livetally.errors import LivetallyError
 
     if not yes and not _meant(subject):
         raise LivetallyError("Nothing was erased.")
-    params = (("subject", subject),)
-    told = msgspec.json.decode(connection.call("DELETE", "/v1/events", params=params).body)
+    call = Call("DELETE", "/v1/events", (("subject", subject),), {}, None)
+    with connection.open(timeout_s=_ERASE_S_MAX) as client:
+        told = msgspec.json.decode(client.request(call, again_s=0).body)
     if not no_wait:
         told |= _ended(told["erasure"], connection)
     if json:

@@ -10,7 +10,7 @@ Guarantee: nothing that a source gave is lost or counted twice, whatever fails i
     fetching.py  one page; paging.py which one comes after it
     pull.py      one run of a source
     keeper.py    which sources run now, by whom, and what became of it
-    following.py the messages of brokers, which nats_messages.py and mqtt_messages.py bring
+    following.py messages, which nats_messages.py, mqtt_messages.py and postgresql_messages.py bring
     dispatch.py  has workers do the runs; worker.py does them; wire.py what they say; broker.py how
 """
 
