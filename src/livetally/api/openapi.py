@@ -11,6 +11,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from livetally.api.openapi_operating import UPKEEP
 from livetally.api.openapi_shapes import PARAMETERS, SCHEMAS
 from livetally.api.problem import PROBLEM_TYPE
 
@@ -23,8 +24,8 @@ _TEXTS = {"stream": _EVENT_STREAM, "lines": _NDJSON}
 _FURTHER_MEDIA = {
     "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
     "Entity": (_EVENT_STREAM,),
-    "EntityPage": (_EVENT_STREAM,),
-    "EventPage": (_EVENT_STREAM,),
+    "EntityPage": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
+    "EventPage": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
     "Explored": ("text/csv",),
     "Version": ("application/toml",),
 }
@@ -95,7 +96,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("type", "subject", "from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (400, 422, 503),
+        (304, 400, 422, 503),
     ),
     ("get", "/v1/metrics", "List the metrics", (), None, "Metrics", (503,)),
     (
@@ -132,7 +133,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("sort", *_PAGE),
         None,
         "EntityPage",
-        (400, 404, 422, 503),
+        (304, 400, 404, 422, 503),
     ),
     (
         "get",
@@ -150,7 +151,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (400, 404, 422, 503),
+        (304, 400, 404, 422, 503),
     ),
     (
         "post",
@@ -161,16 +162,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "Receipt",
         (400, 404, 409, 413, 422, 503),
     ),
-    ("get", "/v1/sinks", "Say how the sinks are", (), None, "object", (503,)),
-    (
-        "post",
-        "/v1/sinks/{name}/rebuild",
-        "Fill a sink's table anew",
-        (),
-        None,
-        "object",
-        (404, 503),
-    ),
+    *UPKEEP,
     ("get", "/v1/definitions", "List the definitions", (), None, "object", (503,)),
     ("get", "/v1/definitions/{application}", "Read a definition", (), None, "object", (404, 503)),
     (

@@ -73,6 +73,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "min_position": _in_query("min_position", "Answer at this commit or later.", _COUNT),
     "type": _in_query("type", "Event types, separated by commas.", _TEXT),
     "subject": _in_query("subject", "Only events about this subject.", _TEXT),
+    "place": _in_query("place", "A directory of the server's machine.", _TEXT),
     "cursor": _in_query("cursor", "`next` of the page before.", _TEXT),
     "sort": _in_query("sort", "Field to sort by, `-` in front for largest first.", _TEXT),
     "q": _in_query(

@@ -23,7 +23,15 @@ from livetally.sources.fetching import Patience
 from livetally.sources.following import Follower
 from livetally.sources.keeper import Declared, Follow, Keeper, Runs, ScheduleText
 from livetally.sources.network import client, is_public
-from livetally.sources.pull import Counts, Deliver, Known, Outcome, Puller, mapped_lines
+from livetally.sources.pull import (
+    Counts,
+    Deliver,
+    Known,
+    Outcome,
+    Puller,
+    mapped_lines,
+    mapped_records,
+)
 from livetally.sources.schedule import next_us
 from livetally.sources.wire import Here, Subjects
 from livetally.sources.worker import Worker
@@ -52,5 +60,6 @@ __all__ = [
     "client",
     "is_public",
     "mapped_lines",
+    "mapped_records",
     "next_us",
 ]

@@ -8,6 +8,7 @@ from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
 from livetally.store.events.keep import keep
 from livetally.store.events.measure import Measure, MeasureTerm, measure_sql
+from livetally.store.events.projection import Projection
 from livetally.store.events.reading import (
     StoredIdentity,
     count_by_position,
@@ -16,7 +17,7 @@ from livetally.store.events.reading import (
     read_identities,
     read_stored,
 )
-from livetally.store.events.schema import SLOT_US, Projection, create
+from livetally.store.events.schema import SLOT_US, create
 from livetally.store.events.since import Added, added_events, commits_of, slots_of
 from livetally.store.events.size import StoreSize, store_size
 

@@ -18,7 +18,8 @@ from livetally.store.events.buckets import Grid, bucket_sql, grid_of
 from livetally.store.events.engine import Columns, Engine, Setting
 from livetally.store.events.expressions import Binder, Condition, Reference, condition_sql
 from livetally.store.events.measure import Measure, measure_sql
-from livetally.store.events.schema import TABLE, smallest
+from livetally.store.events.projection import smallest
+from livetally.store.events.schema import TABLE
 
 __all__ = ["Found", "Group", "Question", "ask"]
 

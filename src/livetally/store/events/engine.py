@@ -25,7 +25,7 @@ from livetally.errors import StoreFailed
 from livetally.store.events.literals import literal
 
 if TYPE_CHECKING:
-    from livetally.store.events.schema import Projection
+    from livetally.store.events.projection import Projection
 
 __all__ = ["Columns", "Engine", "EngineError", "Parameter", "Rows", "Setting"]
 

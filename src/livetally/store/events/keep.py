@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping
 from livetally.definitions import Field
 from livetally.store.events import schema
 from livetally.store.events.engine import Engine
+from livetally.store.events.projection import Projection
 
 __all__ = ["keep"]
 
 
-def keep(
-    engine: Engine, fields: Mapping[str, Field], projections: Iterable[schema.Projection]
-) -> None:
+def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[Projection]) -> None:
     """Add the columns of ``fields``, and keep exactly ``projections``. Blocks while DDL runs.
 
     Columns are never dropped: the raw data they were read from stays, and another definition may

@@ -15,18 +15,16 @@ so the first merge does, for many commits at once; until then a question reads t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
-from typing import NamedTuple
 
 from livetally.definitions import Field
 from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.projection import Projection
 
 __all__ = [
     "COLUMNS",
     "SLOT_US",
     "TABLE",
-    "Projection",
     "add_column",
     "add_projection",
     "create",
@@ -34,7 +32,6 @@ __all__ = [
     "existing_columns",
     "existing_projections",
     "materialise",
-    "smallest",
 ]
 
 TABLE = "livetally.events"
@@ -69,6 +66,9 @@ _SLOT = (
     f" - {_SHIFT_SLOTS})"
 )
 
+# Parts that were replaced go within half a minute, not within five: what is erased may be in them.
+_CLEANING = "cleanup_delay_period = 5, max_cleanup_delay_period = 20"
+
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {TABLE}
 (
@@ -97,46 +97,21 @@ SETTINGS fsync_after_insert = 1,
          materialize_projections_on_insert = 0,
          materialize_projections_on_merge = 1,
          deduplicate_merge_projection_mode = 'rebuild',
-         lightweight_mutation_projection_mode = 'rebuild'
+         lightweight_mutation_projection_mode = 'rebuild',
+         {_CLEANING}
 """
-
-
-class Projection(NamedTuple):
-    """Aggregates kept for each (team, type, slot, keys): column names and aggregate SQL."""
-
-    keys: tuple[str, ...]
-    aggregates: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """A name that changes whenever the content does."""
-        text = "|".join((*self.keys, "", *self.aggregates))
-        return f"p_{blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-def smallest(
-    kept: Iterable[Projection], columns: Iterable[str], aggregates: Iterable[str]
-) -> str | None:
-    """Return which projection to read for a question: the one with the fewest keys that can answer.
-
-    Args:
-        kept: what there is to choose from.
-        columns: what the question groups and filters by.
-        aggregates: what it asks for.
-
-    Returns:
-        Its name, None when none can answer.
-    """
-    needed = set(columns) - {"team", "type", "slot"}
-    asked = set(aggregates)
-    fit = [one for one in kept if needed <= set(one.keys) and asked <= set(one.aggregates)]
-    return min(fit, key=lambda one: (len(one.keys), one.name)).name if fit else None
 
 
 def create(engine: Engine) -> None:
     """Create the database and the events table unless they exist."""
     engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
     engine.execute(_CREATE)
+    rows = engine.read(
+        "SELECT position(create_table_query, 'cleanup_delay_period') FROM system.tables"
+        " WHERE database = 'livetally' AND name = 'events'"
+    )
+    if not int(rows[0][0]):
+        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
 
 
 def existing_columns(engine: Engine) -> set[str]:
@@ -161,7 +136,7 @@ def add_column(engine: Engine, field: Field) -> None:
 
 def add_projection(engine: Engine, projection: Projection) -> None:
     """Keep a projection from now on; parts without it are read row by row until rewritten."""
-    keys = ", ".join(("team", "type", "slot", *projection.keys))
+    keys = ", ".join(projection.group)
     chosen = ", ".join((keys, *projection.aggregates))
     engine.execute(
         f"ALTER TABLE {TABLE} ADD PROJECTION IF NOT EXISTS {projection.name}"
