@@ -161,12 +161,14 @@ def _compare(client: httpx2.Client, place: str, one: Recount, events: Events, wh
         str(row[one.columns[0]]): tuple(_plain(row[name]) for name in one.columns[1:])
         for row in Table(place, one.table).rows()
     }
-    assert _differences(kept, expected) == [], what
+    wrong = _differences(kept, expected)
+    assert not wrong, f"{what}: {wrong}"
     if one.entity:
-        assert _differences(_entities(client, one), expected) == [], f"{what}: the entity itself"
+        wrong = _differences(_entities(client, one), expected)
+        assert not wrong, f"{what}: the entity itself: {wrong}"
 
 
-def _differences(found: Rows, expected: Rows) -> list[tuple[str, object, object]]:
+def _differences(found: Rows, expected: Rows) -> list[tuple[str, Any, Any]]:
     """Return the first few keys whose rows differ, with what was found and what should be."""
     keys = sorted(found.keys() | expected.keys())
     pairs = ((key, found.get(key), expected.get(key)) for key in keys)
