@@ -32,7 +32,8 @@ Events = Sequence[dict[str, Any]]
 Rows = dict[str, tuple[Any, ...]]
 
 _STEP_US = 1_000_000
-_FROM_US = 1_795_000_000_000_000
+# Later than every history: what is new is also what is newest.
+_FROM_US = 1_800_000_000_000_000
 _BATCH = 20
 _MORE = 100
 
@@ -73,11 +74,12 @@ class Sender:
     def _send(self) -> None:
         with talk(self._server, self._server.key) as client:
             for body in self._bodies():
-                while not self._stop.is_set() and not _acknowledged(client, body):
-                    self._stop.wait(0.05)
+                while not _acknowledged(client, body):
+                    if self._stop.wait(0.05):
+                        return
+                self.sent += msgspec.json.Decoder().decode_lines(body)
                 if self._stop.is_set():
                     return
-                self.sent += msgspec.json.Decoder().decode_lines(body)
 
     def _bodies(self) -> Iterator[bytes]:
         for _, body in self._example.history(0):
