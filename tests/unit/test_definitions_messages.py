@@ -13,6 +13,7 @@ from tests.declaring import shop, shop_mistakes
 
 NATS = '[source.s]\nurl = "nats://broker.example:4222"\n'
 MQTT = '[source.s]\nurl = "mqtts://broker.example"\n'
+POSTGRESQL = '[source.s]\nurl = "postgresql://db.example/shop"\n'
 MAP = 'map = { type = "\'sale\'", id = "id" }\n'
 NO_ID = "map = { type = \"'sale'\" }\n"
 
@@ -27,8 +28,14 @@ NO_ID = "map = { type = \"'sale'\" }\n"
         ),
         (MQTT + 'topic = "a/+/#"\nqos = 2\n' + MAP, Messages(MessagesKind.MQTT, "a/+/#", "", 2)),
         (MQTT + 'topic = "/"\nqos = 0\n' + MAP, Messages(MessagesKind.MQTT, "/", "", 0)),
+        (
+            POSTGRESQL.replace("/shop", ":6432/shop?sslmode=verify-full")
+            + 'channel = "Sold \\"here\\""\nuser = "env:U"\npassword = "env:P"\n'
+            + MAP,
+            Messages(MessagesKind.POSTGRESQL, 'Sold "here"', "", 1, "env:U", "env:P"),
+        ),
     ],
-    ids=["subject", "stream", "topic", "qos 0"],
+    ids=["subject", "stream", "topic", "qos 0", "channel"],
 )
 def test_what_is_said_is_kept(text: str, messages: Messages) -> None:
     """Subject, stream, topic, QoS and where the secrets are; there is no schedule."""
@@ -54,6 +61,21 @@ def test_what_a_message_came_as_can_be_asked_for() -> None:
         (NATS + 'subject = "a b"\n' + MAP, "source.s.subject", "names with dots"),
         (MQTT + 'topic = "a/b+"\n' + MAP, "source.s.topic", "names with '/'"),
         (MQTT + 'topic = "a/#/b"\n' + MAP, "source.s.topic", "names with '/'"),
+        (POSTGRESQL + MAP, "source.s", "'channel' is missing"),
+        (POSTGRESQL + f'channel = "{"a" * 64}"\n' + MAP, "source.s.channel", "63 bytes"),
+        (POSTGRESQL + 'channel = "a"\nqos = 1\n' + MAP, "source.s.qos", "key here"),
+        (POSTGRESQL + 'channel = "a"\nstream = "S"\n' + MAP, "source.s.stream", "key here"),
+        (POSTGRESQL + 'channel = "a"\n' + NO_ID, "source.s.map", "may come twice"),
+        (
+            POSTGRESQL.replace("/shop", "") + 'channel = "a"\n' + MAP,
+            "source.s.url",
+            "names no database",
+        ),
+        (
+            POSTGRESQL.replace("/shop", "/shop?host=10.0.0.1") + 'channel = "a"\n' + MAP,
+            "source.s.url",
+            "nothing else",
+        ),
         (MQTT + 'topic = "a"\nqos = 3\n' + MAP, "source.s.qos", "from 0 to 2"),
         (NATS + 'subject = "a"\nqos = 1\n' + MAP, "source.s.qos", "key here"),
         (NATS + 'subject = "a"\nstream = "a.b"\n' + MAP, "source.s.stream", "no name of a stream"),
@@ -74,7 +96,7 @@ def test_what_a_message_came_as_can_be_asked_for() -> None:
         (
             NATS.replace("nats:", "amqp:") + 'every = "1 day"\n' + MAP,
             "source.s.url",
-            "nats:// or mqtt://",
+            "nats://, mqtt:// or postgresql://",
         ),
     ],
     ids=str,

@@ -41,6 +41,7 @@ def to_json(application: Application) -> dict[str, Any]:
         "dashboard": {name: _dashboard(page) for name, page in application.dashboards.items()},
         "inlet": {name: inlet.raw for name, inlet in application.inlets.items()},
         "answer": {name: answer.raw for name, answer in application.answers.items()},
+        "command": {name: one.raw for name, one in application.commands.items()},
         "import": {name: one.raw for name, one in application.imports.items()},
         "lookup": {name: {"rows": dict(one.rows)} for name, one in application.lookups.items()},
     }

@@ -12,7 +12,9 @@ import { parseWhole } from './whole.js';
 
 const FLUSH_MS = 250;
 /** What is drawn within one frame; what is left comes with the next, so that none is missed. */
-const FRAME_BUDGET_MS = 6;
+const FRAME_BUDGET_MS = 8;
+/** Where frames are slow, the last of these takes all that is left: what is told late is worse than a frame less. */
+const FRAMES_MAX = 4;
 const LEVELS = 6;
 
 /** The newest events, of all or of one entity. */
@@ -177,12 +179,19 @@ export class Live extends EventTarget {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     const position = this.#reached;
-    let began = now;
+    // All at first: what draws for another reason meanwhile must find what has changed with what it shows.
     for (const entry of dirty) {
-      if (performance.now() - began > FRAME_BUDGET_MS) began = await nextFrame();
       entry.view.changed = entry.pending;
       entry.pending = new Set();
       entry.view.version += 1;
+    }
+    let began = now;
+    let frames = 1;
+    for (const entry of dirty) {
+      if (frames < FRAMES_MAX && performance.now() - began > FRAME_BUDGET_MS) {
+        began = await nextFrame();
+        frames += 1;
+      }
       for (const listener of entry.listeners) listener();
       // A page, its panel, its chart and the plot each follow in a microtask of their own: let them, so that they count.
       for (let level = 0; level < LEVELS; level += 1) await null;
