@@ -1,12 +1,15 @@
-"""How long questions over a year take, what an event costs on disk, and what DuckDB needs for both.
+"""How long questions take, what an event costs on disk, and what DuckDB and PostgreSQL need.
 
 In the flow: run by hand; fills a store with seeded events, asks, and prints a table.
-Guarantee: the same seed gives the same rows; DuckDB, if it is installed, is asked the same
-questions of the same rows in the same run and must give the same sums.
+Guarantee: the same seed gives the same rows; DuckDB and PostgreSQL, where they are installed, are
+asked for the same in turn with ours, so that whatever else the machine does slows all of them, and
+must give as many rows and the same sums.
 
     python benchmarks/bench_query_year.py [--quick] [--sizes 1000000,10000000] [--huge]
 
-``--quick`` takes 200,000 events, ``--huge`` adds 100 million.
+``--quick`` takes 200,000 events, ``--huge`` adds 100 million, ``--rivals-max`` is the largest size
+that the others are asked about. Nothing is kept between two questions but the engine's own caches
+of files; what Livetally keeps of answers is measured by itself, in the last line.
 """
 
 # ruff: noqa: S608 - no text of these statements comes from outside
@@ -17,16 +20,22 @@ import argparse
 import asyncio
 import resource
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from query_rivals import ONE, STATEMENTS, duckdb_rival, postgresql_rival
+
+from livetally.cli.progress import steps
 from livetally.clock import SystemClock
 from livetally.definitions import read_toml
 from livetally.query import Declared, Extents, Runner, declared_fields, parse_query, projections
+from livetally.query.entities import ask_entity_page, one_entity, parse_entities
+from livetally.query.raw import ask_raw, parse_raw
 from livetally.store.events import Engine, create, keep
 from livetally.store.events.schema import COLUMNS
 
@@ -47,6 +56,12 @@ event = "sale"
 aggregate = "sum"
 value = "amount"
 by = ["shop"]
+[entity.customer]
+key = "subject"
+events = ["sale"]
+fields.spent = { sum = "amount" }
+fields.sales = { count = "sale" }
+fields.last_shop = { latest = "shop" }
 """
 YEAR = {"from": ["2025-01-01"], "to": ["2026-01-01"], "tz": ["Europe/Oslo"]}
 QUESTIONS: dict[str, tuple[str, dict[str, list[str]]]] = {
@@ -58,48 +73,24 @@ QUESTIONS: dict[str, tuple[str, dict[str, list[str]]]] = {
         {"from": ["2025-03-01"], "to": ["2025-04-01"], "interval": ["minute"]},
     ),
     "ad-hoc filter, one total": ("sales", {**YEAR, "where": ["pieces:>=5"]}),
+    "ad-hoc filter of raw data": ("sales", {**YEAR, "where": ["colour:red"]}),
     "ad-hoc group of raw data": ("sales", {**YEAR, "by": ["colour"]}),
     "top 10 of all subjects": (
         "sales",
         {**YEAR, "by": ["subject"], "order": ["-value"], "limit": ["10"]},
     ),
 }
-_DAY = "CAST(timezone('Europe/Oslo', happened) AS DATE)"
-_RANGE = "happened >= '2024-12-31 23:00:00+00' AND happened < '2025-12-31 23:00:00+00'"
-DUCKDB = {
-    "defined, by day": f"SELECT {_DAY} d, count(*) FROM sale WHERE {_RANGE} GROUP BY d ORDER BY d",
-    "defined sum, by day": (
-        f"SELECT {_DAY} d, sum(amount) FROM sale WHERE {_RANGE} GROUP BY d ORDER BY d"
-    ),
-    "defined, by week and shop": (
-        f"SELECT date_trunc('week', {_DAY}) w, shop, count(*) FROM sale WHERE {_RANGE}"
-        " GROUP BY w, shop ORDER BY w, shop"
-    ),
-    "one month by minute": (
-        "SELECT epoch_us(happened) // 60000000 m, count(*) FROM sale WHERE"
-        " happened >= '2025-03-01 00:00:00+00' AND happened < '2025-04-01 00:00:00+00'"
-        " GROUP BY m ORDER BY m"
-    ),
-    "ad-hoc filter, one total": f"SELECT count(*) FROM sale WHERE {_RANGE} AND pieces >= 5",
-    "ad-hoc group of raw data": (
-        f"SELECT data->>'colour' c, count(*) FROM sale WHERE {_RANGE} GROUP BY c ORDER BY c"
-    ),
-    "top 10 of all subjects": (
-        f"SELECT subject, count(*) n FROM sale WHERE {_RANGE} GROUP BY subject"
-        " ORDER BY n DESC, subject LIMIT 10"
-    ),
-}
 
 
 def rows_sql(seed: int, first: int, count: int) -> str:
-    """Return the engine's SQL for seeded events: a year, 200 shops, a subject for each 50."""
+    """Return the engine's SQL for seeded events: a year, 20 shops, a subject for each 10."""
     hashed = f"cityHash64({seed}, number)"
     year_us = 365 * 86_400 * 1_000_000
     return (
         f"SELECT {TEAM} AS team, 'sale' AS type,"
         f" fromUnixTimestamp64Micro(toInt64(1735686000000000 + {hashed} % {year_us}), 'UTC')"
         " AS occurred_at,"
-        f" concat('customer-', toString(cityHash64({seed} + 1, number) % {max(1, count // 50)}))"
+        f" concat('customer-', toString(cityHash64({seed} + 1, number) % {max(100, count // 10)}))"
         " AS subject,"
         " 'bench' AS source, concat('e', toString(number)) AS id, 1 AS timed,"
         f" occurred_at AS received_at, toUInt64({first // CHUNK + 1}) AS position,"
@@ -114,69 +105,151 @@ def rows_sql(seed: int, first: int, count: int) -> str:
     )
 
 
-def fill(engine: Engine, seed: int, count: int) -> float:
+def fill(engine: Engine, seed: int, count: int, show: Callable[[str, int, int], None]) -> float:
     """Store ``count`` events, merged as they would be after a while; return the seconds."""
     started = time.perf_counter()
     names = ", ".join(name for name, _ in COLUMNS)
     for first in range(0, count, CHUNK):
+        show("filling", first, count)
         engine.execute(
             f"INSERT INTO livetally.events ({names}) SELECT {names}"
             f" FROM ({rows_sql(seed, first, count)}) SETTINGS max_insert_threads = 1"
         )
+    show("merging", 0, 0)
     engine.execute("OPTIMIZE TABLE livetally.events FINAL")
     return time.perf_counter() - started
 
 
-def timed(ask: Callable[[], Any], times: int) -> tuple[float, float]:
-    """Return median and 99th percentile in milliseconds."""
-    ask()
-    taken = []
-    for _ in range(times):
-        started = time.perf_counter()
-        ask()
-        taken.append((time.perf_counter() - started) * 1000)
-    taken.sort()
-    return statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))]
-
-
-def duckdb_of(engine: Engine, directory: Path, seed: int, count: int) -> Any:
-    """Return DuckDB with the same rows, None when it is not installed."""
-    try:
-        import duckdb
-    except ImportError:
-        return None
-    database = duckdb.connect(str(directory / "duck.db"))
-    database.execute("SET TimeZone = 'UTC'")
+def exported(engine: Engine, directory: Path, seed: int, count: int, form: str) -> Iterator[Path]:
+    """Yield files with all rows, one after the other, in the engine's ``form``."""
+    file = directory / f"rows.{form}"
     for first in range(0, count, CHUNK):
-        file = directory / "rows.parquet"
         sql = (
             "SELECT occurred_at AS happened, subject, id,"
-            f" toDecimal64(toString(cents / 100), 2) AS amount, shop, toInt64(pieces) AS pieces,"
+            " toDecimal64(toString(cents / 100), 2) AS amount, shop, toInt64(pieces) AS pieces,"
             f" data FROM ({rows_sql(seed, first, count)})"
         )
-        file.write_bytes(engine.read_bytes(sql, "Parquet"))
-        made = "INSERT INTO sale" if first else "CREATE TABLE sale AS"
-        database.execute(
-            f"{made} SELECT happened, decode(subject::BLOB) subject, decode(id::BLOB) id, amount,"
-            f" decode(shop::BLOB) shop, pieces, decode(data::BLOB)::JSON AS data"
-            f" FROM read_parquet('{file}')"
-        )
-    return database
+        file.write_bytes(engine.read_bytes(sql, form))
+        yield file
+    file.unlink(missing_ok=True)
 
 
-def cached_ms(runner: Runner, declared: Declared) -> tuple[float, float]:
+def questions(runner: Runner, declared: Declared) -> dict[str, Callable[[], list[Any]]]:
+    """Return what is asked; each returns one number for each row of the answer."""
+
+    def of_metric(name: str, parameters: dict[str, list[str]]) -> Callable[[], list[Any]]:
+        query = parse_query(name, parameters)
+        return lambda: [row.value for row in runner.answer_now(query, declared, TEAM).rows]
+
+    def of_entities(**parameters: list[str]) -> Callable[[], list[Any]]:
+        query = parse_entities("customer", parameters)
+        return lambda: [
+            state.fields["sales"]
+            for state in ask_entity_page(runner.engine, query, declared, TEAM).states
+        ]
+
+    raw = parse_raw({"type": ["sale"], "limit": ["100"]})
+    found = {title: of_metric(*asked) for title, asked in QUESTIONS.items()}
+    one = one_entity("customer", ONE)
+    return found | {
+        "one entity": lambda: [
+            state.fields["sales"]
+            for state in ask_entity_page(runner.engine, one, declared, TEAM).states
+        ],
+        "100 entities by key": of_entities(),
+        "100 entities by a field": of_entities(sort=["-spent"]),
+        "100 newest raw events": lambda: [
+            1 for _ in ask_raw(runner.engine, raw, declared, TEAM).events
+        ],
+    }
+
+
+class Taken(NamedTuple):
+    """What asking took: milliseconds in order, and the processor's milliseconds for one question.
+
+    The latter is the better figure on a busy machine; PostgreSQL's is another process's.
+    """
+
+    wall_ms: list[float]
+    cpu_ms: float
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        return statistics.median(self.wall_ms)
+
+    @property
+    def p99(self) -> float:
+        """The 99th percentile."""
+        return self.wall_ms[min(len(self.wall_ms) - 1, int(len(self.wall_ms) * 0.99))]
+
+
+def in_turn(asks: dict[str, Callable[[], Any]], times: int, seconds: float) -> dict[str, Taken]:
+    """Ask all in turn, up to so many times or seconds each."""
+    wall: dict[str, list[float]] = {name: [] for name in asks}
+    cpu_s = dict.fromkeys(asks, 0.0)
+    for ask in asks.values():
+        ask()
+    for _ in range(times):
+        for name, ask in asks.items():
+            if sum(wall[name]) > seconds * 1000:
+                continue
+            used, started = time.process_time(), time.perf_counter()
+            ask()
+            wall[name].append((time.perf_counter() - started) * 1000)
+            cpu_s[name] += time.process_time() - used
+    return {name: Taken(sorted(one), cpu_s[name] / len(one) * 1000) for name, one in wall.items()}
+
+
+def cached_ms(runner: Runner, declared: Declared) -> Taken:
     """Return what a kept answer costs."""
-    name, parameters = QUESTIONS["defined, by day"]
-    query = parse_query(name, parameters)
+    query = parse_query(*QUESTIONS["defined, by day"])
     loop = asyncio.new_event_loop()
-    found = timed(lambda: loop.run_until_complete(runner.answer(query, declared, TEAM)), 500)
+    asked = {"": lambda: loop.run_until_complete(runner.answer(query, declared, TEAM))}
+    found = in_turn(asked, 1_000, 10)[""]
     loop.close()
     return found
 
 
-def run(count: int, seed: int, times: int) -> None:
+def shown(title: str, rows: int, taken: dict[str, Taken]) -> None:
+    """Print a line."""
+    mine = taken[""]
+    line = f"{title:<28}{rows:>8}{mine.p50:>10.2f}{mine.p99:>10.1f}{mine.cpu_ms:>9.2f}"
+    if "DuckDB" in taken:
+        line += f"{taken['DuckDB'].p50:>10.1f}{taken['DuckDB'].cpu_ms:>9.1f}"
+    if "PostgreSQL" in taken:
+        line += f"{taken['PostgreSQL'].p50:>12.1f}"
+    print(line, flush=True)
+
+
+def compared(
+    asks: dict[str, Callable[[], list[Any]]],
+    rivals: dict[str, Any],
+    arguments: argparse.Namespace,
+    show: Callable[[str, int, int], None],
+) -> None:
+    """Ask everybody, see that the answers agree, and print how long they took."""
+    print(
+        f"{'question':<28}{'rows':>8}{'p50 ms':>10}{'p99 ms':>10}{'CPU ms':>9}"
+        f"{'DuckDB':>10}{'CPU':>9}{'PostgreSQL':>12}"
+    )
+    for place, (title, ask) in enumerate(asks.items()):
+        show(title, place, len(asks))
+        values, sql = ask(), STATEMENTS[title]
+        each: dict[str, Callable[[], Any]] = {"": ask}
+        for name, theirs in rivals.items():
+            rows = theirs(sql)
+            assert len(rows) == len(values), (title, name, len(rows), len(values))
+            assert sum(row[-1] for row in rows) == sum(values), (title, name)
+            each[name] = partial(theirs, sql)
+        shown(title, len(values), in_turn(each, arguments.times, arguments.seconds))
+
+
+def run(count: int, arguments: argparse.Namespace) -> None:
     """Measure one size."""
-    with tempfile.TemporaryDirectory() as name:
+    seed = arguments.seed
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        show = stack.enter_context(steps(f"{count:,} events:"))
         directory = Path(name)
         (directory / "events").mkdir()
         engine = Engine(directory / "events")
@@ -184,36 +257,33 @@ def run(count: int, seed: int, times: int) -> None:
         applications = [read_toml(DEFINITION, "bench.toml")]
         keep(engine, declared_fields(applications), projections(applications))
         declared = Declared(applications)
-        took = fill(engine, seed, count)
+        took = fill(engine, seed, count, show)
         runner = Runner(engine, Extents(engine), SystemClock(), lambda: count // CHUNK + 1, 2)
         size = engine.read(
             "SELECT sum(bytes_on_disk), sum(rows), count() FROM system.parts"
             " WHERE table = 'events' AND active"
         )[0]
-        print(
-            f"\n{count:,} events (seed {seed}): {size[0] / size[1]:.1f} bytes per event on disk,"
-            f" projections included, {size[2]} parts; filled in {took:.0f} s"
-        )
-        duck = duckdb_of(engine, directory, seed, count)
-        print(
-            f"{'question':<28}{'rows':>8}{'p50 ms':>10}{'p99 ms':>10}{'DuckDB p50':>12}{'ratio':>8}"
-        )
-        for title, (metric, parameters) in QUESTIONS.items():
-            query = parse_query(metric, parameters)
-            rows = runner.answer_now(query, declared, TEAM).rows
-            p50, p99 = timed(lambda q=query: runner.answer_now(q, declared, TEAM), times)
-            other = ""
-            if duck is not None:
-                theirs = duck.execute(DUCKDB[title]).fetchall()
-                assert len(theirs) == len(rows), (title, len(theirs), len(rows))
-                assert sum(row[-1] for row in theirs) == sum(row.value for row in rows), title
-                base, _ = timed(lambda t=title: duck.execute(DUCKDB[t]).fetchall(), times)
-                other = f"{base:>12.1f}{base / p50:>8.1f}"
-            print(f"{title:<28}{len(rows):>8}{p50:>10.1f}{p99:>10.1f}{other}")
-        p50, p99 = cached_ms(runner, declared)
-        print(f"{'the same, kept':<28}{'':>8}{p50:>10.3f}{p99:>10.3f}")
+        asks = questions(runner, declared)
+        for ask in asks.values():
+            ask()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"peak memory of the process: {peak:.0f} MiB")
+        print(
+            f"\n{count:,} events (seed {seed}), filled in {took:.0f} s; projections included,"
+            f" {size[0] / size[1]:.1f} bytes per event in {size[2]} parts; memory {peak:.0f} MiB"
+        )
+        rivals: dict[str, Any] = {}
+        if count <= arguments.rivals_max:
+            show("loading DuckDB", 0, 0)
+            files = exported(engine, directory, seed, count, "Parquet")
+            rivals["DuckDB"] = stack.enter_context(duckdb_rival(directory, files))
+            show("loading PostgreSQL", 0, 0)
+            files = exported(engine, directory, seed, count, "CSV")
+            rivals["PostgreSQL"] = stack.enter_context(postgresql_rival(directory, files))
+        rivals = {name: ask for name, ask in rivals.items() if ask is not None}
+        compared(asks, rivals, arguments, show)
+        nothing = {"": lambda: engine.read("SELECT 1")}
+        shown("the engine's SELECT 1", 1, in_turn(nothing, arguments.times, arguments.seconds))
+        shown("a kept answer, by day", 365, {"": cached_ms(runner, declared)})
         runner.close()
         engine.close()
 
@@ -226,13 +296,16 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000000,10000000")
     parser.add_argument("--seed", type=int, default=2013)
     parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=10, help="for each question and system")
+    parser.add_argument("--rivals-max", type=int, default=10_000_000)
     arguments = parser.parse_args()
     sizes = [200_000] if arguments.quick else [int(size) for size in arguments.sizes.split(",")]
+    if arguments.quick:
+        arguments.times = 10
     if arguments.huge:
         sizes.append(100_000_000)
     for count in sizes:
-        run(count, arguments.seed, 10 if arguments.quick else arguments.times)
-    sys.stdout.flush()
+        run(count, arguments)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_the_first_dashboard(place: Place) -> None:
     """The duplicate counts once, the return is taken off, the last sale is there."""
     run(place, "first-dashboard.md")
     assert total(place, "sold") == 3
-    assert str(total(place, "revenue")) in ("63.0", "63.00")
+    assert str(total(place, "revenue")) in ("63", "63.0", "63.00")
     assert str(total(place, "revenue", "--where", "show:opera")) in ("0", "0.0", "0.00")
 
 

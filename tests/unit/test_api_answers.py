@@ -1,11 +1,14 @@
-"""An answer as JSON: which members a row has, in which order."""
+"""An answer on the wire: as JSON, CSV and Arrow."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from livetally.api.answers import encode_rows
-from livetally.query import AnswerRow, parse_query
+import pytest
+
+from livetally.api.answers import encode_rows, written
+from livetally.api.tables import ARROW, CSV
+from livetally.query import Answer, AnswerRow, parse_query
 
 DAY_US = 86_400_000_000
 SUMMER_US = 1_774_746_000_000_000  # 2026-03-29T01:00Z: Oslo's clocks go forward
@@ -49,3 +52,41 @@ def test_dimensions_stand_between_the_bucket_and_the_value() -> None:
         f'{{{time},"shop":null,"data.value":null,"other":true,"value":3,"previous":null}},'
         f'{{{time},"value":0,"previous":null}}]'
     )
+
+
+ANSWER = Answer(
+    parse_query("m", {"interval": ["day"], "by": ["shop"], "tz": ["Europe/Oslo"]}),
+    7,
+    -3_600_000_000,
+    DAY_US,
+    [
+        AnswerRow(-3_600_000_000, ("a, b",), Decimal("12345678901234567890.50"), 3),
+        AnswerRow(-3_600_000_000, (None,), 2**70, 5),
+        AnswerRow(DAY_US - 3_600_000_000, ('"',), None, 7),
+    ],
+)
+
+
+def test_csv_keeps_every_digit_and_leaves_out_what_is_missing() -> None:
+    """Quoted where RFC 4180 asks for it."""
+    _tag, body = written(ANSWER, CSV)
+    assert body.decode().splitlines() == [
+        "time,shop,value",
+        '1970-01-01T00:00:00+01:00,"a, b",12345678901234567890.50',
+        f"1970-01-01T00:00:00+01:00,,{2**70}",
+        '1970-01-02T00:00:00+01:00,"""",',
+    ]
+
+
+def test_arrow_has_instants_of_the_zone_and_exact_decimals() -> None:
+    """One record batch; the schema says up to which commit it is true."""
+    pyarrow = pytest.importorskip("pyarrow")
+    tag, body = written(ANSWER, ARROW)
+    table = pyarrow.ipc.open_stream(body).read_all()
+    assert table.schema.field("time").type == pyarrow.timestamp("us", "Europe/Oslo")
+    assert pyarrow.types.is_decimal(table.schema.field("value").type)
+    assert table.schema.metadata == {b"position": b"7"}
+    assert table.column("value").to_pylist() == [row.value for row in ANSWER.rows]
+    assert table.column("shop").to_pylist() == ["a, b", None, '"']
+    assert tag != written(ANSWER, CSV)[0]
+    assert tag == written(ANSWER._replace(position=8), ARROW)[0]

@@ -7,34 +7,23 @@ numbers with every digit; the same content has the same ``ETag``, and another on
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from livetally.api.tables import ARROW, CSV, as_arrow, as_csv
 from livetally.calendar import label, labels
-from livetally.errors import UnsupportedMedia
 from livetally.query import Answer, AnswerRow, MetricQuery
 
 __all__ = [
-    "ARROW",
-    "CSV",
-    "JSON",
     "encode_head",
     "encode_rows",
     "encode_value",
     "written",
 ]
 
-JSON = "application/json"
-CSV = "text/csv"
-ARROW = "application/vnd.apache.arrow.stream"
-
-_INT64 = 2**63
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -143,51 +132,12 @@ def _columns(answer: Answer) -> dict[str, list[Any]]:
 
 
 def _csv(answer: Answer) -> bytes:
-    """Write the rows with a header line; what is missing is empty.
-
-    Source: RFC 4180.
-    """
     columns = _columns(answer)
     if "time" in columns:
         columns["time"] = _times(answer.query, answer.rows)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    for cells in zip(*columns.values(), strict=True):
-        writer.writerow([_cell(cell) for cell in cells])
-    return out.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else value
+    return as_csv(columns)
 
 
 def _arrow(answer: Answer) -> bytes:
-    """Write the rows as one Arrow record batch in the streaming format."""
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise UnsupportedMedia("Arrow needs pyarrow: pip install 'livetally[arrow]'.") from None
-    arrays = {
-        name: pa.array(values, pa.timestamp("us", tz=answer.query.zone.key))
-        if name == "time"
-        else pa.array(_of_one_type(values))
-        for name, values in _columns(answer).items()
-    }
-    table = pa.table(arrays)
-    table = table.replace_schema_metadata({"position": str(answer.position)})
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as stream:
-        stream.write_table(table)
-    return out.getvalue()
-
-
-def _of_one_type(values: list[Any]) -> list[Any]:
-    """Make decimals of whole numbers beside decimals, or too long for 64 bits."""
-    known = [value for value in values if value is not None]
-    long = any(isinstance(value, int) and not -_INT64 <= value < _INT64 for value in known)
-    if not long and not any(isinstance(value, Decimal) for value in known):
-        return values
-    return [None if value is None else Decimal(value) for value in values]
+    times = {"time": answer.query.zone.key} if answer.query.interval else {}
+    return as_arrow(_columns(answer), times, answer.position)

@@ -20,8 +20,10 @@ from livetally.api.answers import encode_value
 from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
-from livetally.api.described import described_entity, described_event
+from livetally.api.described import described_entity
+from livetally.api.pages import Page, page_response
 from livetally.api.quota import charge
+from livetally.api.raw_events import event_page
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label
 from livetally.definitions import Entity, nearest, reference_to
@@ -77,7 +79,16 @@ async def list_entities(request: Request) -> Response:
     query = parse_entities(request.path_params["entity"], parameters_of(request.query_params))
     services.writer.require_position(query.min_position)
     left = await charge(services, who)
-    return _json(await entity_page(services, who, query), left)
+    shown = await entity_page(services, who, query)
+    page = Page(
+        "entities",
+        shown["entities"],
+        shown["position"],
+        shown["next"] or "",
+        {name: shown[name] for name in ("entity", "gone_before") if name in shown},
+        ("first", "last"),
+    )
+    return page_response(request, page, left)
 
 
 async def entity_page(services: Services, who: Identity, query: EntityQuery) -> dict[str, Any]:
@@ -127,8 +138,7 @@ async def entity_history(request: Request) -> Response:
     left = await charge(services, who)
     position = services.writer.position
     page = await services.runner.call(ask_raw, query, declared, who.team)
-    events = [described_event(event) for event in page.events]
-    return _json({"position": position, "events": events, "next": page.next or None}, left)
+    return page_response(request, event_page(page, position), left)
 
 
 async def act(request: Request) -> Response:

@@ -16,11 +16,12 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import JSON, encode_value
+from livetally.api.answers import encode_value
 from livetally.api.body import pieces, read_whole, unpacked
 from livetally.api.doors import admitted
 from livetally.api.events import send_accepted
 from livetally.api.services import Services
+from livetally.api.tables import JSON
 from livetally.definitions import Inlet, Published, Reply
 from livetally.errors import BadInput, UnreadableBody
 from livetally.event import Decoded, Rejection, decode_lines, new_ids

@@ -20,12 +20,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.accept import chosen_type
-from livetally.api.answers import JSON
 from livetally.api.asked import Ask, live_question, parameters_of, read_path, read_text
 from livetally.api.auth import TOKEN, identify
 from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
+from livetally.api.tables import JSON
 from livetally.errors import BadInput, ClientError, LivetallyError
 from livetally.live import Outlet, Place, Stream
 from livetally.query import Declared

@@ -16,12 +16,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.accept import chosen_type
-from livetally.api.answers import ARROW, CSV, JSON, encode_value, written
+from livetally.api.answers import encode_value, written
 from livetally.api.asked import parameters_of
 from livetally.api.auth import TOKEN, identify
 from livetally.api.live import EVENT_STREAM, Asked, send_stream
 from livetally.api.quota import charge
 from livetally.api.services import Services
+from livetally.api.tables import ARROW, CSV, JSON, content_type
 from livetally.definitions import Metric, Ratio
 from livetally.query import Answer, MetricQuery, parse_query
 from livetally.tenancy import Scope as KeyScope
@@ -83,8 +84,7 @@ async def _answered(answer: Answer, form: str, known: str) -> Response:
     headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept"}
     if is_known(tag, known):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    content_type = f"{form}; charset=utf-8" if form == CSV else form
-    return Response(body, media_type=content_type, headers=headers)
+    return Response(body, media_type=content_type(form), headers=headers)
 
 
 def is_known(tag: str, known: str) -> bool:

@@ -24,8 +24,8 @@ _TEXTS = {"stream": _EVENT_STREAM, "lines": _NDJSON}
 _FURTHER_MEDIA = {
     "Answer": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
     "Entity": (_EVENT_STREAM,),
-    "EntityPage": (_EVENT_STREAM,),
-    "EventPage": (_EVENT_STREAM,),
+    "EntityPage": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
+    "EventPage": ("text/csv", "application/vnd.apache.arrow.stream", _EVENT_STREAM),
     "Explored": ("text/csv",),
     "Version": ("application/toml",),
 }
@@ -96,7 +96,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("type", "subject", "from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (400, 422, 503),
+        (304, 400, 422, 503),
     ),
     ("get", "/v1/metrics", "List the metrics", (), None, "Metrics", (503,)),
     (
@@ -133,7 +133,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("sort", *_PAGE),
         None,
         "EntityPage",
-        (400, 404, 422, 503),
+        (304, 400, 404, 422, 503),
     ),
     (
         "get",
@@ -151,7 +151,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (400, 404, 422, 503),
+        (304, 400, 404, 422, 503),
     ),
     (
         "post",

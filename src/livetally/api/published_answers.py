@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import JSON, encode_value, written
+from livetally.api.answers import encode_value, written
 from livetally.api.body import pieces, read_whole
 from livetally.api.described import described_entity
 from livetally.api.doors import admitted
@@ -24,6 +24,7 @@ from livetally.api.inlets import read_body, read_payload
 from livetally.api.metrics import is_known
 from livetally.api.quota import charge
 from livetally.api.services import Services
+from livetally.api.tables import JSON
 from livetally.definitions import Answer, Published
 from livetally.errors import BadInput, UnknownName
 from livetally.mapping import Cast, Evaluator, Template, cast, decode_payload

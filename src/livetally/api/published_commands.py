@@ -16,11 +16,12 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.answers import JSON, encode_value
+from livetally.api.answers import encode_value
 from livetally.api.body import pieces, read_whole
 from livetally.api.doors import admitted
 from livetally.api.services import Services
 from livetally.api.sources import COMMANDS, described_source
+from livetally.api.tables import JSON
 from livetally.definitions import Command, Published
 from livetally.errors import BadInput, UnknownName
 from livetally.mapping import Evaluator

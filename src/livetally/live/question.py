@@ -86,12 +86,18 @@ class Question(ABC):
         """
 
     async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
-        """Answer several questions of this one's family, each as ``ask`` does.
+        """Answer several questions of this one's family, each as ``ask`` does: one by one.
 
         Raises:
             Exception: they can't be asked together; each by itself may still be answered.
         """
-        raise NotImplementedError
+        replies: list[Reply | Exception] = []
+        for turn in turns:
+            try:
+                replies.append(await turn.question.ask(turn.known, turn.since, turn.touched))
+            except Exception as error:  # noqa: BLE001 - what is wrong with one is told to that one
+                replies.append(error)
+        return replies
 
     @abstractmethod
     def encode(self, rows: Iterable[Any]) -> bytes:

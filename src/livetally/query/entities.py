@@ -30,14 +30,18 @@ from livetally.query.conditions import condition_on, conditions_of, reference_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
 from livetally.query.parameters import Parameters, known_only, page_limit, single
-from livetally.store.events import Engine, Reference
+from livetally.store.events import Engine, Projection, Reference
 from livetally.store.events.entities import (
     Cursor,
-    EntityColumn,
     EntityQuestion,
     EntityRow,
-    Source,
     ask_entities,
+)
+from livetally.store.events.entity_columns import (
+    EVERY_ROW,
+    EntityColumn,
+    Source,
+    column_aggregates,
 )
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "EntityQuery",
     "EntityState",
     "ask_entity_page",
+    "entity_projection",
     "entity_shapes",
     "one_entity",
     "parse_entities",
@@ -140,6 +145,15 @@ def ask_entity_page(
 def entity_shapes(entity: Entity, declared: Declared) -> dict[str, Field]:
     """Return of which type each field of an entity is, as a field without an event."""
     return {name: _column(name, one, entity, declared).shape for name, one in entity.fields.items()}
+
+
+def entity_projection(entity: Entity, declared: Declared) -> Projection | None:
+    """Return what the store keeps of an entity; None when its key is not declared."""
+    question = _question(one_entity(entity.name, ""), entity, declared, team=0)
+    if not question.key.is_declared:
+        return None
+    each = [one for column in question.columns for one in column_aggregates(column)]
+    return Projection((question.key.sql,), tuple({*each, *EVERY_ROW}), by_slot=False)
 
 
 def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int) -> EntityQuestion:

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from livetally.definitions import Application, Field, Metric
+from livetally.definitions import Application, Entity, Field, Metric
+from livetally.errors import UnknownName
 from livetally.query.conditions import reference_of
 from livetally.query.declared import Declared
+from livetally.query.entities import entity_projection
 from livetally.query.plan import measure_of
 from livetally.store.events import Projection, measure_sql
 
@@ -37,14 +39,27 @@ def projections(applications: Iterable[Application]) -> set[Projection]:
     The one without dimensions keeps every metric, because most questions ask for no dimension, and
     then the others hold as many rows as there are groups, up to one for each event.
     """
-    wanted: dict[tuple[str, ...], dict[str, None]] = {}
+    wanted: dict[tuple[bool, tuple[str, ...]], set[str]] = {}
     for application in applications:
         declared = Declared([application])
         for metric in application.metrics.values():
-            aggregates = dict.fromkeys(measure_sql(measure_of(metric)))
             for keys in ((), _keys(metric, declared)):
-                wanted.setdefault(keys, {}).update(aggregates)
-    return {Projection(keys, tuple(sorted(parts))) for keys, parts in wanted.items()}
+                parts = wanted.setdefault((True, keys), set())
+                parts.update(measure_sql(measure_of(metric)))
+        for entity in application.entities.values():
+            kept = _of_entity(entity, declared)
+            if kept is not None:
+                wanted.setdefault((False, kept.keys), set()).update(kept.aggregates)
+    return {
+        Projection(keys, tuple(sorted(parts)), by_slot) for (by_slot, keys), parts in wanted.items()
+    }
+
+
+def _of_entity(entity: Entity, declared: Declared) -> Projection | None:
+    try:
+        return entity_projection(entity, declared)
+    except UnknownName:
+        return None  # a field is a metric of another application: its pages read raw events
 
 
 def _keys(metric: Metric, declared: Declared) -> tuple[str, ...]:

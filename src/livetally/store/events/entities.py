@@ -8,38 +8,26 @@ change between two pages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from livetally.definitions import Field, FieldType
-from livetally.store.events.engine import Engine
+from livetally.store.events.engine import Engine, Rows, Setting
+from livetally.store.events.entity_columns import (
+    EVERY_ROW,
+    EntityColumn,
+    column_aggregates,
+    column_sql,
+)
 from livetally.store.events.expressions import Binder, Condition, Reference, condition_sql
-from livetally.store.events.literals import literal
+from livetally.store.events.projection import smallest
 from livetally.store.events.schema import TABLE
 
-__all__ = ["Cursor", "EntityColumn", "EntityQuestion", "EntityRow", "Source", "ask_entities"]
+__all__ = ["Cursor", "EntityQuestion", "EntityRow", "ask_entities"]
 
-_ORDER = "(occurred_at, position, id)"
-
-
-class Source(NamedTuple):
-    """Where a column's value comes from in events of one ``type``; ``sign`` is for sums."""
-
-    type: str
-    value: Reference | None
-    where: tuple[Condition, ...] = ()
-    sign: int = 1
-
-
-class EntityColumn(NamedTuple):
-    """One field of an entity: ``kind`` is latest, first, count, sum, min, max, or last_time.
-
-    ``shape`` says of which type the value is, as a field without an event.
-    """
-
-    name: str
-    kind: str
-    sources: tuple[Source, ...]
-    shape: Field
+_VERSION = "max(position)"
+# How often a page is asked for again because one of its entities changed meanwhile.
+_TRIES = 3
 
 
 class Cursor(NamedTuple):
@@ -83,36 +71,121 @@ class EntityRow(NamedTuple):
 def ask_entities(engine: Engine, question: EntityQuestion) -> list[EntityRow]:
     """Return a page of entities and one more, if there is one. Blocks.
 
+    First which keys are on the page, from no more fields than it is filtered and sorted by; then
+    those keys' fields. An entity that changed between the two has another version: then both are
+    asked again.
+
     Raises:
         EngineError: the engine refused, or a limit of the query was reached.
     """
+    if question.keys or question.since is not None:
+        return _whole(engine, question)
+    for _ in range(_TRIES):
+        page = _keys_of_page(engine, question)
+        if not page:
+            return []
+        own = question._replace(keys=tuple(page), where=(), sort=None, after=None, limit=len(page))
+        rows = {row.key: row for row in _whole(engine, own)}
+        if page == {key: row.version for key, row in rows.items()}:
+            return [rows[key] for key in page]
+    return _whole(engine, question)
+
+
+def _whole(engine: Engine, question: EntityQuestion) -> list[EntityRow]:
+    """Answer with one statement."""
+    names = [f"f{i}" for i in range(len(question.columns))]
+    rest = {
+        "events": "count()",
+        "first_us": "toUnixTimestamp64Micro(min(occurred_at))",
+        "last_us": "toUnixTimestamp64Micro(max(occurred_at))",
+        "version": _VERSION,
+    }
+    places = range(len(question.columns))
+    rows = _ordered(engine, question, places, [*names, *rest], rest, EVERY_ROW)
+    return [EntityRow(row[0], tuple(row[1:-4]), *row[-4:]) for row in rows]
+
+
+def _keys_of_page(engine: Engine, question: EntityQuestion) -> dict[str, int]:
+    """Return the keys on a page, in its order, each with its version."""
+    if question.sort is None and not question.where and _is_text(question.key):
+        rows = _next_keys(engine, question)
+    else:
+        places = {place for place, _ in question.where}
+        if question.sort is not None:
+            places.add(question.sort)
+        rest = {"version": _VERSION}
+        rows = _ordered(engine, question, sorted(places), ["version"], rest, (_VERSION,))
+    return {key: version for key, version in rows}  # noqa: C416 - says what the two are
+
+
+def _next_keys(engine: Engine, question: EntityQuestion) -> Rows:
+    """Return the next keys in their order, and versions.
+
+    Type by type, because projections are sorted by (team, type, key): the engine stops where each
+    page is full.
+    """
     binder = Binder()
-    columns = [f"{_column(column)} AS f{i}" for i, column in enumerate(question.columns)]
-    columns += [
-        "count() AS events",
-        "toUnixTimestamp64Micro(min(occurred_at)) AS first_us",
-        "toUnixTimestamp64Micro(max(occurred_at)) AS last_us",
-        "max(position) AS version",
+    direction = "DESC" if question.descending else "ASC"
+    key, limit = question.key.sql, question.limit + 1
+    each = [
+        f"SELECT {key} AS entity_key, {_VERSION} AS version FROM {TABLE}"
+        f" WHERE {_events(question._replace(types=(kind,)), binder)}"
+        f" GROUP BY {key} ORDER BY {key} {direction} LIMIT {limit}"
+        for kind in question.types
     ]
+    joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
+    return engine.read(
+        f"SELECT entity_key, max(version) FROM (\n{joined}\n) GROUP BY entity_key"
+        f" ORDER BY entity_key {direction} LIMIT {limit}",
+        binder.parameters,
+        {"optimize_aggregation_in_order": 1, **_projection(engine, question, (_VERSION,))},
+    )
+
+
+def _ordered(
+    engine: Engine,
+    question: EntityQuestion,
+    places: Sequence[int],
+    names: Sequence[str],
+    rest: Mapping[str, str],
+    base: Sequence[str],
+) -> Rows:
+    """Return the key and ``names`` of a page, computed from some columns and what ``rest`` says."""
+    binder = Binder()
+    columns = [f"{column_sql(question.columns[i])} AS f{i}" for i in places]
+    columns += [f"{sql} AS {name}" for name, sql in rest.items()]
     key = f"assumeNotNull(toString({question.key.sql}))"
     inner = (
         f"SELECT {key} AS entity_key, {', '.join(columns)}\nFROM {TABLE}"
         f"\nWHERE {_events(question, binder)}\nGROUP BY entity_key"
     )
-    names = [f"f{i}" for i in range(len(question.columns))]
     direction = "DESC" if question.descending else "ASC"
     order = f"entity_key {direction}"
     if question.sort is not None:
         order = f"f{question.sort} {direction} NULLS LAST, {order}"
     sql = (
-        f"SELECT entity_key, {', '.join([*names, 'events', 'first_us', 'last_us', 'version'])}"
+        f"SELECT entity_key, {', '.join(names)}"
         f"\nFROM ({inner})\nWHERE {_kept(question, binder)}"
         f"\nORDER BY {order}\nLIMIT {question.limit + 1}"
     )
-    return [
-        EntityRow(row[0], tuple(row[1:-4]), *row[-4:])
-        for row in engine.read(sql, binder.parameters)
-    ]
+    wanted = [one for i in places for one in column_aggregates(question.columns[i])]
+    return engine.read(sql, binder.parameters, _projection(engine, question, (*wanted, *base)))
+
+
+def _projection(
+    engine: Engine, question: EntityQuestion, aggregates: Sequence[str]
+) -> dict[str, Setting]:
+    """Return the setting that names the projection to read, nothing when there is none."""
+    if not question.key.is_declared:
+        return {}
+    name = smallest(engine.projections or (), {question.key.sql}, aggregates, by_slot=False)
+    return {"preferred_optimize_projection_name": name} if name else {}
+
+
+def _is_text(key: Reference) -> bool:
+    """Tell whether a key is stored as the text that it is shown as."""
+    text = key.field is None or key.field.type in (FieldType.STRING, FieldType.UUID)
+    return key.is_declared and text
 
 
 def _events(question: EntityQuestion, binder: Binder) -> str:
@@ -128,6 +201,9 @@ def _events(question: EntityQuestion, binder: Binder) -> str:
         tests.append("subject != ''")
     else:
         tests.append(f"isNotNull({question.key.sql})")
+    if question.after is not None and question.sort is None and _is_text(question.key):
+        sign = "<" if question.descending else ">"
+        tests.append(f"{question.key.sql} {sign} {binder.bind(question.after.key, 'String')}")
     if question.since is not None:
         # Finding the few keys that changed by the index on positions spares grouping all others.
         since = binder.bind(question.since, "UInt64")
@@ -189,52 +265,3 @@ class _Alias(Reference):
     def sql(self) -> str:
         """The column's name."""
         return self.name
-
-
-def _column(column: EntityColumn) -> str:
-    tests = [_test(source) for source in column.sources]
-    test = " OR ".join(f"({one})" for one in tests)
-    match column.kind:
-        case "count":
-            return f"toInt128(countIf({test}))"
-        case "last_time":
-            return f"toUnixTimestamp64Micro(maxOrNullIf(occurred_at, {test}))"
-        case "first_time":
-            return f"toUnixTimestamp64Micro(minOrNullIf(occurred_at, {test}))"
-        case "sum":
-            return " + ".join(
-                f"{source.sign} * ifNull(sumIf({_value(source)}, {one}), 0)"
-                for source, one in zip(column.sources, tests, strict=True)
-            )
-    value = _any_value(column.sources)
-    match column.kind:
-        case "latest":
-            return f"argMaxOrNullIf({value}, {_ORDER}, ({test}) AND isNotNull({value}))"
-        case "first":
-            return f"argMinOrNullIf({value}, {_ORDER}, ({test}) AND isNotNull({value}))"
-        case _:
-            return f"{column.kind}OrNullIf({value}, {test})"
-
-
-def _test(source: Source) -> str:
-    binder = Binder(literals=True)
-    tests = [f"type = {literal(source.type)}"]
-    tests += [condition_sql(condition, binder) for condition in source.where]
-    return " AND ".join(tests)
-
-
-def _value(source: Source) -> str:
-    if source.value is None:
-        return "toInt128(1)"
-    field = source.value.field
-    if field is not None and field.type is FieldType.INTEGER:
-        return f"toInt128({source.value.sql})"
-    return source.value.sql
-
-
-def _any_value(sources: tuple[Source, ...]) -> str:
-    values = {_value(source) for source in sources}
-    if len(values) == 1:
-        return values.pop()
-    cases = [f"type = {literal(source.type)}, {_value(source)}" for source in sources]
-    return f"multiIf({', '.join(cases)}, NULL)"

@@ -10,7 +10,7 @@ written by a definition's author may stand in DDL, where nothing can be bound: i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -19,7 +19,15 @@ from livetally.store.events.columns import COLUMN_NAME
 from livetally.store.events.engine import Parameter
 from livetally.store.events.literals import Value, literal
 
-__all__ = ["BUILTINS", "Binder", "Condition", "Reference", "Value", "condition_sql"]
+__all__ = [
+    "BUILTINS",
+    "Binder",
+    "Condition",
+    "Reference",
+    "Value",
+    "condition_sql",
+    "type_is_one_of",
+]
 
 BUILTINS = frozenset({"subject", "source", "type", "id"})
 # These are "" where the sender gave none.
@@ -151,6 +159,16 @@ def condition_sql(condition: Condition, binder: Binder) -> str:
     if not condition.reference.is_declared:
         positive = f"({_likely(condition, binder)} AND {positive})"
     return f"NOT {positive}" if condition.negated else positive
+
+
+def type_is_one_of(types: Iterable[str]) -> str:
+    """Return the test that an event is of one of these types, as it can stand in a projection.
+
+    The engine rewrites ``type = 'a' OR type = 'b'`` in a question, but not in a projection, and
+    then finds neither in the other.
+    """
+    kinds = [literal(kind) for kind in sorted(types)]
+    return f"type = {kinds[0]}" if len(kinds) == 1 else f"has([{', '.join(kinds)}], type)"
 
 
 def _likely(condition: Condition, binder: Binder) -> str:

@@ -14,7 +14,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from livetally.definitions import Aggregate, Field, FieldType
-from livetally.store.events.expressions import Binder, Condition, Reference, condition_sql
+from livetally.store.events.expressions import (
+    Binder,
+    Condition,
+    Reference,
+    condition_sql,
+    type_is_one_of,
+)
 from livetally.store.events.literals import literal
 
 __all__ = ["Measure", "MeasureTerm", "measure_sql"]
@@ -73,7 +79,7 @@ def measure_sql(measure: Measure) -> tuple[str, ...]:
     ``query`` adds up; the other aggregates have one part for all terms.
     """
     conditions = [_condition(term, measure) for term in measure.terms]
-    either = _any(conditions)
+    either = _either(measure, conditions)
     parts: list[str] = []
     if measure.aggregate in _TERM_BY_TERM:
         for term, condition in zip(measure.terms, conditions, strict=True):
@@ -94,13 +100,18 @@ def _condition(term: MeasureTerm, measure: Measure) -> str:
     return " AND ".join(tests)
 
 
-def _any(conditions: list[str]) -> str:
-    if not all(conditions):
+def _either(measure: Measure, conditions: list[str]) -> str:
+    """Return the test that an event belongs to some term, or nothing when every asked event does.
+
+    Only events of the measure's types are asked.
+    """
+    whole = {term.type for term in measure.terms if not term.where}
+    if whole == set(measure.types):
         return ""
-    different = list(dict.fromkeys(conditions))
-    if len(different) == 1:
-        return different[0]
-    return " OR ".join(f"({condition})" for condition in different)
+    each = zip(measure.terms, conditions, strict=True)
+    tests = [type_is_one_of(whole)] if whole else []
+    tests += dict.fromkeys(condition for term, condition in each if term.type not in whole)
+    return tests[0] if len(tests) == 1 else " OR ".join(f"({test})" for test in tests)
 
 
 def _parts(aggregate: Aggregate, value: str, condition: str) -> tuple[str, ...]:

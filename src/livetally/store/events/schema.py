@@ -136,7 +136,7 @@ def add_column(engine: Engine, field: Field) -> None:
 
 def add_projection(engine: Engine, projection: Projection) -> None:
     """Keep a projection from now on; parts without it are read row by row until rewritten."""
-    keys = ", ".join(("team", "type", "slot", *projection.keys))
+    keys = ", ".join(projection.group)
     chosen = ", ".join((keys, *projection.aggregates))
     engine.execute(
         f"ALTER TABLE {TABLE} ADD PROJECTION IF NOT EXISTS {projection.name}"
