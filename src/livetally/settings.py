@@ -28,6 +28,8 @@ _USER = re.compile(r"//[^/@]*@")
 PREFIX = "LIVETALLY_"
 
 _AT_LEAST_ONE = (
+    "backup_keep_newest",
+    "retention_look_s",
     "queries_per_hour",
     "session_days",
     "streams_max",
@@ -66,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's key that is accepted as it stands, for automation."""
     log_level: str = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
+    log_format: str = "auto"
+    """``logfmt``, ``json``, or ``auto``: for people on a terminal, else logfmt."""
+    log_requests: bool = False
+    """Log a line for each request: method, kind of path, status, milliseconds, and its id."""
+    disk_free_bytes_min: int = 256 * 1024 * 1024
+    """Bytes that the disk must have left for ``/readyz`` to say that the server is ready."""
     query_threads: int = 4
     """How many questions run at the same time."""
     body_bytes_max: int = 32 * 1024 * 1024
@@ -88,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Events that may wait for the writer before requests are answered 503."""
     waiting_bytes_max: int = 256 * 1024 * 1024
     """Bytes of events that may wait for the writer before requests are answered 503."""
+    memory_bytes_max: int = 0
+    """Memory that the server is to fit in; 0: what the machine, its cgroup or ulimit allow."""
     commit_events_max: int = 50_000
     """Most events in one commit."""
     connections_max: int = 30_000
@@ -116,6 +126,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Let sources fetch from addresses in your own network; refused by default."""
     sources_on: str = "server"
     """Where sources are fetched: in the ``server``, by ``workers``, or ``nowhere``."""
+    backup_to: str = ""
+    """Absolute path of the directory for backups; requests may then name none outside of it."""
+    backup_every_h: int = 0
+    """Hours after which the next backup is taken to ``backup_to``; 0: only when asked for."""
+    backup_keep_newest: int = 7
+    """How many of the newest backups on schedule stay."""
+    backup_keep_days: int = 30
+    """For how many days the last backup of each day stays besides."""
+    retention_look_s: int = 3_600
+    """Seconds between two looks for events that are older than their type's ``keep`` says."""
     nats: str = ""
     """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
     nats_prefix: str = "livetally"
@@ -205,6 +225,8 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(f"{PREFIX}SOURCES_ON=workers needs {PREFIX}NATS=nats://HOST:4222.")
     if not _SUBJECT.fullmatch(settings.nats_prefix):
         raise SettingInvalid(f"{PREFIX}NATS_PREFIX must be names with dots between them.")
+    if settings.log_format not in ("auto", "json", "logfmt"):
+        raise SettingInvalid(f"{PREFIX}LOG_FORMAT must be auto, json or logfmt.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
 

@@ -7,12 +7,20 @@ that a client sent, but the names of sinks and sources, which only operators dec
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = [
     "ALERTS",
     "ALERT_MESSAGES",
     "ANSWERS",
+    "BACKUPS",
+    "BACKUP_AGE_SECONDS",
+    "BACKUP_SECONDS",
     "COMMITS",
     "COMMIT_EVENTS",
     "COMMIT_SECONDS",
@@ -22,10 +30,13 @@ __all__ = [
     "EVENTS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
+    "MEMORY_BYTES",
     "POSITION",
     "QUERY_ANSWERS",
     "QUERY_SECONDS",
     "REGISTRY",
+    "REQUEST_SECONDS",
+    "RETIRED_EVENTS",
     "SINK_FAILURES",
     "SINK_LAG_POSITIONS",
     "SINK_LAG_SECONDS",
@@ -35,8 +46,12 @@ __all__ = [
     "SOURCE_WORKERS",
     "SOURCE_WORKERS_LOST",
     "STORE_BYTES",
+    "STORE_CHANGES",
+    "STORE_MERGES",
     "STORE_PARTS",
     "WAITING_EVENTS",
+    "WAITING_QUERIES",
+    "memory_bytes",
 ]
 
 REGISTRY = CollectorRegistry()
@@ -99,6 +114,45 @@ ANSWERS = Counter(
     ["status"],
     registry=REGISTRY,
 )
+RETIRED_EVENTS = Counter(
+    "livetally_retired_events", "Events that have grown too old and are gone.", registry=REGISTRY
+)
+BACKUPS = Counter(
+    "livetally_backups", "Backups by how they ended: done, failed.", ["outcome"], registry=REGISTRY
+)
+BACKUP_SECONDS = Histogram(
+    "livetally_backup_seconds",
+    "From a backup's begin to its end.",
+    buckets=(1, 5, 15, 60, 300, 900, 3_600, 14_400),
+    registry=REGISTRY,
+)
+BACKUP_AGE_SECONDS = Gauge(
+    "livetally_backup_age_seconds",
+    "Since the newest backup on schedule was taken; -1 when there is none.",
+    registry=REGISTRY,
+)
+BACKUP_AGE_SECONDS.set(-1)
+REQUEST_SECONDS = Histogram(
+    "livetally_request_seconds",
+    "From a request's headers to the first byte of its answer, by the kind of its path.",
+    ["kind"],
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+WAITING_QUERIES = Gauge(
+    "livetally_waiting_queries", "Questions that wait or run.", registry=REGISTRY
+)
+STORE_MERGES = Gauge(
+    "livetally_store_merges", "Merges of parts that are under way.", registry=REGISTRY
+)
+STORE_CHANGES = Gauge(
+    "livetally_store_changes",
+    "Changes of parts that are not finished: columns, projections, erasures.",
+    registry=REGISTRY,
+)
+MEMORY_BYTES = Gauge(
+    "livetally_memory_bytes", "Memory that the process has in use.", registry=REGISTRY
+)
 STORE_PARTS = Gauge(
     "livetally_store_parts", "Parts that the event store reads from.", registry=REGISTRY
 )
@@ -160,3 +214,16 @@ SOURCE_WORKERS_LOST = Counter(
     "Workers that fell silent in the middle of a run; another one got it.",
     registry=REGISTRY,
 )
+
+
+def memory_bytes() -> int:
+    """Return how much memory the process has in use; the most it ever had, where none tells.
+
+    Raises:
+        OSError, ValueError: the system can't be asked.
+    """
+    file = Path("/proc/self/statm")
+    if file.exists():
+        return int(file.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

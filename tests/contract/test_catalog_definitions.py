@@ -7,17 +7,20 @@ Guarantee: history is complete, and whoever remembers something hears of its cha
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from livetally.errors import BadInput, UnknownName
-from livetally.store.catalog import DefinitionsMoved
+from livetally.store.catalog import DefinitionsMoved, open_catalog
+from livetally.store.catalog.tables import definitions
 from livetally.tenancy import DEFAULT_TEAM, MovingWindow, Scope
+from livetally.testing.clock import ManualClock
 
 if TYPE_CHECKING:
     from livetally.store.catalog import Catalog
-    from livetally.testing.clock import ManualClock
 
 pytest_plugins = ("tests.contract.catalogs",)
 
@@ -122,7 +125,22 @@ def test_a_definition_goes_beside_those_it_was_checked_against(
     marks.append(other.definitions_mark())
     other.rollback("shop", None, 1, by="me")
     marks.append(catalog.definitions_mark())
-    assert len({seen, *marks}) == 4
+    other.remove_definition("shop", None, by="me", beside=marks[-1])
+    with pytest.raises(DefinitionsMoved):
+        catalog.save_definition("shop", None, "d", by="me", beside=marks[-1])
+    marks.append(catalog.definitions_mark())
+    catalog.save_definition("shop", None, "d", by="me")
+    marks.append(catalog.definitions_mark())
+    assert len({seen, *marks}) == 6
+
+
+def test_the_mark_holds_after_very_many_versions(empty_url: str) -> None:
+    """As long as an id can be stored, the mark can be read."""
+    with closing(open_catalog(empty_url, ManualClock())) as catalog:
+        catalog.save_definition("shop", None, "a", by="me")
+        with catalog._database.writing() as connection:
+            connection.execute(update(definitions).values(id=2**31 - 2))
+        assert catalog.definitions_mark() == (2**31 - 2, 1)
 
 
 @pytest.mark.parametrize(

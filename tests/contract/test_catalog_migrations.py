@@ -81,7 +81,7 @@ def test_newer_catalog_is_refused(empty_url: str) -> None:
     """A catalog of a newer program is refused with both versions, and left untouched."""
     open_catalog(empty_url, ManualClock()).close()
     set_version(empty_url, "9999")
-    with pytest.raises(StoreFailed, match=r"newer Livetally .*'9999'.*'0003'"):
+    with pytest.raises(StoreFailed, match=r"newer Livetally .*'9999'.*'0004'"):
         open_catalog(empty_url, ManualClock())
     set_version(empty_url, REVISIONS[-1])
     open_catalog(empty_url, ManualClock()).close()

@@ -96,3 +96,30 @@ def test_only_what_is_known_can_be_set(catalog: Catalog) -> None:
     """Another name is an error that says so."""
     with pytest.raises(UnknownName, match="no source is called 'nobl'"):
         catalog.set_source(DEFAULT_TEAM, "nobl", running=True, action="source.start")
+
+
+def test_what_goes_on_is_counted_while_it_is_held(
+    catalog: Catalog, other: Catalog, clock: ManualClock
+) -> None:
+    """Counts and the last error of messages, without an end; not of one that was taken over."""
+    add(catalog)
+    until = clock.now_us() + 30 * SECOND
+    catalog.take_source(DEFAULT_TEAM, "nobel", "one", until)
+    so_far = SourceEnd(stored=3, duplicates=1)
+    assert catalog.hold_source(DEFAULT_TEAM, "nobel", "one", until, so_far=so_far)
+    bad = SourceEnd("1 records gave no event", rejected=1)
+    assert catalog.hold_source(DEFAULT_TEAM, "nobel", "one", until, so_far=bad)
+    assert not other.hold_source(DEFAULT_TEAM, "nobel", "two", until, so_far=so_far)
+    (state,) = other.source_states()
+    assert (state.stored, state.duplicates, state.rejected, state.runs) == (3, 1, 1, 0)
+    assert (state.last_error, state.holder) == ("1 records gave no event", "one")
+    assert state.last_ok_us == clock.now_us()
+
+
+def test_who_is_alone_frees_what_a_dead_one_held(catalog: Catalog, clock: ManualClock) -> None:
+    """Before the hold has run out."""
+    add(catalog)
+    until = clock.now_us() + 30 * SECOND
+    assert catalog.take_source(DEFAULT_TEAM, "nobel", "one", until)
+    catalog.free_sources()
+    assert catalog.take_source(DEFAULT_TEAM, "nobel", "two", until)

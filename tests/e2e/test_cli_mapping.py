@@ -46,6 +46,13 @@ map.data.team = { from = "tag", lookup = "teams" }
 map.each = "items"
 map.type = "'sale'"
 map.data.amount = { from = "amount", as = "decimal", required = true }
+[source.shop]
+url = "https://shop.example/sales"
+every = "1 hour"
+map.each = "items"
+map.type = "'sale'"
+map.id = "nr"
+map.data.amount = { from = "amount", as = "decimal", required = true }
 [inlet.hook]
 path = "/hook/{shop}"
 map.type = "'sale'"
@@ -263,10 +270,33 @@ def test_map_shows_what_an_inlet_would_take(
     assert (code, events) == (0, [{"type": "sale", "subject": "oslo", "data": {"amount": 1.5}}])
 
 
+def test_map_shows_what_a_source_would_fetch(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the ids that tell a changed record from the same one again."""
+    where = ("--with", str(place / "shop.toml"), "--source", "shop")
+
+    def of(amount: str) -> list[Any]:
+        page = place / "page.json"
+        page.write_text(f'{{"items": [{{"nr": 7, "amount": {amount}}}, {{"nr": 8, "amount": 1}}]}}')
+        code, events, _ = shown(capsys, str(page), *where)
+        assert code == 0
+        return events
+
+    first, again, changed = of("1.50"), of("1.50"), of("2.50")
+    assert [one["source"] for one in first] == ["source/shop"] * 2
+    assert first == again
+    assert first[0]["id"].startswith("7-")
+    assert (first[0]["id"] != changed[0]["id"], first[1]["id"] == changed[1]["id"]) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ((), "say which; its mappings are: inlet hook, import sales, import lines"),
+        (
+            (),
+            "say which; its mappings are: inlet hook, import sales, import lines, source shop",
+        ),
         (("--inlet", "hok"), "it has no inlet 'hok'"),
         (("--inlet", "hook", "--import", "sales"), "Give one of"),
         (("--inlet", "hook", "--param", "shop"), "write NAME=VALUE"),

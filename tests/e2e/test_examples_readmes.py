@@ -7,8 +7,12 @@ Guarantee: a command that stops working fails here, by name.
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +37,7 @@ DATABASES = {
     "circular": ("CIRCULAR_DATABASE_URL", "postgresql"),
     "incidents": ("INCIDENTS_DATABASE_URL", "mariadb"),
     "taps": ("", ""),
+    "nobel": ("NOBEL_DATABASE_URL", "mariadb"),
 }
 
 
@@ -45,8 +50,7 @@ def free_port() -> int:
 
 def database(place: Place) -> str:
     """Return the URL of the database that the example's sinks write to."""
-    (url,) = place.variables.values()
-    return url
+    return next(url for name, url in place.variables.items() if name.endswith("_DATABASE_URL"))
 
 
 def run(name: str, place: Place) -> dict[str, str]:
@@ -67,6 +71,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if kind:
         server: Database = request.getfixturevalue(f"{kind}_server")
         variables[variable] = server.make_database(f"livetally_{name}")
+    variables["LIVETALLY_SOURCES_ALLOW_PRIVATE"] = "true"
     with Place(tmp_path, free_port(), **variables) as made:
         yield made
 
@@ -126,6 +131,65 @@ def test_incidents(name: str, place: Place) -> None:
     until(lambda: len(table.rows()) == 901, "every incident")
     (one,) = table.ask("SELECT status, machine FROM incidents WHERE id = 'INC-1'")
     assert one == {"status": "completed", "machine": "mill"}
+
+
+@pytest.mark.parametrize("name", ["nobel"])
+def test_nobel(name: str, place: Place) -> None:
+    """The old client starts the sources; prizes and laureates are rows of MariaDB."""
+    excerpt = find_examples([name])[0].example.events_total
+    with standing_in(place) as definition:
+        place.run("livetally serve --definitions examples/nobel/livetally.toml")
+        said: dict[str, str] = {}
+        for block in blocks(definition.with_name("README.md")):
+            if "demo" not in block and "serve" not in block:
+                if "sources list" in block:
+                    until(lambda: both_ran(place), "both runs to end", 60)
+                said[block] = place.run(block)
+        started = next(text for block, text in said.items() if "/start" in block)
+        assert json.loads(started) == {"started": ["nobel_prizes", "nobel_laureates"]}
+        peace = next(text for block, text in said.items() if "category:Peace" in block)
+        years = [one["fields"]["year"] for one in json.loads(peace)["entities"]]
+        assert years == [1905, 1904, 1903]
+        stopped = next(text for block, text in said.items() if "/stop" in block)
+        assert json.loads(stopped) == {"stopped": ["nobel_prizes", "nobel_laureates"]}
+        assert "stopped" in place.run("livetally sources list")
+        prizes = Table(database(place), "nobel_prizes")
+        laureates = Table(database(place), "nobel_laureates")
+        until(lambda: len(prizes.rows()) + len(laureates.rows()) == excerpt, "every record")
+    assert prizes.ask("SELECT sum(laureates) AS n FROM nobel_prizes")[0]["n"] == 31
+    women = "SELECT name, prizes FROM nobel_laureates WHERE gender = 'female' ORDER BY name"
+    assert laureates.ask(women) == [
+        {"name": "Bertha von Suttner", "prizes": 1},
+        {"name": "Marie Curie", "prizes": 1},
+    ]
+    by_year = Table(database(place), "nobel_prizes_by_year")
+    until(lambda: len(by_year.rows()) == 25, "every year and category")
+
+
+def both_ran(place: Place) -> bool:
+    """Whether both sources have come to the end of a run."""
+    told = json.loads(place.run("livetally sources list --json"))
+    return all(one.get("runs") for one in told["sources"])
+
+
+@contextmanager
+def standing_in(place: Place) -> Iterator[Path]:
+    """Have the example's stand-in answer for the API: its address is all that changes."""
+    address = f"http://127.0.0.1:{free_port()}"
+    whole = place.folder / "examples"
+    whole.unlink()
+    shutil.copytree(EXAMPLES / "nobel", whole / "nobel")
+    definition = whole / "nobel" / "livetally.toml"
+    text = definition.read_text(encoding="utf-8")
+    definition.write_text(text.replace("https://api.nobelprize.org", address), encoding="utf-8")
+    command = [sys.executable, str(whole / "nobel" / "prizes.py"), address.rpartition(":")[2]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield definition
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("name", ["taps"])

@@ -67,7 +67,16 @@ map.id = "n"
 map.data.place = "split(param('topic'), '/')[1]"
 """
 
+_http = httpx2.Client(trust_env=False)
+
 Begin = Callable[[str, Broker, str], Server]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    """Close the connections of this module at its end."""
+    yield
+    _http.close()
 
 
 @pytest.fixture
@@ -90,9 +99,6 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
 def message(n: int) -> bytes:
     """Return a message."""
     return json.dumps({"n": f"n{n}", "sensor": f"s{n % 3}", "value": n}).encode()
-
-
-_http = httpx2.Client(trust_env=False)
 
 
 def asked(server: Server, path: str) -> dict[str, Any]:

@@ -110,9 +110,13 @@ def test_definitions_applied_at_one_hold_at_the_other(two: Two) -> None:
         assert refused.status_code == 422
         assert client.post("/calls", json={"minutes": 3}).json()["stored"] == 1
         assert client.get("/v1/metrics/calls").json()["rows"][0]["value"] == 1
-    with two.talk(1, **{"X-Livetally-Team": "callers"}) as operator:
+    with two.talk(1, **{"X-Livetally-Team": "callers"}) as operator, two.talk(0, key) as first:
         versions = operator.get("/v1/definitions/callers/versions").json()["versions"]
         assert [one["version"] for one in versions] == [1]
+        # What is taken away at the second is gone at the first.
+        assert first.get("/v1/metrics/calls").status_code == 200
+        assert operator.delete("/v1/definitions/callers").status_code == 200
+        until(lambda: first.get("/v1/metrics/calls").status_code == 404, "it to go", WITHIN_S)
 
 
 def test_the_command_line_reaches_both(two: Two, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -23,7 +23,7 @@ from tests.e2e.walls import SCOPES, SHOP, Teams
 # The wall let it pass; there is only nothing of that name behind it.
 _NAMELESS = re.compile(r"no (key|sink|source|alert) is called '(0000000000|none)'")
 
-NO_KEY = {"serve", "worker", "demo", "check", "map"}
+NO_KEY = {"serve", "worker", "demo", "check", "map", "restore", "doctor"}
 """Commands that work on this machine and ask no server for anything."""
 
 
@@ -43,6 +43,8 @@ ROWS = (
     Row("query", "read", ("revenue",)),
     Row("watch", "read", ("revenue",), ends=False),
     Row("apply", "admin", ("extra.toml",)),
+    Row("backup", "admin", ("backups",), operator=True),
+    Row("erase", "admin", ("nobody", "--yes", "--no-wait")),
     Row("keys create", "admin", ("--name", "made", "--scope", "read")),
     Row("keys list", "admin", ()),
     Row("keys revoke", "admin", ("0000000000",)),

@@ -117,6 +117,11 @@ class FaultyServer:
         return self._pid
 
     @property
+    def port(self) -> int:
+        """Where each server listens."""
+        return self._port
+
+    @property
     def running(self) -> bool:
         """Whether a server runs."""
         return not self._ended.is_set()

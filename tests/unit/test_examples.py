@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from random import Random
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -10,8 +14,9 @@ import pytest
 from livetally.cli.demo_examples import find_examples
 from livetally.definitions import check_team
 from livetally.server.registry import read_files
+from livetally.sources import mapped_lines
 
-NAMES = ("taps", "circular", "revenue", "incidents")
+NAMES = ("taps", "circular", "revenue", "incidents", "nobel")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,3 +55,25 @@ def test_all_of_them_can_be_shown_together() -> None:
     applications = read_files([str(shown.definitions) for shown in find_examples([])])
     for place, application in enumerate(applications):
         check_team(application, applications[:place], application.name)
+
+
+def test_the_excerpt_gives_the_events_that_the_sources_would() -> None:
+    """The records in the API's shape, by the definition's mappings; only ids and sources differ."""
+    (shown,) = find_examples(["nobel"])
+    module = sys.modules["livetally_example_nobel"]
+    sources = read_files([str(shown.definitions)])[0].sources
+    assert {urlsplit(one.url).hostname for one in sources.values()} == {"api.nobelprize.org"}
+    found = []
+    for source in sources.values():
+        page = module.page(f"{urlsplit(source.url).path}?limit=100")
+        mapped, lines = mapped_lines(source, page)
+        assert not mapped.faults
+        found += msgspec.json.Decoder().decode_lines(lines)
+    (_, body), *_ = shown.example.history(0)
+    expected = msgspec.json.Decoder().decode_lines(body)
+    assert sorted(map(_told, found)) == sorted(map(_told, expected))
+
+
+def _told(event: dict[str, Any]) -> str:
+    told = {name: event[name] for name in ("type", "subject", "data")}
+    return f"{event['time'][:10]} {json.dumps(told, sort_keys=True)}"

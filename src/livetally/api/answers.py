@@ -87,6 +87,8 @@ def _head(answer: Answer) -> bytes:
         about["previous"] = {"from": start, "to": end}
     if answer.truncated:
         about["truncated"] = True
+    if answer.gone_before_us is not None:
+        about["gone_before"] = label(answer.gone_before_us, answer.query.zone)
     if answer.error:
         about["approximate"] = {"standard_error": answer.error}
     return _encoder.encode(about)[1:-1]

@@ -12,17 +12,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api import (
     alerts,
     audit,
+    backups,
     definitions,
     entities,
+    erasures,
     explore,
     health,
     keys,
@@ -60,6 +63,10 @@ _DEFINITIONS = (
     Route("/v1/definitions/{application}/versions/{version}", versions.get_version),
 )
 _KEPT = (
+    Route("/v1/events", erasures.delete_events, methods=["DELETE"]),
+    Route("/v1/erasures", erasures.list_erasures),
+    Route("/v1/backups", backups.list_backups),
+    Route("/v1/backups", backups.take_backup, methods=["POST"]),
     Route("/v1/alerts", alerts.list_alerts),
     Route("/v1/alerts/{name}", alerts.get_alert),
     Route("/v1/alerts/{name}/changes", alerts.list_changes),
@@ -126,6 +133,21 @@ class _Fallback(_Asgi):
         await serve(scope, receive, send)
 
 
+class _Root(Route):
+    """``/`` for programs: what a definition publishes there, unless a browser asks for a page."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("/", _Asgi(serve_published, services), methods=["GET"])
+        self._services = services
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        if match is not Match.FULL or "text/html" in Headers(scope=scope).get("accept", ""):
+            return Match.NONE, {}
+        published = self._services.definitions.published().find([""])
+        return (Match.NONE, {}) if published is None else (match, child)
+
+
 def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlette:
     """Build the ASGI application; ``console`` are the routes of the web console."""
 
@@ -171,6 +193,7 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
+        _Root(services),
         *console,
     ]
     handlers = {

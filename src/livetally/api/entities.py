@@ -25,6 +25,7 @@ from livetally.api.pages import Page, page_response
 from livetally.api.quota import charge
 from livetally.api.raw_events import event_page
 from livetally.api.services import Services
+from livetally.calendar import find_zone, label
 from livetally.definitions import Entity, nearest, reference_to
 from livetally.errors import BadInput, UnknownName, UnreadableBody
 from livetally.event import Decoded, Incoming, new_id
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _BYTES_MAX = 64 * 1024
+_UTC = find_zone("UTC")
 
 
 class Locks:
@@ -83,7 +85,7 @@ async def list_entities(request: Request) -> Response:
         shown["entities"],
         shown["position"],
         shown["next"] or "",
-        {"entity": shown["entity"]},
+        {name: shown[name] for name in ("entity", "gone_before") if name in shown},
         ("first", "last"),
     )
     return page_response(request, page, left)
@@ -97,9 +99,17 @@ async def entity_page(services: Services, who: Identity, query: EntityQuery) -> 
     return {
         "entity": query.entity,
         "position": position,
+        **_gone(services, who, query.entity),
         "entities": [described_entity(state) for state in page.states],
         "next": page.next or None,
     }
+
+
+def _gone(services: Services, who: Identity, entity: str) -> dict[str, str]:
+    """Say before when events are gone that the states of an entity would have followed from."""
+    events = services.definitions.declared(who.team).entity(entity).events
+    at_us = services.runner.horizons.gone_before(who.team, events, None)
+    return {} if at_us is None else {"gone_before": label(at_us, _UTC)}
 
 
 async def get_entity(request: Request) -> Response:
@@ -112,7 +122,9 @@ async def get_entity(request: Request) -> Response:
     state = await entity_state(services, who, name, key)
     if state is None:
         raise UnknownName("key", name, key)
-    return _json({"position": position, **described_entity(state)}, left)
+    return _json(
+        {"position": position, **_gone(services, who, name), **described_entity(state)}, left
+    )
 
 
 async def entity_history(request: Request) -> Response:

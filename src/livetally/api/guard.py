@@ -12,15 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livetally.api.cors import ANSWER_HEADERS, preflight_headers
 from livetally.api.headers import headers_of
+from livetally.api.requests import HEADER, kind_of, name_of, timer_of
 from livetally.api.services import Services
 from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
 
 __all__ = ["Guard", "completed"]
+
+_log = structlog.get_logger("livetally.api")
 
 _Lines = list[tuple[bytes, bytes]]
 
@@ -48,10 +52,28 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        name = name_of(headers_of(scope))
+        kind = kind_of(scope["path"])
+        structlog.contextvars.bind_contextvars(request=name)
+        clock = self._services.clock
+        began_s = clock.monotonic_s()
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _ANSWERS[message["status"] // 100].inc()
+                status = message["status"]
+                took_s = clock.monotonic_s() - began_s
+                _ANSWERS[status // 100].inc()
+                timer_of(kind).observe(took_s)
                 message["headers"] = completed(scope, message.get("headers", ()))
+                message["headers"].append((HEADER, name.encode()))
+                if self._services.log_requests:
+                    _log.info(
+                        "request",
+                        method=scope["method"],
+                        kind=kind,
+                        status=status,
+                        ms=round(took_s * 1000, 1),
+                    )
             await send(message)
 
         if scope["method"] == "OPTIONS" and await self._preflight(scope, guarded):

@@ -1,7 +1,7 @@
 """``/healthz``, ``/readyz`` and ``/metrics``: for supervisors and monitors.
 
 In the flow: reads the writer's state and the telemetry registry.
-Guarantee: ``/readyz`` is 200 only while events can be made durable.
+Guarantee: ``/readyz`` is 200 only while events can be made durable and questions be answered.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from livetally.api.auth import identify
+from livetally.api.readiness import troubles
 from livetally.api.services import Services
 from livetally.errors import LivetallyError
 from livetally.store.events import store_size
-from livetally.telemetry import DISK_FREE_BYTES, REGISTRY, STORE_BYTES, STORE_PARTS
+from livetally.telemetry import (
+    DISK_FREE_BYTES,
+    MEMORY_BYTES,
+    REGISTRY,
+    STORE_BYTES,
+    STORE_CHANGES,
+    STORE_MERGES,
+    STORE_PARTS,
+    WAITING_QUERIES,
+    memory_bytes,
+)
 from livetally.tenancy import Scope
 
 __all__ = ["healthz", "metrics", "readyz"]
@@ -31,8 +42,11 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether events can be stored and questions answered."""
     services: Services = request.app.state.services
-    ready = services.writer.failure is None
-    body = {"ready": ready, "position": services.writer.position}
+    found = troubles(services)
+    ready = not found
+    body: dict[str, object] = {"ready": ready, "position": services.writer.position}
+    if found:
+        body["troubles"] = found
     return Response(msgspec.json.encode(body), 200 if ready else 503, media_type="application/json")
 
 
@@ -47,6 +61,11 @@ async def metrics(request: Request) -> Response:
         size = await services.runner.call(store_size)
         STORE_PARTS.set(size.parts)
         STORE_BYTES.set(size.bytes)
+        STORE_MERGES.set(size.merges)
+        STORE_CHANGES.set(size.changes)
         DISK_FREE_BYTES.set(size.free_bytes)
+    WAITING_QUERIES.set(services.runner.waiting)
+    with suppress(OSError, ValueError):
+        MEMORY_BYTES.set(memory_bytes())
     body: bytes = generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
     return Response(body, media_type=CONTENT_TYPE_LATEST)

@@ -104,7 +104,10 @@ async def list_keys(request: Request) -> Response:
     """Return the keys of the team acted for; an operator may ask for ``team=*``."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
-    everyone = request.query_params.get("team") == "*"
+    team = request.query_params.get("team")
+    if team not in (None, "*"):
+        raise BadInput("team", "there is only '*'; name one team in the header X-Livetally-Team")
+    everyone = team is not None
     if everyone:
         who.require_operator()
     keys = await run_in_threadpool(services.catalog.list_keys, None if everyone else who.team)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from livetally.api.openapi_operating import UPKEEP
 from livetally.api.openapi_shapes import PARAMETERS, SCHEMAS
 from livetally.api.problem import PROBLEM_TYPE
 
@@ -161,16 +162,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "Receipt",
         (400, 404, 409, 413, 422, 503),
     ),
-    ("get", "/v1/sinks", "Say how the sinks are", (), None, "object", (503,)),
-    (
-        "post",
-        "/v1/sinks/{name}/rebuild",
-        "Fill a sink's table anew",
-        (),
-        None,
-        "object",
-        (404, 503),
-    ),
+    *UPKEEP,
     ("get", "/v1/definitions", "List the definitions", (), None, "object", (503,)),
     ("get", "/v1/definitions/{application}", "Read a definition", (), None, "object", (404, 503)),
     (

@@ -27,6 +27,11 @@ def _choice(*values: str) -> dict[str, Any]:
     return {"type": "string", "enum": list(values)}
 
 
+def _choice_or_none(*values: str) -> dict[str, Any]:
+    """Describe a choice that may be left empty, which is as if it were not there."""
+    return _choice(*values, "")
+
+
 def _list() -> dict[str, Any]:
     return {"type": "array", "items": _TEXT}
 
@@ -48,22 +53,27 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "interval": _in_query(
         "interval",
         "Width of a bucket; without it one total.",
-        _choice("minute", "hour", "day", "week", "month", "quarter", "year"),
+        _choice_or_none("minute", "hour", "day", "week", "month", "quarter", "year"),
     ),
     "from": _in_query("from", "First instant: a date or an RFC 3339 time.", _TEXT),
     "to": _in_query("to", "End, exclusive: a date or an RFC 3339 time.", _TEXT),
     "tz": _in_query("tz", "IANA time zone of buckets and dates; UTC by default.", _TEXT),
     "by": _in_query("by", "Dimensions, separated by commas.", _TEXT),
     "where": _in_query("where", "Filters such as `origin:JFK`.", _list(), explode=True),
-    "fill": _in_query("fill", "Whether buckets without events appear.", _choice("zero", "none")),
-    "order": _in_query("order", "Order of rows.", _choice("time", "-time", "value", "-value")),
+    "fill": _in_query(
+        "fill", "Whether buckets without events appear.", _choice_or_none("zero", "none")
+    ),
+    "order": _in_query(
+        "order", "Order of rows.", _choice_or_none("time", "-time", "value", "-value")
+    ),
     "limit": _in_query("limit", "Most rows.", {"type": "integer", "minimum": 1}),
     "top": _in_query("top", "Keep the largest groups, join the others.", _COUNT),
-    "compare": _in_query("compare", "Add the period before.", _choice("previous", "none")),
+    "compare": _in_query("compare", "Add the period before.", _choice_or_none("previous", "none")),
     "metric": _in_query("metric", "Names of metrics.", _list(), explode=True),
     "min_position": _in_query("min_position", "Answer at this commit or later.", _COUNT),
     "type": _in_query("type", "Event types, separated by commas.", _TEXT),
     "subject": _in_query("subject", "Only events about this subject.", _TEXT),
+    "place": _in_query("place", "A directory of the server's machine.", _TEXT),
     "cursor": _in_query("cursor", "`next` of the page before.", _TEXT),
     "sort": _in_query("sort", "Field to sort by, `-` in front for largest first.", _TEXT),
     "q": _in_query(

@@ -1,4 +1,4 @@
-"""Takes every request that none of the program's own routes takes, to the path's inlet or answer.
+"""Takes every request that none of the own routes takes to what a definition publishes there.
 
 In the flow: stands behind the routes of ``app``, asks the registry's table whose path it is.
 Guarantee: a path that no definition publishes is 404 whatever the method; one look-up decides,
@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope, Send
 from livetally.api.inlets import take
 from livetally.api.problem import problem_response
 from livetally.api.published_answers import answer_published
+from livetally.api.published_commands import obey
 from livetally.api.services import Services
-from livetally.definitions import Inlet
+from livetally.definitions import Answer, Command, Inlet
 from livetally.errors import MethodNotAllowed, UnknownName
 
 __all__ = ["serve_published"]
 
 _PARTS_MAX = 17
+_SERVED = {Inlet: take, Answer: answer_published, Command: obey}
 
 
 async def serve_published(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
@@ -44,5 +46,4 @@ async def serve_published(scope: Scope, receive: Receive, send: Send, services: 
         refusal.headers["Allow"] = allowed
         await refusal(scope, receive, send)
         return
-    serve = take if isinstance(target[0].target, Inlet) else answer_published
-    await serve(scope, receive, send, services, *target)
+    await _SERVED[type(target[0].target)](scope, receive, send, services, *target)

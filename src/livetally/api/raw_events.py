@@ -15,10 +15,13 @@ from livetally.api.described import described_event
 from livetally.api.pages import Page, page_response
 from livetally.api.quota import charge
 from livetally.api.services import Services
+from livetally.calendar import find_zone, label
 from livetally.query.raw import EventsPage, ask_raw, parse_raw
 from livetally.tenancy import Scope
 
 __all__ = ["event_page", "list_events"]
+
+_UTC = find_zone("UTC")
 
 
 async def list_events(request: Request) -> Response:
@@ -31,7 +34,11 @@ async def list_events(request: Request) -> Response:
     position = services.writer.position
     declared = services.definitions.declared(who.team)
     page = await services.runner.call(ask_raw, query, declared, who.team)
-    return page_response(request, event_page(page, position), left)
+    gone = services.runner.horizons.gone_before(who.team, query.types or None, query.start_us)
+    shown = event_page(page, position)
+    if gone is not None:
+        shown = shown._replace(head={"gone_before": label(gone, _UTC)})
+    return page_response(request, shown, left)
 
 
 def event_page(page: EventsPage, position: int) -> Page:

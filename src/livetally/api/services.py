@@ -12,6 +12,7 @@ from typing import Protocol
 
 from livetally.alerts import Keeper as Alerts
 from livetally.api.bounds import FailedKeys, IngestRate
+from livetally.backup import Backups
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan, RouteTable
 from livetally.ingest import Intake, Schema, Writer
@@ -22,7 +23,7 @@ from livetally.sources import Keeper
 from livetally.store.catalog import Catalog, KeyCache
 from livetally.tenancy import Identity, SecretText, TeamId
 
-__all__ = ["Definitions", "Services", "Sessions"]
+__all__ = ["Definitions", "Erased", "Erasing", "Services", "Sessions", "Task"]
 
 
 class Definitions(Protocol):
@@ -65,6 +66,50 @@ class Definitions(Protocol):
         ...
 
 
+class Erased(Protocol):
+    """An erasure whose events are gone."""
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for the subject."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Up to which commit its events are gone."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many they were."""
+        ...
+
+
+class Task(Protocol):
+    """What lives beside the server."""
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+        ...
+
+
+class Erasing(Protocol):
+    """What takes a subject's events away."""
+
+    def erase(self, team: int, subject: str) -> Erased:
+        """Erase; blocks until no answer counts the subject. Run it in a thread."""
+        ...
+
+    def waiting_for(self, number: int) -> list[str]:
+        """Return what may still hold something of it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sessions:
     """How long a sign-in and a stream token last, and whether the cookie needs https."""
@@ -97,4 +142,9 @@ class Services:
     ingest_rate: IngestRate
     sources: Keeper
     alerts: Alerts
+    backups: Backups
+    erasing: Erasing
+    keeping: Task
+    log_requests: bool = False
+    disk_free_bytes_min: int = 0
     sessions: Sessions = field(default_factory=Sessions)

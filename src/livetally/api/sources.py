@@ -26,15 +26,23 @@ from livetally.sources import Declared, Known, ScheduleText
 from livetally.store.catalog import SourceState
 from livetally.tenancy import Identity, Scope
 
-__all__ = ["change_source", "command_source", "get_source", "list_sources"]
+__all__ = [
+    "COMMANDS",
+    "change_source",
+    "command_source",
+    "described_source",
+    "get_source",
+    "list_sources",
+]
 
 _UTC = find_zone("UTC")
 _BYTES_MAX = 16 * 1024
-_COMMANDS: dict[str, dict[str, Any]] = {
+COMMANDS: dict[str, dict[str, Any]] = {
     "start": {"running": True},
     "stop": {"running": False, "wanted": False},
     "run": {"wanted": True},
 }
+"""What each command changes."""
 
 
 class _Change(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +58,7 @@ async def list_sources(request: Request) -> Response:
     states = await run_in_threadpool(services.sources.states, who.team)
     listed = services.sources.declared(who.team)
     workers = [msgspec.structs.asdict(one) for one in services.sources.workers]
-    described = [_described(one, states.get(one.name)) for one in listed]
+    described = [described_source(one, states.get(one.name)) for one in listed]
     return _json({"sources": described, "workers": workers})
 
 
@@ -60,7 +68,7 @@ async def get_source(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     source = _named(services, who, request.path_params["name"])
     states = await run_in_threadpool(services.sources.states, who.team)
-    return _json(_described(source, states.get(source.name)))
+    return _json(described_source(source, states.get(source.name)))
 
 
 async def command_source(request: Request) -> Response:
@@ -69,13 +77,13 @@ async def command_source(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.ADMIN)
     source = _named(services, who, request.path_params["name"])
     action = request.path_params["action"]
-    if action not in _COMMANDS:
-        raise UnknownName("action", "action", action[:60], nearest(action, _COMMANDS))
+    if action not in COMMANDS:
+        raise UnknownName("action", "action", action[:60], nearest(action, COMMANDS))
     command = partial(
-        services.sources.set, Declared(who.team, source), action, who.key_id, **_COMMANDS[action]
+        services.sources.set, Declared(who.team, source), action, who.key_id, **COMMANDS[action]
     )
     state = await run_in_threadpool(command)
-    return _json(_described(source, state))
+    return _json(described_source(source, state))
 
 
 async def change_source(request: Request) -> Response:
@@ -97,7 +105,7 @@ async def change_source(request: Request) -> Response:
         who.key_id,
         schedule=change.schedule or ScheduleText(),
     )
-    return _json(_described(source, state))
+    return _json(described_source(source, state))
 
 
 def _named(services: Services, who: Identity, name: str) -> Source:
@@ -107,7 +115,7 @@ def _named(services: Services, who: Identity, name: str) -> Source:
     return sources[name]
 
 
-def _described(source: Source, state: SourceState | None) -> dict[str, Any]:
+def described_source(source: Source, state: SourceState | None) -> dict[str, Any]:
     """Return a source as it is shown; one that was never looked at yet has no past."""
     own = ScheduleText() if state is None or not state.schedule else _schedule(state.schedule)
     described: dict[str, Any] = {

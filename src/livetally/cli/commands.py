@@ -117,4 +117,27 @@ COMMANDS = (
         "livetally.cli.verify:verify",
         "Recompute metrics from the raw events and compare them with what the server answers.",
     ),
+    Command(
+        "doctor",
+        "livetally.cli.doctor:doctor",
+        "Look at what a server needs: settings, disk, clock, limits, port, catalog, backups.",
+    ),
+    Command(
+        "backup",
+        "livetally.cli.backup:backup",
+        "Write a backup while the server runs; each after the first writes only what is new.\n\n"
+        "livetally backup /mnt/backups",
+    ),
+    Command(
+        "restore",
+        "livetally.cli.restore:restore",
+        "Put a backup back into an empty data directory, without a server.\n\n"
+        "livetally restore /mnt/backups --data ./livetally-data",
+    ),
+    Command(
+        "erase",
+        "livetally.cli.erase:erase",
+        "Erase every event of a subject, and everything that was worked out from them.\n\n"
+        "livetally erase ada --yes",
+    ),
 )

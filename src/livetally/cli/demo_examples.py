@@ -29,6 +29,7 @@ _MODULES: Final = {
     "circular": "items",
     "revenue": "payments",
     "incidents": "incidents",
+    "nobel": "prizes",
 }
 
 

@@ -18,7 +18,8 @@ from livetally.cli.codes import DONE, FAILED
 from livetally.cli.inputs import Input, require_files
 
 if TYPE_CHECKING:
-    from livetally.mapping import Context, EventMapping, Mapped
+    from livetally.cli.mappings import EventsOf
+    from livetally.mapping import Context, Mapped
 
 __all__ = ["map_file"]
 
@@ -32,6 +33,7 @@ def map_file(
     definition: Annotated[Path, Parameter(name="--with")],
     inlet: str | None = None,
     import_: Annotated[str | None, Parameter(name="--import")] = None,
+    source: str | None = None,
     param: list[str] | None = None,
     header: list[str] | None = None,
     query: list[str] | None = None,
@@ -45,6 +47,7 @@ def map_file(
         definition: Definition file that has the mapping.
         inlet: Name of the inlet whose mapping is used; needed where there are several mappings.
         import_: Name of the import whose mapping is used.
+        source: Name of the source whose mapping is used.
         param: Part of the path, as id=5; may be repeated.
         header: Header of the request, as X-GitHub-Event=push; may be repeated.
         query: Parameter of the query, as page=2; may be repeated.
@@ -63,20 +66,21 @@ def map_file(
     from livetally.mapping import Context
 
     require_files([file])
-    if inlet is not None and import_ is not None:
-        raise WrongUsage("Give one of --inlet and --import.")
-    kind = "inlet" if inlet is not None else "import" if import_ is not None else None
-    mapping = choose(read_file(definition), kind, inlet or import_)
+    named = {"inlet": inlet, "import": import_, "source": source}
+    given = [(kind, name) for kind, name in named.items() if name is not None]
+    if len(given) > 1:
+        raise WrongUsage("Give one of --inlet, --import and --source.")
+    events_of = choose(read_file(definition), *(given[0] if given else ()))
     context = Context(
         _pairs("--param", param or ()),
         {name.lower(): text for name, text in _pairs("--header", header or ()).items()},
         _pairs("--query", query or ()),
     )
-    return _show(mapping, context, _payloads(file, format), limit)
+    return _show(events_of, context, _payloads(file, format), limit)
 
 
 def _show(
-    mapping: EventMapping, context: Context, payloads: Iterator[tuple[int | None, Any]], limit: int
+    events_of: EventsOf, context: Context, payloads: Iterator[tuple[int | None, Any]], limit: int
 ) -> int:
     from livetally.cli.output import note
     from livetally.mapping import encode_items
@@ -86,7 +90,7 @@ def _show(
         if limit and number == limit and line is not None:
             note(f"Only the first {limit} rows were read; --limit 0 reads all.")
             break
-        mapped = mapping.events(payload, context)
+        mapped = events_of(payload, context)
         sys.stdout.write(encode_items(mapped.items).decode())
         for index, field, reason in mapped.faults:
             place = f"record {index}" if line is None else f"line {line}"

@@ -6,38 +6,75 @@ Guarantee: a name leads to one mapping, or to an error that says which there are
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from livetally.definitions import Application
-    from livetally.mapping import EventMapping
+    from livetally.mapping import Context, EventMapping, Mapped
 
-__all__ = ["choose", "find", "mappings_of"]
+
+__all__ = ["EventsOf", "choose", "find", "mappings_of"]
+
+
+EventsOf: TypeAlias = "Callable[[Any, Context], Mapped]"
+"""Makes events of a payload, as it came."""
 
 
 def mappings_of(application: Application) -> dict[tuple[str, str], EventMapping]:
-    """Return the mappings of a definition by kind (``inlet``, ``import``) and name."""
-    inlets = {("inlet", name): one.mapping for name, one in application.inlets.items()}
-    return inlets | {("import", name): one.mapping for name, one in application.imports.items()}
+    """Return the mappings of a definition by kind (``inlet``, ``import``, ``source``) and name."""
+    tables = (
+        ("inlet", application.inlets),
+        ("import", application.imports),
+        ("source", application.sources),
+    )
+    return {(kind, name): one.mapping for kind, table in tables for name, one in table.items()}
 
 
-def choose(application: Application, kind: str | None, name: str | None) -> EventMapping:
-    """Return the mapping of this kind and name; either may be left out where one is left.
+def choose(application: Application, kind: str | None = None, name: str | None = None) -> EventsOf:
+    """Return what makes events of a payload; those of a source get their ids as it gives them.
+
+    Args:
+        application: the definition.
+        kind: ``inlet``, ``import`` or ``source``; may be left out where one mapping is left.
+        name: as above.
+
+    Raises:
+        WrongUsage: there is none, or more than one.
+    """
+    there = mappings_of(application)
+    found, called = _chosen(application, there, kind, name)
+    if found != "source":
+        return there[found, called].events
+    from livetally.sources import mapped_records
+
+    source = application.sources[called]
+    return lambda payload, context: mapped_records(
+        source, payload, context._replace(content_ids=True)
+    )
+
+
+def _chosen(
+    application: Application,
+    there: Collection[tuple[str, str]],
+    kind: str | None,
+    name: str | None,
+) -> tuple[str, str]:
+    """Return the one that is meant.
 
     Raises:
         WrongUsage: there is none, or more than one.
     """
     from livetally.cli.codes import WrongUsage
 
-    there = mappings_of(application)
     left = [
         one
         for one in there
         if (kind is None or one[0] == kind) and (name is None or one[1] == name)
     ]
     if len(left) == 1:
-        return there[left[0]]
+        return left[0]
     shown = ", ".join(f"{of} {called}" for of, called in there) or "none"
     what = " ".join(filter(None, (kind or "mapping", name and f"'{name}'")))
     lead = "say which" if left else f"it has no {what}"
@@ -58,4 +95,6 @@ def find(text: str) -> tuple[str, EventMapping]:
     if not file or not name:
         raise WrongUsage("--map: write DEFINITION:NAME, for example livetally.toml:taps.")
     application = read_file(Path(file))
-    return f"{application.name}:{name}", choose(application, None, name)
+    # A file is no source: what a source keeps of its ids would be missing.
+    there = {key: one for key, one in mappings_of(application).items() if key[0] != "source"}
+    return f"{application.name}:{name}", there[_chosen(application, there, None, name)]

@@ -32,7 +32,17 @@ from livetally.definitions.filters import (
     parse_filter,
     parse_filters,
 )
-from livetally.definitions.inlet import Answer, Auth, AuthKind, Import, Inlet, Reply, RoutePath
+from livetally.definitions.inlet import (
+    Answer,
+    Auth,
+    AuthKind,
+    Command,
+    CommandAction,
+    Import,
+    Inlet,
+    Reply,
+    RoutePath,
+)
 from livetally.definitions.literals import Value, read_literal
 from livetally.definitions.materialise import (
     Materialised,
@@ -90,6 +100,8 @@ __all__ = [
     "Changes",
     "Channel",
     "ChannelKind",
+    "Command",
+    "CommandAction",
     "Dashboard",
     "Draw",
     "DrawKind",

@@ -16,7 +16,7 @@ from livetally.definitions.alert import Alert
 from livetally.definitions.dashboard import Dashboard
 from livetally.definitions.entity import Entity
 from livetally.definitions.fields import EventType
-from livetally.definitions.inlet import Answer, Import, Inlet
+from livetally.definitions.inlet import Answer, Command, Import, Inlet
 from livetally.definitions.metric import Metric, Ratio
 from livetally.definitions.simulation import Simulation
 from livetally.definitions.sink import Sink
@@ -47,6 +47,7 @@ class Application(msgspec.Struct, frozen=True):
             retention``; those of sinks are in ``sinks`` as well, read.
         text: the definition as it was written.
         simulations, sources, alerts: by name; in ``extra`` they are as they were written.
+        commands: paths that start, stop or run sources, by name.
     """
 
     name: str
@@ -67,4 +68,5 @@ class Application(msgspec.Struct, frozen=True):
     text: str = ""
     simulations: dict[str, Simulation] = {}
     sources: dict[str, Source] = {}
+    commands: dict[str, Command] = {}
     alerts: dict[str, Alert] = {}

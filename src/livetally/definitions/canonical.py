@@ -41,6 +41,7 @@ def to_json(application: Application) -> dict[str, Any]:
         "dashboard": {name: _dashboard(page) for name, page in application.dashboards.items()},
         "inlet": {name: inlet.raw for name, inlet in application.inlets.items()},
         "answer": {name: answer.raw for name, answer in application.answers.items()},
+        "command": {name: one.raw for name, one in application.commands.items()},
         "import": {name: one.raw for name, one in application.imports.items()},
         "lookup": {name: {"rows": dict(one.rows)} for name, one in application.lookups.items()},
     }
@@ -55,7 +56,8 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _event(event: EventType) -> dict[str, Any]:
     """Write an event type."""
     data = {path: _field(field) for path, field in event.fields.items()}
-    return _given({"description": event.description, "data": data})
+    keep = f"{event.keep_days} days" if event.keep_days is not None else None
+    return _given({"description": event.description, "data": data, "keep": keep})
 
 
 def _field(field: Field) -> dict[str, Any]:

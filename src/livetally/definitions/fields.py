@@ -81,8 +81,10 @@ class EventType(msgspec.Struct, frozen=True):
         name: what the events carry as ``type``.
         description: a sentence for people.
         fields: the declared fields of its data by path.
+        keep_days: how many days its events are kept after they occurred; None: for ever.
     """
 
     name: str
     description: str = ""
     fields: dict[str, Field] = {}
+    keep_days: int | None = None

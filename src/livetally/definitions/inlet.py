@@ -1,6 +1,7 @@
-"""What a declared inlet and a published answer are: paths of the user's own choice.
+"""What inlets, published answers and commands are: paths of the user's own choice.
 
-In the flow: built by ``read_inlets`` and ``read_answers``, served by ``api``.
+In the flow: built by ``read_inlets``, ``read_answers`` and ``read_commands``, served by
+``api``.
 
 Guarantee: immutable; holds the names of secrets and never a secret.
 """
@@ -14,7 +15,17 @@ import msgspec
 
 from livetally.mapping import EventMapping, Lookups, Template
 
-__all__ = ["Answer", "Auth", "AuthKind", "Import", "Inlet", "Reply", "RoutePath"]
+__all__ = [
+    "Answer",
+    "Auth",
+    "AuthKind",
+    "Command",
+    "CommandAction",
+    "Import",
+    "Inlet",
+    "Reply",
+    "RoutePath",
+]
 
 
 class AuthKind(StrEnum):
@@ -147,6 +158,34 @@ class Answer(_Declared, frozen=True, eq=False):
     key: Template | None
     parameters: dict[str, Template]
     body: Template | None
+    lookups: Lookups
+
+
+class CommandAction(StrEnum):
+    """What a command does to its sources."""
+
+    START = "start"
+    STOP = "stop"
+    RUN = "run"
+
+
+class Command(_Declared, frozen=True, eq=False):
+    """A path that starts, stops or runs sources.
+
+    Attributes:
+        path: where.
+        auth: who may.
+        action: what happens.
+        sources: to which of the application's sources.
+        reply: what is answered; None for the sources as they are.
+        lookups: what its expressions may look up.
+    """
+
+    path: RoutePath
+    auth: Auth
+    action: CommandAction
+    sources: tuple[str, ...]
+    reply: Reply | None
     lookups: Lookups
 
 

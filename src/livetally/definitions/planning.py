@@ -33,8 +33,8 @@ class Change(msgspec.Struct, frozen=True):
     Attributes:
         kind: which of the three.
         what: ``application``, ``event``, ``field``, ``metric``, ``entity``, ``entity field``,
-            ``action``, ``dashboard``, ``inlet``, ``answer``, ``import``, ``lookup``, ``alert`` or
-            one of the tables of other rooms.
+            ``action``, ``dashboard``, ``inlet``, ``answer``, ``command``, ``import``, ``lookup``,
+            ``alert`` or one of the tables of other rooms.
         name: dotted, for example ``departure.carrier`` for a field.
         detail: what that means, in words.
     """
@@ -154,8 +154,8 @@ def _summary(what: str, new: dict[str, Any]) -> str:
             )
         case "action":
             return f"appends {new['event']}"
-        case "inlet" | "answer":
-            method = new.get("method", "POST" if what == "inlet" else "GET")
+        case "inlet" | "answer" | "command":
+            method = new.get("method", "GET" if what == "answer" else "POST")
             return f"{method} {new.get('path', '')}"
         case "lookup":
             return f"{len(new['rows'])} rows"
@@ -187,7 +187,7 @@ def _declarations(application: Application) -> _Declarations:
         for field_name, field in application.entities[name].fields.items():
             columns = {event: read.column for event, read in field.fields.items()}
             found["entity field", f"{name}.{field_name}"] |= {_COLUMNS: columns}
-    for what in ("dashboard", "inlet", "answer", "import", "lookup"):
+    for what in ("dashboard", "inlet", "answer", "command", "import", "lookup"):
         for name, declared in whole.get(what, {}).items():
             found[what, name] = declared
     for name, alert in application.alerts.items():

@@ -29,6 +29,9 @@ from livetally.errors import BadInput
 __all__ = ["read_events"]
 
 _TYPE_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,100}")
+_KEEP: Final = re.compile(r"([1-9][0-9]{0,4}) (day|week|year)s?")
+_DAYS: Final = {"day": 1, "week": 7, "year": 365}
+_KEEP_DAYS_MAX: Final = 36_500
 _FIELDS_MAX: Final = 500
 _ONE_OF_MAX: Final = 1_000
 _LENGTH_MAX: Final = 1_000_000
@@ -62,9 +65,23 @@ def read_events(root: Table) -> tuple[dict[str, EventType], frozenset[tuple[str,
             if len(table.problems) > before:
                 doubtful.add((name, path))
         _check_fields(table, fields)
+        keep_days = _keep_days(table)
         table.finish()
-        events[name] = EventType(name, description, fields)
+        events[name] = EventType(name, description, fields, keep_days)
     return events, frozenset(doubtful)
+
+
+def _keep_days(table: Table) -> int | None:
+    """Read how long events are kept: ``90 days``, ``2 years``; None when nothing is said."""
+    text = table.text("keep")
+    if not text:
+        return None
+    found = _KEEP.fullmatch(text)
+    days = int(found[1]) * _DAYS[found[2]] if found else 0
+    if not 1 <= days <= _KEEP_DAYS_MAX:
+        table.problem("must be a length such as '90 days', '8 weeks' or '2 years'", "keep")
+        return None
+    return days
 
 
 def _entries(below: Table, above: str) -> Iterator[tuple[str, Table]]:

@@ -19,7 +19,7 @@ from livetally.definitions.scope import Scope
 from livetally.definitions.table import Table
 from livetally.mapping import Lookups
 
-__all__ = ["read_inlets"]
+__all__ = ["read_inlets", "read_reply"]
 
 _ACCEPTED: Final = ("position", "stored", "duplicates")
 _STATUS_MIN: Final = 200
@@ -40,7 +40,14 @@ def read_inlets(root: Table, application: str, scope: Scope, lookups: Lookups) -
             )
         auth = read_auth(table)
         mapping = read_map(table, scope, lookups, path.params)
-        reply = _reply(table, path.params, lookups)
+        values: Mapping[str, Collection[str] | None] = {
+            "param": path.params,
+            "query": None,
+            "body": None,
+            "events": None,
+            "accepted": _ACCEPTED,
+        }
+        reply = read_reply(table, values, lookups)
         table.finish()
         if mapping is not None:
             raw = root.table("inlet").raw(name)
@@ -48,20 +55,22 @@ def read_inlets(root: Table, application: str, scope: Scope, lookups: Lookups) -
     return inlets
 
 
-def _reply(table: Table, params: Collection[str], lookups: Lookups) -> Reply | None:
+def read_reply(
+    table: Table, values: Mapping[str, Collection[str] | None], lookups: Lookups
+) -> Reply | None:
+    """Read ``reply``; None when it is not given.
+
+    Args:
+        table: of the inlet or command.
+        values: the names that its expressions may begin with, and what each has, if known.
+        lookups: the look-up tables.
+    """
     if "reply" not in table:
         return None
     below = table.table("reply")
     status = below.whole("status", _STATUS_MIN, _STATUS_MAX) or _STATUS_MIN
     body = None
     if "body" in below:
-        values: Mapping[str, Collection[str] | None] = {
-            "param": params,
-            "query": None,
-            "body": None,
-            "events": None,
-            "accepted": _ACCEPTED,
-        }
         body = read_template(below.raw("body"), below, "body", values, lookups)
         if status == _NO_CONTENT:
             below.problem("an answer 204 has no body", "body")

@@ -1,6 +1,7 @@
-"""Reads what a source says of messages: a subject of NATS, or a topic of MQTT.
+"""Reads what a source says of messages: of NATS, of MQTT, or on a channel of PostgreSQL.
 
-In the flow: called by ``read_sources`` for an address that begins with nats:// or mqtt://.
+In the flow: called by ``read_sources`` for an address that begins with nats://, mqtt:// or
+postgresql://.
 
 Guarantee: every message has an identity that it keeps when it comes again: its place in a stream,
 or what ``map.id`` finds in it.
@@ -22,10 +23,14 @@ MESSAGE_SCHEMES: Final = {
     "tls": MessagesKind.NATS,
     "mqtt": MessagesKind.MQTT,
     "mqtts": MessagesKind.MQTT,
+    "postgresql": MessagesKind.POSTGRESQL,
 }
 _SUBJECT: Final = re.compile(r"[^\s.>*]+|[*]|>")
 _STREAM: Final = re.compile(r"[^\s.*>/\\]{1,100}")
 _VARIABLE: Final = re.compile(r"env:(?!LIVETALLY_)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_CHANNEL_BYTES_MAX: Final = 63
+_SSL_MODES: Final = ("disable", "require", "verify-ca", "verify-full")
+_SSL_QUERIES: Final = frozenset(f"sslmode={mode}" for mode in _SSL_MODES)
 _QOS_MAX: Final = 2
 _AGAIN_S: Final = 5
 _OF_FETCHES: Final = ("every", "cron", "tz", "jitter", "query", "headers", "pages", "since")
@@ -48,10 +53,12 @@ def read_messages(table: Table, url: str) -> tuple[Messages, Schedule] | None:
         if key in table:
             table.problem("is for addresses that are fetched; messages come by themselves", key)
     nats = kind is MessagesKind.NATS
-    qos = None if nats else table.whole("qos", 0, _QOS_MAX)
+    if kind is MessagesKind.POSTGRESQL:
+        _check_database(table, url)
+    qos = table.whole("qos", 0, _QOS_MAX) if kind is MessagesKind.MQTT else None
     messages = Messages(
         kind=kind,
-        subject=_subject(table) if nats else _topic(table),
+        subject=_SUBJECTS[kind](table),
         stream=_stream(table) if nats else "",
         qos=1 if qos is None else qos,
         user=_variable(table, "user"),
@@ -105,6 +112,32 @@ def _topic(table: Table) -> str:
             "must be names with '/' between them; '+' stands for one, '#' ends it", "topic"
         )
     return topic
+
+
+def _channel(table: Table) -> str:
+    channel = table.text("channel")
+    if not channel:
+        table.problem("'channel' is missing: which notifications?")
+    elif len(channel.encode()) > _CHANNEL_BYTES_MAX or "\0" in channel:
+        table.problem(f"must be a name of at most {_CHANNEL_BYTES_MAX} bytes", "channel")
+    return channel
+
+
+_SUBJECTS: Final = {
+    MessagesKind.NATS: _subject,
+    MessagesKind.MQTT: _topic,
+    MessagesKind.POSTGRESQL: _channel,
+}
+
+
+def _check_database(table: Table, url: str) -> None:
+    """Take nothing from the address that could lead elsewhere than its host says."""
+    parts = urlsplit(url)
+    if not parts.path.strip("/") or "/" in parts.path[1:]:
+        table.problem("names no database: postgresql://HOST/DATABASE", "url")
+    if parts.fragment or (parts.query and parts.query not in _SSL_QUERIES):
+        modes = ", ".join(_SSL_MODES)
+        table.problem(f"may have 'sslmode' behind its '?', and nothing else: one of {modes}", "url")
 
 
 def _variable(table: Table, key: str) -> str:

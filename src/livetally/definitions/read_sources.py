@@ -90,7 +90,7 @@ def _source(
 
 def _mapping(table: Table, scope: Scope, lookups: Lookups) -> EventMapping | None:
     # What a message came as can be asked for; a fetched page has nothing of the kind.
-    params = [name for name in ("subject", "topic") if name in table.given()]
+    params = [name for name in ("subject", "topic", "channel") if name in table.given()]
     mapping = read_mapping(
         table.raw("map"), (*table.path, "map"), scope.problems, lookups, params=params
     )
@@ -107,8 +107,8 @@ def _url(table: Table) -> str:
     parts = _parts(url)
     if parts is None or parts.scheme not in _SCHEMES or not parts.hostname:
         table.problem(
-            "must be an address that begins with http:// or https://, or one of a broker, with"
-            " nats:// or mqtt://",
+            "must be an address that begins with http:// or https://, or one of a broker or a"
+            " database, with nats://, mqtt:// or postgresql://",
             "url",
         )
     elif parts.username or parts.password:

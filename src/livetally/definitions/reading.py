@@ -24,6 +24,7 @@ from livetally.definitions.plain import jsonable, plain
 from livetally.definitions.problems import Problems
 from livetally.definitions.read_alerts import read_alerts
 from livetally.definitions.read_answers import read_answers
+from livetally.definitions.read_commands import read_commands
 from livetally.definitions.read_dashboards import read_dashboards
 from livetally.definitions.read_entities import read_entities
 from livetally.definitions.read_events import read_events
@@ -173,6 +174,7 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
     statistics: Statistics = {**declared, **metrics, **ratios}
     entities = read_entities(root, name, scope, statistics)
     lookups = read_lookups(root)
+    sources = read_sources(root, name, scope, lookups)
     application = Application(
         name,
         root.text("title"),
@@ -191,7 +193,8 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
         {key: _extra(root, key) for key in EXTRA if key in root},
         text,
         simulations=read_simulations(root, scope, entities),
-        sources=read_sources(root, name, scope, lookups),
+        sources=sources,
+        commands=read_commands(root, name, sources, lookups),
         alerts=read_alerts(root, name, scope, statistics),
     )
     check_paths(application, (), problems)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from livetally.definitions.application import Application
-from livetally.definitions.inlet import Answer, Inlet, RoutePath
+from livetally.definitions.inlet import Answer, Command, Inlet, RoutePath
 from livetally.definitions.problems import Problems
 from livetally.definitions.table import Table
 
@@ -57,9 +57,10 @@ def check_paths(new: Application, others: Iterable[Application], problems: Probl
         taken.add(one.path.shape)
 
 
-def _published(application: Application) -> Iterable[tuple[str, Inlet | Answer]]:
+def _published(application: Application) -> Iterable[tuple[str, Inlet | Answer | Command]]:
     yield from (("inlet", one) for one in application.inlets.values())
     yield from (("answer", one) for one in application.answers.values())
+    yield from (("command", one) for one in application.commands.values())
 
 
 def _fault(text: str, path: RoutePath) -> str:
@@ -67,7 +68,8 @@ def _fault(text: str, path: RoutePath) -> str:
     if not text.startswith("/") or len(text) > _CHARS_MAX or len(parts) > _PARTS_MAX:
         return f"must begin with '/', with up to {_PARTS_MAX} parts and {_CHARS_MAX} characters"
     if text == "/":
-        return "'/' is the console's"
+        # A browser asks for a page; who asks for anything else may be answered by a definition.
+        return "" if path.method == "GET" else "'/' is the console's; an answer can be given to GET"
     inner = parts[:-1] if parts[-1] == "" else parts  # a slash at the end is part of a path
     for part in inner:
         if not _PART.fullmatch(part) or part in (".", ".."):

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from livetally.definitions.application import Application
-from livetally.definitions.inlet import Answer, Inlet
+from livetally.definitions.inlet import Answer, Command, Inlet
 
 __all__ = ["Found", "Published", "RouteTable"]
 
-Target: TypeAlias = Inlet | Answer
+Target: TypeAlias = Inlet | Answer | Command
 
 
 class Published(NamedTuple):
@@ -51,10 +51,9 @@ class RouteTable:
         """Compile the targets of applications, each with its team."""
         self._root = _Node()
         for team, application in applications:
-            for inlet in application.inlets.values():
-                self._add(Published(team, inlet))
-            for answer in application.answers.values():
-                self._add(Published(team, answer))
+            tables = (application.inlets, application.answers, application.commands)
+            for target in (one for table in tables for one in table.values()):
+                self._add(Published(team, target))
 
     def find(self, parts: Sequence[str]) -> Found | None:
         """Return what takes a path, given as its decoded parts; None for nothing."""

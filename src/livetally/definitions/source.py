@@ -47,14 +47,15 @@ class MessagesKind(StrEnum):
 
     NATS = "nats"
     MQTT = "mqtt"
+    POSTGRESQL = "postgresql"
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """Which messages of a broker a source takes.
+    """Which messages of a broker, or of a database, a source takes.
 
     Attributes:
-        kind: what the broker speaks.
-        subject: of NATS, or the topic of MQTT; with their wildcards.
+        kind: what is spoken there.
+        subject: of NATS, or the topic of MQTT, with their wildcards; the channel of PostgreSQL.
         stream: of NATS, that keeps them; "" takes what comes while somebody listens.
         qos: of MQTT.
         user, password: ``env:NAME``, variables of the process that listens; "" for none.

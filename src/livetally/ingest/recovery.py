@@ -27,14 +27,19 @@ __all__ = ["recover", "steps"]
 _EVENTS_AT_ONCE = 50_000
 
 
-def recover(engine: Engine, index: IdentityIndex) -> int:
+def recover(engine: Engine, index: IdentityIndex, position_min: int = 0) -> int:
     """Complete ``index`` and return the last durable position (0 in a new store). Blocks.
+
+    Args:
+        engine: the store.
+        index: what is completed.
+        position_min: a position that was told before its events were erased: never told again.
 
     Raises:
         StoreFailed: the table or the index can't be read or written.
     """
     last = last_position(engine)
-    if index.complete_to > last:
+    if index.complete_to > max(last, position_min):
         index.forget_all()
     complete_to = index.complete_to
     while complete_to < last:
@@ -42,7 +47,7 @@ def recover(engine: Engine, index: IdentityIndex) -> int:
             _add(index, read_identities(engine, first, until), until)
             complete_to = until
     index.flush()
-    return last
+    return max(last, position_min)
 
 
 def steps(counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

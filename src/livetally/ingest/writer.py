@@ -18,7 +18,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
 
 from livetally.clock import Clock
 from livetally.errors import BadInput, NotDurable, Overloaded
@@ -38,6 +39,8 @@ from livetally.telemetry import (
 )
 
 __all__ = ["Deliver", "Notice", "Outcome", "Receipt", "Writer", "WriterLimits"]
+
+_Result = TypeVar("_Result")
 
 
 class WriterLimits(NamedTuple):
@@ -98,22 +101,28 @@ class Writer:
         clock: Clock,
         limits: WriterLimits,
         deliver: Deliver,
+        position_min: int = 0,
     ) -> None:
-        """Recover the position and the identities, so that the first commit continues the last."""
+        """Recover the position and the identities, so that the first commit continues the last.
+
+        Positions go on after ``position_min`` at least: what had it may have been erased.
+        """
         self._deliver = deliver
         self._engine = engine
         self._index = index
         self._clock = clock
         self._limits = limits
-        self._position = recover(engine, index)
+        self._position = recover(engine, index, position_min)
         self._listeners: list[Callable[[Notice], None]] = []
         # Guards everything below; notified when a batch arrives or the writer is to stop.
         self._arrived = threading.Condition()
         self._waiting: deque[_Work] = deque()
+        self._errands: deque[Callable[[], None]] = deque()
         self._waiting_events = 0
         self._waiting_bytes = 0
         self._closing = False
         self._committing = False
+        self._began_s: float | None = None
         self.failure: BaseException | None = None
         self.on_failure: Callable[[BaseException], None] = lambda _error: None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -127,6 +136,12 @@ class Writer:
     def busy(self) -> bool:
         """Whether a commit is under way: what is submitted now has to wait for it."""
         return self._committing or bool(self._waiting)
+
+    @property
+    def commit_s(self) -> float:
+        """For how many seconds the commit has been under way that is; 0 without one."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock.monotonic_s() - began_s
 
     @property
     def waiting_events(self) -> int:
@@ -188,6 +203,31 @@ class Writer:
             self._waiting_bytes += size_bytes
             self._arrived.notify()
 
+    def between(self, errand: Callable[[], _Result]) -> _Result:
+        """Run ``errand`` on the writer's thread between two commits; return what it returns.
+
+        For what must see the store at exactly one position. Blocks; commits wait meanwhile, so an
+        errand takes milliseconds. For any thread but the loop's and the writer's own.
+
+        Raises:
+            NotDurable: the writer has stopped.
+            Exception: whatever ``errand`` raises; the writer goes on.
+        """
+        done: Future[_Result] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(errand())
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
+                done.set_exception(error)
+
+        with self._arrived:
+            if self.failure is not None or self._closing:
+                raise NotDurable(None)
+            self._errands.append(run)
+            self._arrived.notify()
+        return done.result()
+
     def close(self) -> None:
         """Commit what waits, then stop. Blocks until it has."""
         with self._arrived:
@@ -197,21 +237,32 @@ class Writer:
             self._thread.join()
 
     def _run(self) -> None:
-        while work := self._take():
+        while (work := self._take()) is not None:
             try:
+                self._run_errands()
+                if not work:
+                    continue
+                self._began_s = self._clock.monotonic_s()
                 with COMMIT_SECONDS.time():
                     self._commit(work)
+                self._began_s = None
             except BaseException as error:  # noqa: BLE001 - whatever it was: nothing is acknowledged
                 self._fail(error, work)
                 return
 
-    def _take(self) -> list[_Work]:
-        """Wait for work; an empty list means that the writer is closed and nothing waits."""
+    def _run_errands(self) -> None:
+        while self._errands:
+            self._errands.popleft()()
+
+    def _take(self) -> list[_Work] | None:
+        """Wait for work or errands; None means that the writer is closed and nothing waits."""
         with self._arrived:
             self._committing = False
-            while not self._waiting and not self._closing:
+            while not self._waiting and not self._errands and not self._closing:
                 self._arrived.wait()
-            self._committing = True
+            if not self._waiting and not self._errands:
+                return None
+            self._committing = bool(self._waiting)
             taken: list[_Work] = []
             events = 0
             while self._waiting and (
@@ -259,7 +310,11 @@ class Writer:
             self.failure = error
             abandoned = [*work, *self._waiting]
             self._waiting.clear()
+            errands = [*self._errands]
+            self._errands.clear()
         self._deliver([(item.token, NotDurable(None)) for item in abandoned])
+        for errand in errands:
+            errand()  # what it asks of the store is as good as before; nobody waits for ever
         self.on_failure(error)
 
 

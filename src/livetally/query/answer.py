@@ -51,7 +51,8 @@ class Answer(NamedTuple):
 
     ``start_us`` and ``end_us`` are the range that the answer covers, None where it is open and
     holds nothing; ``previous`` is the range compared with. ``error`` is the standard error of the
-    values, relative to them, where they are approximate; 0 means exact.
+    values, relative to them, where they are approximate; 0 means exact. ``gone_before_us`` is the
+    instant before which events that it would have needed are kept no more.
     """
 
     query: MetricQuery
@@ -62,6 +63,7 @@ class Answer(NamedTuple):
     truncated: bool = False
     previous: tuple[int, int] | None = None
     error: float = 0.0
+    gone_before_us: int | None = None
 
 
 def rows_of(

@@ -23,6 +23,7 @@ from livetally.query.cache import AnswerCache, Scope, slot_of
 from livetally.query.declared import Declared
 from livetally.query.evaluate import Asked, Evaluator
 from livetally.query.extents import Extents
+from livetally.query.horizons import Horizons
 from livetally.query.limits import NARROW, QueryLimits, is_too_large
 from livetally.query.plan import Window
 from livetally.query.spec import MetricQuery
@@ -55,6 +56,7 @@ class Runner:
         self._limits = limits or QueryLimits()
         self._evaluator = Evaluator(engine, extents, clock, self._limits)
         self.cache = AnswerCache(position())
+        self.horizons = Horizons()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="query")
         self._live_threads = ThreadPoolExecutor(_LIVE_THREADS, thread_name_prefix="live")
         self._waiting = 0
@@ -63,6 +65,11 @@ class Runner:
     def position(self) -> int:
         """The last durable commit: an answer to what is asked from now on includes it."""
         return self._position()
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait or run."""
+        return self._waiting
 
     def note(self, position: int, touched: Mapping[tuple[int, str], frozenset[int]]) -> None:
         """Take note of a commit, from the writer's thread, before it is acknowledged."""
@@ -124,6 +131,9 @@ class Runner:
         mark = self.cache.mark()
         asked = Asked(declared, team, self._position(), mark[0], window)
         answer = self._evaluator.answer(query, asked)
+        start_us = answer.previous[0] if answer.previous else query.start_us
+        gone = self.horizons.gone_before(team, _types(query.metric, declared), start_us)
+        answer = answer._replace(gone_before_us=gone)
         if window is None:
             scope = _scope(query, declared, team, answer)
             self.cache.put(_key(query, declared, team), answer, scope, mark)

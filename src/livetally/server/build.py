@@ -25,15 +25,18 @@ from livetally.console import routes
 from livetally.event import EventLimits
 from livetally.ingest import Intake, IntakeLimits, Writer, WriterLimits, deliver_to
 from livetally.live import Hub, HubLimits
-from livetally.query import Extents, Runner
+from livetally.query import Extents, QueryLimits, Runner
 from livetally.server.allowances import Allowances
 from livetally.server.directory import DataDirectory
+from livetally.server.erasing import Rooms
+from livetally.server.memory import memory_bounds
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
+from livetally.server.upkeep import cleared, upkeep
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
-from livetally.store.catalog import KeyCache, open_catalog
+from livetally.store.catalog import Catalog, KeyCache, open_catalog
 from livetally.store.events import Engine, create
 from livetally.store.identities import IdentityIndex
 from livetally.tenancy import SecretText
@@ -64,20 +67,14 @@ def built(
     loop = asyncio.get_running_loop()
     applications = read_files(settings.definitions)
     with ExitStack() as stack:
-        catalog = open_catalog(settings.catalog or directory.catalog, clock)
-        stack.callback(catalog.close)
-        catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
-        engine = Engine(directory.events)
-        stack.callback(engine.close)
-        create(engine)
-        index = IdentityIndex(directory.identities)
-        stack.callback(index.close)
+        catalog, engine, index = _opened(stack, settings, directory, clock)
         registry = Registry(catalog, engine)
         registry.apply_shared(applications, "settings")
-        writer = Writer(engine, index, clock, _writer_limits(settings), deliver_to(loop))
+        found = cleared(directory, catalog, engine, index)
+        limited = _writer_limits(settings)
+        writer = Writer(engine, index, clock, limited, deliver_to(loop), found.position_min)
         writer.on_failure = on_failure
-        extents = Extents(engine)
-        runner = Runner(engine, extents, clock, lambda: writer.position, settings.query_threads)
+        runner = _runner(settings, engine, clock, writer)
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
         stack.callback(catalog.subscribe(hub.keys_changed))
@@ -92,8 +89,11 @@ def built(
         stack.callback(allowances.close)
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
-        limits = _event_limits(settings), _intake_limits(settings)
-        intake = Intake(writer, clock, registry.schema, *limits)
+        forget = partial(_let_go, loop, hub, None)
+        rooms = Rooms(engine, index, catalog, writer, runner, registry, sinks, clock, forget)
+        kept = upkeep(settings, rooms, found)
+        stack.callback(kept.erasing.close)
+        intake = Intake(writer, clock, registry.schema, *_bounds(settings))
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -113,8 +113,32 @@ def built(
             sessions=_sessions(settings),
             sources=_sources(settings, registry, intake, clock),
             alerts=_alerts(settings, registry, runner, clock),
+            **kept._asdict(),
+            log_requests=settings.log_requests,
+            disk_free_bytes_min=settings.disk_free_bytes_min,
         )
         yield Guard(WayIn(build_app(services, routes()), services), services), services
+
+
+def _opened(
+    stack: ExitStack, settings: Settings, directory: DataDirectory, clock: Clock
+) -> tuple[Catalog, Engine, IdentityIndex]:
+    """Open what is on the disk; ``stack`` closes it."""
+    catalog = open_catalog(settings.catalog or directory.catalog, clock)
+    stack.callback(catalog.close)
+    catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
+    engine = Engine(directory.events)
+    stack.callback(engine.close)
+    create(engine)
+    index = IdentityIndex(directory.identities)
+    stack.callback(index.close)
+    return catalog, engine, index
+
+
+def _runner(settings: Settings, engine: Engine, clock: Clock, writer: Writer) -> Runner:
+    limits = QueryLimits(memory_bytes_max=memory_bounds(settings).query)
+    position = lambda: writer.position  # noqa: E731 - what it is when it is asked
+    return Runner(engine, Extents(engine), clock, position, settings.query_threads, limits)
 
 
 def _secrets() -> Callable[[str], SecretText | None]:
@@ -194,8 +218,12 @@ def _writer_limits(settings: Settings) -> WriterLimits:
     return WriterLimits(
         commit_events_max=settings.commit_events_max,
         waiting_events_max=settings.waiting_events_max,
-        waiting_bytes_max=settings.waiting_bytes_max,
+        waiting_bytes_max=memory_bounds(settings).waiting,
     )
+
+
+def _bounds(settings: Settings) -> tuple[EventLimits, IntakeLimits]:
+    return _event_limits(settings), _intake_limits(settings)
 
 
 def _event_limits(settings: Settings) -> EventLimits:

@@ -15,15 +15,20 @@ from typing import Self
 
 from livetally.errors import DataDirectoryLocked, DataDirectoryUnusable
 
-__all__ = ["DataDirectory"]
+__all__ = ["FORM", "DataDirectory", "written_by_newer"]
+
+FORM = 2
+"""The form of the files in a data directory; 1 had no file that says so."""
+_WRITTEN = "version"
 
 
 class DataDirectory:
     """Holds a data directory while it is open (a context manager)."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the directory; nothing is touched yet."""
+    def __init__(self, path: Path, *, restoring: bool = False) -> None:
+        """Name the directory; nothing is touched yet. ``restoring`` may take one half filled."""
         self.path = path
+        self._restoring = restoring
         self._lock_fd = -1
 
     @property
@@ -40,6 +45,16 @@ class DataDirectory:
     def sinks(self) -> Path:
         """Where the tables of sinks without a database server are."""
         return self.path / "sinks"
+
+    @property
+    def written(self) -> Path:
+        """A file that says in which form the directory is, and which program wrote it."""
+        return self.path / _WRITTEN
+
+    @property
+    def incomplete(self) -> Path:
+        """A file that is there while a backup is being put back: what is here is not whole."""
+        return self.path / "incomplete"
 
     @property
     def catalog(self) -> Path:
@@ -71,7 +86,28 @@ class DataDirectory:
             raise DataDirectoryLocked(
                 f"Another server uses {self.path}. Stop it, or give another directory with --data."
             ) from None
+        if self.incomplete.exists() and not self._restoring:
+            os.close(self._lock_fd)
+            raise DataDirectoryUnusable(
+                f"A backup was being put back into {self.path} and is not whole:"
+                " run 'livetally restore' again."
+            )
+        if newer := written_by_newer(self):
+            os.close(self._lock_fd)
+            raise DataDirectoryUnusable(newer)
         return self
+
+    def note_form(self, program: str) -> None:
+        """Say in which form the directory is from now on: after everything was brought to it."""
+        text = f"{FORM} {program}\n"
+        if self.written.exists() and self.written.read_text(encoding="utf-8") == text:
+            return
+        partial = self.path / f"{_WRITTEN}.partial"
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self.written)
 
     def __exit__(
         self,
@@ -81,3 +117,21 @@ class DataDirectory:
     ) -> None:
         """Let the directory go."""
         os.close(self._lock_fd)
+
+
+def written_by_newer(directory: DataDirectory) -> str | None:
+    """Return why this program must not touch the directory; None when it may.
+
+    A program that went on with files whose form it does not know could take acknowledged events
+    for nothing.
+    """
+    try:
+        form, _, program = directory.written.read_text(encoding="utf-8").strip().partition(" ")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if form.isdigit() and int(form) <= FORM:
+        return None
+    return (
+        f"{directory.path} was written by a newer Livetally ({program[:40]}): install that version,"
+        " or restore a backup from before into another directory."
+    )

@@ -17,16 +17,24 @@ from livetally.tenancy import without_secrets
 __all__ = ["set_up_logs"]
 
 
-def set_up_logs(level: str) -> None:
-    """Write logs of ``level`` and above as lines for people on a terminal, else as logfmt."""
+def set_up_logs(level: str, form: str = "auto") -> None:
+    """Write logs of ``level`` and above.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        form: ``logfmt``, ``json``, or ``auto``: lines for people on a terminal, else logfmt.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
-    )
+    renderer: structlog.typing.Processor
+    if form == "json":
+        renderer = structlog.processors.JSONRenderer()
+    elif form == "auto" and sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    else:
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -47,6 +47,7 @@ from livetally.tenancy import DEFAULT_TEAM, Identity, TeamId
 __all__ = ["Listener", "Registry", "read_files"]
 
 _EPOCH = "epoch"
+_GENERATION = "generation"
 # They reach what the operator's network and environment hold.
 _REACHING_OUT = frozenset({"sink", "source", "alert"})
 _ATTEMPTS = 10
@@ -94,9 +95,10 @@ class Registry:
         self._engine = engine
         # Held while definitions change, and while the listeners are told: they hear in order.
         self._lock = threading.RLock()
-        self._mark = 0
+        self._mark = (0, 0)
         self._applied = _Applied()
         self._store_epoch = ""
+        self._generation = ""
         self._listeners: list[Listener] = []
         self.reload()
 
@@ -273,6 +275,7 @@ class Registry:
             changed = applied.changed_from(self._applied)
             self._applied = applied
             self._store_epoch = self._stored_epoch()
+            self._generation = self.catalog.get_meta(_GENERATION) or ""
             self._mark = mark
             if changed is None or changed:
                 for listener in self._listeners:
@@ -321,7 +324,18 @@ class Registry:
         name others, and no other team's change is a reason to start anew.
         """
         marks = sorted(f"{app.name}\0{app.text}" for app in declared.applications)
+        if self._generation:
+            marks.append(self._generation)
         return f"{self._store_epoch}{_digest(marks)}"
+
+    def begin_anew(self) -> None:
+        """Have live positions count anew: rows have gone that open views may show. Blocks.
+
+        The store keeps its name, by which sinks know their tables.
+        """
+        generation = secrets.token_hex(4)
+        self.catalog.set_meta(_GENERATION, generation)
+        self._generation = generation
 
     def _stored_epoch(self) -> str:
         stored = self.catalog.get_meta(_EPOCH)

@@ -50,7 +50,7 @@ def serve(settings: Settings) -> int:
     Raises:
         LivetallyError: the server can't start; nothing was accepted.
     """
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_S)
     with DataDirectory(Path(settings.data)) as directory:
         return uvloop.run(_serve(settings, directory))
@@ -90,6 +90,8 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
             loop.create_task(follow_definitions(services), name="definitions watch"),
             *_sources(loop, services, settings),
             loop.create_task(services.alerts.run(), name="alerts"),
+            loop.create_task(services.backups.run(), name="backups"),
+            loop.create_task(services.keeping.run(), name="retention"),
             loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
             stop,
         ]

@@ -235,6 +235,9 @@ class Keeper:
             self._state, self._error, self._failures = "following", "", 0
             self._unfilled = False
             self._asked = self._asked and not asked
+            if self._asked and self._behind_since_us is None:
+                # Asked for while this round was under way: no commit need come for the next.
+                self._behind_since_us = self._store.clock.now_us()
 
     def _open(self, *, take: bool) -> KeptTable:
         """Reach the database and make sure of the table."""

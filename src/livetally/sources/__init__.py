@@ -10,7 +10,7 @@ Guarantee: nothing that a source gave is lost or counted twice, whatever fails i
     fetching.py  one page; paging.py which one comes after it
     pull.py      one run of a source
     keeper.py    which sources run now, by whom, and what became of it
-    following.py the messages of brokers, which nats_messages.py and mqtt_messages.py bring
+    following.py messages, which nats_messages.py, mqtt_messages.py and postgresql_messages.py bring
     dispatch.py  has workers do the runs; worker.py does them; wire.py what they say; broker.py how
 """
 
@@ -23,7 +23,15 @@ from livetally.sources.fetching import Patience
 from livetally.sources.following import Follower
 from livetally.sources.keeper import Declared, Follow, Keeper, Runs, ScheduleText
 from livetally.sources.network import client, is_public
-from livetally.sources.pull import Counts, Deliver, Known, Outcome, Puller, mapped_lines
+from livetally.sources.pull import (
+    Counts,
+    Deliver,
+    Known,
+    Outcome,
+    Puller,
+    mapped_lines,
+    mapped_records,
+)
 from livetally.sources.schedule import next_us
 from livetally.sources.wire import Here, Subjects
 from livetally.sources.worker import Worker
@@ -52,5 +60,6 @@ __all__ = [
     "client",
     "is_public",
     "mapped_lines",
+    "mapped_records",
     "next_us",
 ]

@@ -1,7 +1,7 @@
 """Takes the messages of a broker as events: mapped, stored, and only then acknowledged.
 
-In the flow: called by ``keeper`` for a source of messages; ``nats_messages`` and ``mqtt_messages``
-bring the messages, ``deliver`` stores what they become.
+In the flow: called by ``keeper`` for a source of messages; ``nats_messages``, ``mqtt_messages`` and
+``postgresql_messages`` bring the messages, ``deliver`` stores what they become.
 Guarantee: a message is acknowledged when its events are durable, so that none is lost; what comes
 again has the same identity, so that none counts twice. One that gives no event costs no other one.
 """
@@ -23,12 +23,19 @@ from livetally.sources.keeper import Declared
 from livetally.sources.mqtt_messages import mqtt_messages
 from livetally.sources.nats_messages import nats_messages
 from livetally.sources.network import is_public
+from livetally.sources.postgresql_messages import postgresql_messages
 from livetally.sources.pull import Counts, Deliver, identified
 from livetally.sources.taken import Account, Message
 
 __all__ = ["Follower", "lines_of"]
 
 _log = structlog.get_logger("livetally.sources")
+
+_BRINGS = {
+    MessagesKind.NATS: nats_messages,
+    MessagesKind.MQTT: mqtt_messages,
+    MessagesKind.POSTGRESQL: postgresql_messages,
+}
 
 
 class Follower:
@@ -71,15 +78,14 @@ class Follower:
             if lines:
                 counts.add(await deliver(lines))
 
-        if not self._allow_private:
-            await _require_public(source.url)
+        address = "" if self._allow_private else await _public_address(source.url)
         account = Account(
             name=f"livetally-{self._name()}-{declared.team}-{source.name}",
             user=self._secret(messages.user),
             password=self._secret(messages.password),
+            address=address,
         )
-        bring = nats_messages if messages.kind is MessagesKind.NATS else mqtt_messages
-        await bring(source.url, messages, account, take)
+        await _BRINGS[messages.kind](source.url, messages, account, take)
 
     def _secret(self, value: str) -> str:
         if not value:
@@ -122,8 +128,8 @@ def _reject(source: Source, message: Message, counts: Counts, reason: str) -> No
     counts.add(Counts(rejected=1, reasons=[f"a message of {place}: {reason}"]))
 
 
-async def _require_public(url: str) -> None:
-    """Refuse brokers in our own network.
+async def _public_address(url: str) -> str:
+    """Return an address of a broker; refuse those in our own network.
 
     Raises:
         SourceFailed: the address is none of the public ones, or is not known.
@@ -139,3 +145,4 @@ async def _require_public(url: str) -> None:
             f"'{host}' is {refused[0]}, which is no public address. To allow sources in your own"
             " network, set LIVETALLY_SOURCES_ALLOW_PRIVATE=true."
         )
+    return str(found[0][4][0])

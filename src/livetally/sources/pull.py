@@ -22,7 +22,16 @@ from livetally.sources.failures import SourceFailed
 from livetally.sources.fetching import Page, Patience, fetch_page
 from livetally.sources.paging import Paging, Request
 
-__all__ = ["Counts", "Deliver", "Known", "Outcome", "Puller", "identified", "mapped_lines"]
+__all__ = [
+    "Counts",
+    "Deliver",
+    "Known",
+    "Outcome",
+    "Puller",
+    "identified",
+    "mapped_lines",
+    "mapped_records",
+]
 
 _FAULTS_MAX = 20
 _encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
@@ -177,10 +186,16 @@ def mapped_lines(source: Source, payload: Any) -> tuple[Mapped, bytes]:
     The id follows from the record's key and content, or from its key alone when changes are to be
     ignored, so that what comes again counts once.
     """
-    mapped = source.mapping.events(payload, Context(content_ids=True))
+    mapped = mapped_records(source, payload, Context(content_ids=True))
+    return mapped, bytes(encode_items(mapped.items)) if mapped.items else b""
+
+
+def mapped_records(source: Source, payload: Any, context: Context) -> Mapped:
+    """Return the events of a payload, each with its id and where it is from."""
+    mapped = source.mapping.events(payload, context)
     for item in mapped.items:
         identified(source, item)
-    return mapped, bytes(encode_items(mapped.items)) if mapped.items else b""
+    return mapped
 
 
 def identified(source: Source, item: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the brokers' clients and the follower of messages have in common.
 
-In the flow: made by ``nats_messages`` and ``mqtt_messages``, read by ``following``.
+In the flow: made by ``nats_messages``, ``mqtt_messages`` and ``postgresql_messages``, read by
+``following``.
 Guarantee: plain values.
 """
 
@@ -20,7 +21,7 @@ class Message(NamedTuple):
 
     Attributes:
         payload: its bytes, JSON.
-        named: what it came as, for ``param()``: ``subject``, or ``topic``.
+        named: what it came as, for ``param()``: ``subject``, ``topic``, or ``channel``.
         headers: by their names in lower case, for ``header()``.
         id: its place in a stream, the same when it comes again; "" where it has none.
     """
@@ -32,11 +33,15 @@ class Message(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Who we are to a broker: a name that stays the same, and a user and password or ""."""
+    """Who we are to a broker: a name that stays the same, and a user and password or "".
+
+    ``address`` is the broker's, as it was checked; "" when any may be connected to.
+    """
 
     name: str
     user: str
     password: str
+    address: str = ""
 
 
 Take: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]

@@ -21,7 +21,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    BottommostLevelCompaction,
+    Cache,
+    CompactOptions,
+    Options,
+    Rdict,
+    WriteBatch,
+)
 
 from livetally.errors import StoreFailed
 
@@ -128,6 +136,48 @@ class IdentityIndex:
         self.flush()
         self._db.close()
         Rdict.destroy(self._path, _options())
+        self._db = self._opened()
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Know these ``keys`` no more; their bytes stay in files until ``scrub``. Blocks.
+
+        Any thread may call it: a commit of the same keys meanwhile is either known or not.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        self.flush()
+        batch = WriteBatch(raw_mode=True)
+        for key in keys:
+            batch.delete(key)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # noqa: BLE001 - the driver's own class is not exported
+            raise StoreFailed(f"The index of event ids can't be written: {error}.") from None
+
+    def scrub(self) -> None:
+        """Write all files anew, without what was forgotten. Blocks: seconds for a million keys.
+
+        Any thread may call it while commits go on. What ``reopen`` drops is left.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        options = CompactOptions()
+        options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        try:
+            self._db.flush()
+            self._db.compact_range(None, None, compact_opt=options)
+        except Exception as error:  # noqa: BLE001 - the driver's own class is not exported
+            raise StoreFailed(f"The index of event ids can't be written: {error}.") from None
+
+    def reopen(self) -> None:
+        """Drop the notes of files that are gone, which name keys. Blocks for milliseconds.
+
+        Only between two commits: nobody may look up meanwhile.
+        """
+        self.flush()
+        self._db.close()
         self._db = self._opened()
 
     def close(self) -> None:

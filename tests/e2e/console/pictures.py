@@ -25,6 +25,7 @@ from livetally.testing import Server
 from tests.e2e.console.desk import Desk, running_desk
 from tests.e2e.console.fake_server import NOW_US
 from tests.e2e.console.looking import Sight
+from tests.nobel import SOURCE, nobel
 from tests.tidy.source_tree import ROOT
 
 DEFINITIONS = ROOT / "examples/flights/livetally.toml"
@@ -38,6 +39,25 @@ title = "Orders by phone"
 event = "order.placed"
 aggregate = "count"
 where = ["channel:phone"]
+"""
+_NAMES = {"dashboards": "desk", "keys/teams": "teams", "keys/audit": "audit"}
+_SOURCES = """
+[source.weather]
+title = "Weather at the harbour"
+url = "URL/now"
+every = "1 hour"
+map.type = "'prize'"
+map.data.category = "category"
+map.data.year = { from = "awardYear", as = "integer" }
+[source.archive]
+title = "Archive of the desk before"
+url = "URL/archive"
+cron = "0 6 * * mon-fri"
+tz = "Europe/Oslo"
+start = false
+map.type = "'prize'"
+map.data.category = "category"
+map.data.year = { from = "awardYear", as = "integer" }
 """
 SUMMER = "/metrics?from=2013-06-03&to=2013-09-02"
 # The port that people use, because the empty page shows it.
@@ -58,14 +78,43 @@ def main(folder: Path) -> None:
                 page.screenshot(path=f"{name('sign-in')}")
                 _signed_in(page, server).settle()
                 page.screenshot(path=f"{name('empty')}")
+                _take_empty(page, server, name)
             _load(server)
             for page, name in _pages(browser, server, folder):
                 _take_full(_signed_in(page, server), name)
-        with running_desk(PORT) as desk:
+        with nobel() as api, running_desk(PORT, SOURCES_ALLOW_PRIVATE="true") as desk:
+            api.instead = lambda path, _: (503, {}, b"") if "now" in path else None
             desk.fill()
+            desk.apply("nobel", (SOURCE + _SOURCES).replace("URL", api.url))
+            for team in ("blue", "red"):
+                desk.ask("POST", "/v1/teams", {"name": team})
+            _used_up(desk)
             for page, name in _pages(browser, desk.server, folder):
                 _take_desk(page, desk, name)
+            for page, name in _pages(browser, desk.server, folder, now=True):
+                _take_sources(page, desk, name)
         browser.close()
+
+
+def _take_empty(page: Page, server: Server, name: _Namer) -> None:
+    """Take every other page while nothing has happened, and what a lost server looks like."""
+    for place in ("explore", "events", "entities", "sources", "definitions/new"):
+        page.goto(f"{server.url}/#/{place}")
+        page.locator("lt-command, textarea, main .first").first.wait_for()
+        page.wait_for_function(_STILL)
+        page.screenshot(path=name(f"{place.partition('/')[0]}-empty"))
+
+
+def _used_up(desk: Desk) -> None:
+    """Leave a key without queries, and one that was revoked."""
+    desk.ask("PATCH", "/v1/teams/blue", {"queries_per_hour": 3})
+    for called in ("wallboard", "notebook"):
+        made = desk.ask("POST", "/v1/keys", {"team": "blue", "name": called, "scopes": ["read"]})
+        headers = {"Authorization": f"Bearer {made['key']}"}
+        for number in range(4 if called == "wallboard" else 1):
+            # Another question each time: what is answered already is not charged.
+            query = f"event=x&limit={number + 1}"
+            httpx2.get(f"{desk.url}/v1/explore?{query}", headers=headers, trust_env=False)
 
 
 def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
@@ -80,7 +129,10 @@ def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
             "?event=order.placed&aggregate=sum&value=total&by=channel&range=all&interval=hour",
             "canvas",
         ),
-        ("keys", "", "lt-grid tbody tr"),
+        ("dashboards", "desk/desk", "lt-grid tbody tr"),
+        ("keys", "?team=blue", "lt-grid tbody tr"),
+        ("keys/teams", "", "lt-grid tbody tr"),
+        ("keys/audit", "", "lt-grid tbody tr"),
         ("definitions", "desk", "textarea"),
     ):
         joint = "" if opened.startswith("?") else "/"
@@ -96,8 +148,30 @@ def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
         if place in ("events", "entities"):
             page.locator("lt-connection[data-state=live]").wait_for()
         page.wait_for_function(_STILL)
-        page.screenshot(path=name(place))
+        page.screenshot(path=name(_NAMES.get(place, place)), full_page=place == "dashboards")
+    _take_states(page, desk, name)
     _take_health(page, desk, name)
+
+
+def _take_sources(page: Page, desk: Desk, name: _Namer) -> None:
+    """Take the sources, whose runs are of today; on a wide screen with the failing one open."""
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/sources{'/weather' if name.is_wide else ''}")
+    page.locator("lt-grid tbody tr").first.wait_for()
+    page.screenshot(path=name("sources"))
+
+
+def _take_states(page: Page, desk: Desk, name: _Namer) -> None:
+    """Take a new key's form, and a page whose server is away."""
+    page.goto(f"{desk.url}/#/keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name").fill("wall display")
+    page.screenshot(path=name("key-form"))
+    page.route("**/v1/**", lambda route: route.abort())
+    page.goto(f"{desk.url}/?again#/sources")
+    page.get_by_text("can\u2019t be reached").wait_for()
+    page.screenshot(path=name("unreachable"))
+    page.unroute("**/v1/**")
 
 
 def _take_health(page: Page, desk: Desk, name: _Namer) -> None:
@@ -148,15 +222,17 @@ class _Namer:
         return self._folder / f"{page}-{self._end}"
 
 
-def _pages(browser: Browser, server: Server, folder: Path) -> Iterator[tuple[Page, _Namer]]:
+def _pages(
+    browser: Browser, server: Server, folder: Path, *, now: bool = False
+) -> Iterator[tuple[Page, _Namer]]:
     for scheme in SCHEMES:
         for width in SIZES:
-            with _opened(browser, scheme, width) as page:
+            with _opened(browser, scheme, width, now=now) as page:
                 yield page, _Namer(folder, width, scheme)
 
 
 @contextmanager
-def _opened(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
+def _opened(browser: Browser, scheme: str, width: int, *, now: bool) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": width, "height": SIZES[width]},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -164,7 +240,8 @@ def _opened(browser: Browser, scheme: str, width: int) -> Iterator[Page]:
         locale="en-US",
         timezone_id="America/New_York",
     )
-    context.clock.set_fixed_time(NOW_US / US_PER_S)
+    if not now:
+        context.clock.set_fixed_time(NOW_US / US_PER_S)
     yield context.new_page()
     context.close()
 

@@ -19,7 +19,7 @@ from livetally.cli.demo_examples import Shown, find_examples
 from livetally.testing import Server
 from tests.e2e.console.looking import Sight
 
-NAMES = ("taps", "circular", "revenue", "incidents")
+NAMES = ("taps", "circular", "revenue", "incidents", "nobel")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 WIDTH, HEIGHT = 1440, 1000
 _LIVE = 30

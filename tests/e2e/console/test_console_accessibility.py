@@ -46,7 +46,7 @@ def test_dashboard_has_no_serious_fault(visit: Visit, scheme: str, width: int) -
     assert faults(visit.page) == []
 
 
-@pytest.mark.parametrize("picker", ["Range", "Zone", "administrator"])
+@pytest.mark.parametrize("picker", ["Range", "Filter", "Zone", "administrator"])
 def test_open_sheets_have_no_serious_fault(visit: Visit, picker: str) -> None:
     """The sheets that buttons open pass as well."""
     visit.go("/metrics?range=last-hour")
@@ -85,7 +85,7 @@ def test_everything_is_reached_by_keyboard(visit: Visit) -> None:
         )
     wanted = [
         *("Skip to the content", "Dashboards", "Events", "administrator", "Overview"),
-        *("range", "interval", "by", "zone"),
+        *("range", "interval", "by", "filter", "zone"),
     ]
     places = [reached.index(name) for name in [*wanted, "slider"]]
     assert places == sorted(places)

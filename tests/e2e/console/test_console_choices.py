@@ -213,3 +213,25 @@ def test_page_moves_to_its_own_range_when_events_begin(page: Page) -> None:
         expect(visit.newest_row("departures").locator("td")).to_have_text("3")
     finally:
         server.stop()
+
+
+def test_a_filter_is_picked_and_taken_away(visit: Visit) -> None:
+    """A field and a value, by keyboard alone; the address keeps them, every panel obeys."""
+    visit.go("/metrics?range=all")
+    whole = visit.tile("departures").text_content()
+    picker = visit.page.locator("[data-picker=filter]")
+    picker.focus()
+    visit.page.keyboard.press("Enter")
+    visit.page.get_by_label("Only where").select_option("origin")
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.type("JFK")
+    visit.page.keyboard.press("Enter")
+    visit.settle()
+    assert visit.choices()["where"] == ["origin:JFK"]
+    expect(picker).to_contain_text("1 in force")
+    expect(visit.tile("departures")).not_to_have_text(whole or "")
+    picker.click()
+    visit.page.get_by_role("button", name="Take the filter away").click()
+    visit.settle()
+    assert "where" not in visit.choices()
+    expect(visit.tile("departures")).to_have_text(whole or "")

@@ -154,3 +154,17 @@ def test_a_wrong_question_names_its_field(desk: Desk, query: str, field: str) ->
         trust_env=False,
     )
     assert (reply.status_code, reply.json().get("field", field)) == (400, field)
+
+
+def test_what_never_happened_begins_by_itself(page: Page, desk: Desk) -> None:
+    """The command that sends the first event of just this type, and then its chart."""
+    desk.sign_in(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{desk.url}/#/explore?event=incident.reopened&range=all&interval=year&tz=UTC")
+    command = page.locator("lt-first-event code").first
+    expect(command).to_contain_text('{"type":"incident.reopened","data":{"status":"open",')
+    assert faults(page) == []
+    data = {"status": "open", "by": "ada"}
+    desk.send({"type": "incident.reopened", "subject": "INC-103", "data": data})
+    expect(page.locator("lt-panel")).to_have_attribute("data-state", "ready")
+    expect(page.locator("lt-first-event")).to_have_count(0)

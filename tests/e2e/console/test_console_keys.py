@@ -106,6 +106,37 @@ def test_an_operator_makes_a_team_and_acts_for_it(page: Page, desk: Desk) -> Non
     expect(page.locator("lt-tile[data-metric=orders]").first).to_be_visible()
 
 
+def test_a_quota_that_is_used_up_is_told(page: Page, desk: Desk) -> None:
+    """The key's row says so in words; who is refused reads why, and when it goes on."""
+    desk.ask("POST", "/v1/teams", {"name": "poor"})
+    desk.ask("PATCH", "/v1/teams/poor", {"queries_per_hour": 1})
+    made = {"team": "poor", "name": "wall", "scopes": ["read"]}
+    headers = {"Authorization": f"Bearer {desk.ask('POST', '/v1/keys', made)['key']}"}
+    asked = [
+        httpx2.get(f"{desk.url}/v1/explore?event={one}", headers=headers, trust_env=False)
+        for one in ("a", "b")
+    ]
+    assert [one.status_code for one in asked] == [200, 429]
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/keys?team=poor")
+    row = page.locator("lt-key-list tbody tr").filter(has_text="wall")
+    expect(row.locator("[data-column=queries]")).to_have_text("used up: 0 of 1")
+    assert faults(page) == []
+    refusal = asked[1]
+    page.route(
+        "**/v1/definitions",
+        lambda route: route.fulfill(
+            status=429, body=refusal.text, content_type=refusal.headers["content-type"]
+        ),
+    )
+    page.goto(f"{desk.url}/?again#/")
+    expect(page.get_by_role("heading", name="Quota used up")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text(refusal.json()["detail"])
+    page.unroute("**/v1/definitions")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("navigation", name="Dashboards")).to_be_visible()
+
+
 def test_the_audit_log_is_readable(page: Page, desk: Desk) -> None:
     """What was just done is at its top, on a phone too."""
     desk.ask("POST", "/v1/keys", {"name": "audited", "scopes": ["read"]})

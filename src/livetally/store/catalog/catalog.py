@@ -14,6 +14,8 @@ from livetally.store.catalog.audit import AuditLog
 from livetally.store.catalog.changes import Changes
 from livetally.store.catalog.database import open_database
 from livetally.store.catalog.definitions import Definitions
+from livetally.store.catalog.dump import CatalogDump, dump_catalog
+from livetally.store.catalog.erasures import Erasures
 from livetally.store.catalog.facts import Facts
 from livetally.store.catalog.keys import Keys
 from livetally.store.catalog.migrate import migrate
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "open_catalog"]
 
 
-class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Alerts, AuditLog):
+class Catalog(
+    Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Erasures, Alerts, AuditLog
+):
     """Every relational fact, one file per noun. Methods block for about a millisecond."""
 
     def authenticate(self, text: str) -> Identity | None:
@@ -84,6 +88,14 @@ class Catalog(Teams, Keys, Sessions, Definitions, Facts, Quotas, Sources, Alerts
         Returns what ends the subscription.
         """
         return self._changes.subscribe(callback)
+
+    def dump(self) -> CatalogDump:
+        """Return what a backup keeps of the catalog, all of one moment. Blocks.
+
+        Raises:
+            StoreFailed: the database does not answer.
+        """
+        return dump_catalog(self._database)
 
     def close(self) -> None:
         """Close every connection; the catalog can't be used afterwards."""

@@ -82,6 +82,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Lend a connection whose statements all see the same moment.
+
+        Raises:
+            StoreFailed: the database does not answer or refuses.
+        """
+        engine = self._writes  # of SQLite, whose lock keeps writers out for as long
+        if self.kind != "sqlite":
+            engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with _failures_as_ours(self._name), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def listening(self, channel: str) -> Iterator[Ear]:
         """Lend a connection of its own that hears what is told on ``channel`` (PostgreSQL).
 
@@ -202,7 +215,7 @@ def _sqlite_engine(url: URL, name: str) -> Engine:
         max_overflow=0,
         pool_timeout=_WAIT_S_MAX,
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _prepare_sqlite if name == "catalog" else _prepare_sink)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -223,6 +236,13 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
     ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_sink(connection: Any, _record: object) -> None:
+    """Let nothing that was deleted stay in the file or its journal: it may have been erased."""
+    _prepare_sqlite(connection, _record)
+    for pragma in ("journal_mode = TRUNCATE", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

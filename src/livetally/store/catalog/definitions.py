@@ -26,11 +26,11 @@ __all__ = ["Definitions", "DefinitionsMoved"]
 
 HISTORY_MAX = 1_000
 VERSION_MAX = 2**31 - 1  # what the column holds
-# Every change stores a row, or lets one be active no more; and one change waits for the other.
-_ACTIVE_MAX = 1_000_000
+# A change stores a row or lets one be active no more, and one change waits for the other: so the
+# newest id and the number of active ones together are never twice the same.
 _MARK = select(
-    func.coalesce(func.max(definitions.c.id), 0) * _ACTIVE_MAX
-    - func.coalesce(func.sum(case((definitions.c.active, 1), else_=0)), 0)
+    func.coalesce(func.max(definitions.c.id), 0),
+    func.coalesce(func.sum(case((definitions.c.active, 1), else_=0)), 0),
 )
 
 
@@ -48,7 +48,7 @@ class Definitions(CatalogPart):
         text: str,
         by: str,
         *,
-        beside: int | None = None,
+        beside: tuple[int, int] | None = None,
     ) -> int:
         """Store ``text`` as the active definition; returns its version.
 
@@ -75,12 +75,17 @@ class Definitions(CatalogPart):
         if active is not None and active.text == text:
             return int(active.version)
         with self._changes.making() as connection:
-            if beside is not None and connection.execute(_MARK).scalar_one() != beside:
+            if beside is not None and _mark(connection) != beside:
                 raise DefinitionsMoved
             return self._store(connection, application, team, text, by, "definition.apply")
 
     def remove_definition(
-        self, application: str, team: TeamId | None, by: str, *, beside: int | None = None
+        self,
+        application: str,
+        team: TeamId | None,
+        by: str,
+        *,
+        beside: tuple[int, int] | None = None,
     ) -> None:
         """Let no version be active any more; all are kept, and the next one goes on counting.
 
@@ -99,7 +104,7 @@ class Definitions(CatalogPart):
             raise UnknownName("application", "application", application[:64])
         same = _is(application, team) & definitions.c.active
         with self._changes.making() as connection:
-            if beside is not None and connection.execute(_MARK).scalar_one() != beside:
+            if beside is not None and _mark(connection) != beside:
                 raise DefinitionsMoved
             active = connection.execute(select(definitions.c.version).where(same)).scalar()
             if active is None:
@@ -109,10 +114,10 @@ class Definitions(CatalogPart):
             now_us = self._clock.now_us()
             write_entry(connection, now_us, by, team, "definition.remove", application, told)
 
-    def definitions_mark(self) -> int:
-        """Return a number that is another one after every change of any definition."""
+    def definitions_mark(self) -> tuple[int, int]:
+        """Return what is another one after every change of any definition."""
         with self._database.reading() as connection:
-            return int(connection.execute(_MARK).scalar_one())
+            return _mark(connection)
 
     def active_definitions(self, team: TeamId | None) -> list[Definition]:
         """Return what holds for ``team``, its own and the shared ones; None: of all teams."""
@@ -180,6 +185,11 @@ class Definitions(CatalogPart):
         told = f"version {version}" + (f" from {from_version}" if from_version else "")
         write_entry(connection, now_us, by, team, action, application, told)
         return version
+
+
+def _mark(connection: Connection) -> tuple[int, int]:
+    newest, active = connection.execute(_MARK).one()
+    return int(newest), int(active)
 
 
 def _is(application: str, team: TeamId | None) -> ColumnElement[bool]:

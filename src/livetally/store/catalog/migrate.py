@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from livetally.store.catalog.database import Database
 
-__all__ = ["REVISIONS", "VERSION_TABLE", "migrate"]
+__all__ = ["REVISIONS", "VERSION_TABLE", "migrate", "require_known", "upgrade_to"]
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision there is, in order; a test compares it with the files. Known without importing
 Alembic, which would cost each start a fifth of a second for nothing."""
 
@@ -59,12 +59,22 @@ def _is_current(connection: Connection) -> bool:
     if not inspect(connection).has_table(VERSION_TABLE):
         return False
     found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608  # a constant
-    if found is not None and found not in REVISIONS:
+    if found is not None:
+        require_known(found, "The catalog")
+    return found == REVISIONS[-1]
+
+
+def require_known(form: str, what: str) -> None:
+    """Go on only with a form of the tables that this program knows.
+
+    Raises:
+        StoreFailed: a newer program wrote ``what``.
+    """
+    if form not in REVISIONS:
         raise StoreFailed(
-            f"The catalog was written by a newer Livetally (its form is {found!r}, this program"
+            f"{what} was written by a newer Livetally (its form is {form!r}, this program"
             f" knows up to {REVISIONS[-1]!r}): install that version, or restore an older backup."
         )
-    return found == REVISIONS[-1]
 
 
 @contextmanager
@@ -98,6 +108,11 @@ def _named_lock(connection: Connection) -> Iterator[None]:
 
 
 def _upgrade(connection: Connection) -> None:
+    upgrade_to(connection, "head")
+
+
+def upgrade_to(connection: Connection, form: str) -> None:
+    """Run the migrations up to ``form``, within the caller's transaction."""
     from alembic import command
     from alembic.config import Config
 
@@ -106,7 +121,7 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", folder.replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = VERSION_TABLE
-    command.upgrade(config, "head")
+    command.upgrade(config, form)
 
 
 def _write_first_rows(connection: Connection, now_us: int) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "AlertState",
     "AuditEntry",
     "Definition",
+    "ErasureRecord",
     "KeyRecord",
     "NewKey",
     "SourceEnd",
@@ -79,6 +80,20 @@ class AuditEntry(msgspec.Struct, frozen=True):
     action: str
     target: str
     detail: str
+
+
+class ErasureRecord(msgspec.Struct, frozen=True):
+    """A subject, by its fingerprint, whose events up to ``position`` were erased.
+
+    ``done_us`` is None while something of it may be left.
+    """
+
+    id: int
+    team: int
+    fingerprint: str
+    position: int
+    at_us: int
+    done_us: int | None
 
 
 class SourceState(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ __all__ = [
     "audit",
     "changes",
     "definitions",
+    "erasures",
     "keys",
     "meta",
     "metadata",
@@ -196,6 +197,16 @@ sources = _table(
     Column("rejected", BigInteger, nullable=False),
     Column("holder", String(100)),  # who fetches now, and until when that holds
     Column("held_until_us", BigInteger),
+)
+
+erasures = _table(
+    "erasures",
+    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # never the subject itself
+    Column("position", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("done_us", BigInteger),
 )
 
 alerts = _table(

@@ -66,6 +66,9 @@ _SLOT = (
     f" - {_SHIFT_SLOTS})"
 )
 
+# Parts that were replaced go within half a minute, not within five: what is erased may be in them.
+_CLEANING = "cleanup_delay_period = 5, max_cleanup_delay_period = 20"
+
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {TABLE}
 (
@@ -94,7 +97,8 @@ SETTINGS fsync_after_insert = 1,
          materialize_projections_on_insert = 0,
          materialize_projections_on_merge = 1,
          deduplicate_merge_projection_mode = 'rebuild',
-         lightweight_mutation_projection_mode = 'rebuild'
+         lightweight_mutation_projection_mode = 'rebuild',
+         {_CLEANING}
 """
 
 
@@ -102,6 +106,12 @@ def create(engine: Engine) -> None:
     """Create the database and the events table unless they exist."""
     engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
     engine.execute(_CREATE)
+    rows = engine.read(
+        "SELECT position(create_table_query, 'cleanup_delay_period') FROM system.tables"
+        " WHERE database = 'livetally' AND name = 'events'"
+    )
+    if not int(rows[0][0]):
+        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
 
 
 def existing_columns(engine: Engine) -> set[str]:

@@ -15,11 +15,16 @@ __all__ = ["StoreSize", "store_size"]
 
 
 class StoreSize(NamedTuple):
-    """Parts that are read, their bytes on disk, and the bytes that the disk has left."""
+    """Parts that are read, their bytes on disk, and the bytes that the disk has left.
+
+    ``merges`` are under way, ``changes`` (of columns, projections, erasures) not finished.
+    """
 
     parts: int
     bytes: int
     free_bytes: int
+    merges: int
+    changes: int
 
 
 def store_size(engine: Engine) -> StoreSize:
@@ -33,4 +38,9 @@ def store_size(engine: Engine) -> StoreSize:
         "SELECT count(), sum(bytes_on_disk) FROM system.parts"
         " WHERE active AND database NOT IN ('system', 'INFORMATION_SCHEMA')"
     )
-    return StoreSize(int(rows[0][0]), int(rows[0][1]), shutil.disk_usage(engine.directory).free)
+    busy = engine.read(
+        "SELECT (SELECT count() FROM system.merges),"
+        " (SELECT count() FROM system.mutations WHERE NOT is_done)"
+    )
+    free = shutil.disk_usage(engine.directory).free
+    return StoreSize(int(rows[0][0]), int(rows[0][1]), free, int(busy[0][0]), int(busy[0][1]))

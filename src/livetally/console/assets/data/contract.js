@@ -148,6 +148,39 @@
  * @property {number} [rejected]
  * @property {string | null} [cursor] asked from, the next time
  *
+ * @typedef {object} Alert
+ * @property {string} name
+ * @property {string} application
+ * @property {string} title
+ * @property {string} description
+ * @property {string} metric
+ * @property {string[]} where
+ * @property {number} window_seconds
+ * @property {'value' | 'change'} measure
+ * @property {string} condition in words: `above 50 until 40`
+ * @property {number} for_seconds
+ * @property {number} every_seconds
+ * @property {string[]} notify whom it tells, in a few words
+ * @property {'ok' | 'pending' | 'firing'} state
+ * @property {string | null} since
+ * @property {string | null} value an exact number
+ * @property {string | null} checked
+ * @property {string} last_error
+ *
+ * @typedef {object} AlertMessage
+ * @property {string} to
+ * @property {number} attempts
+ * @property {string | null} delivered
+ * @property {boolean} waiting
+ * @property {string} last_error
+ *
+ * @typedef {object} AlertChange
+ * @property {number} id
+ * @property {'ok' | 'firing'} state
+ * @property {string | null} value
+ * @property {string} time
+ * @property {AlertMessage[]} messages
+ *
  * @typedef {object} Application
  * @property {string} name
  * @property {string} [title]

@@ -34,6 +34,16 @@ export function exampleOf(applications) {
   return { type, data };
 }
 
+/**
+ * One of an event type, whether that is declared or not.
+ * @param {import('./contract.js').Application[]} applications
+ * @param {string} type
+ */
+export function exampleOfType(applications, type) {
+  const declaring = applications.find((one) => one.event && type in one.event);
+  return declaring ? exampleOf([{ ...declaring, event: { [type]: declaring.event?.[type] ?? {} } }]) : { type, data: {} };
+}
+
 /** @param {Field} field */
 function valueOf({ type, one_of: choices, minimum }) {
   return choices?.[0] ?? minimum ?? VALUES[type] ?? null;

@@ -2,7 +2,7 @@
  * Keeps the answer to every open question current, over one stream for the whole tab.
  *
  * In the flow: receives questions from `livequery.js` and events from `stream.js`, hands each question's
- * rows back at most four times a second, inside an animation frame.
+ * rows back at most four times a second, inside animation frames.
  * Guarantee: rows are absolute values keyed by bucket, so a change told twice is harmless, and after any
  * break the picture equals a fresh query at the same position. Nothing grows but the buckets on screen.
  */
@@ -11,6 +11,11 @@ import { Stream } from './stream.js';
 import { parseWhole } from './whole.js';
 
 const FLUSH_MS = 250;
+/** What is drawn within one frame; what is left comes with the next, so that none is missed. */
+const FRAME_BUDGET_MS = 8;
+/** Where frames are slow, the last of these takes all that is left: what is told late is worse than a frame less. */
+const FRAMES_MAX = 4;
+const LEVELS = 6;
 
 /** The newest events, of all or of one entity. */
 const TAIL = /^(events|entities\/[^/?]+\/[^/?]+\/events)(\?|$)/;
@@ -160,28 +165,49 @@ export class Live extends EventTarget {
   /** @param {Entry} entry */
   #flushSoon(entry) {
     this.#dirty.add(entry);
-    if (this.#flushTimer) return;
+    if (!this.#flushTimer) this.#schedule();
+  }
+
+  #schedule() {
     const wait = Math.max(0, this.#flushedAt + FLUSH_MS - performance.now());
     this.#flushTimer = window.setTimeout(() => requestAnimationFrame((now) => this.#flush(now)), wait);
   }
 
   /** @param {number} now */
-  #flush(now) {
-    this.#flushTimer = 0;
+  async #flush(now) {
     this.#flushedAt = now;
-    if (this.#reached !== this.position) {
-      this.position = this.#reached;
-      this.dispatchEvent(new Event('status'));
-    }
     const dirty = [...this.#dirty];
     this.#dirty.clear();
+    const position = this.#reached;
+    // All at first: what draws for another reason meanwhile must find what has changed with what it shows.
     for (const entry of dirty) {
       entry.view.changed = entry.pending;
       entry.pending = new Set();
       entry.view.version += 1;
-      for (const listener of entry.listeners) listener();
     }
+    let began = now;
+    let frames = 1;
+    for (const entry of dirty) {
+      if (frames < FRAMES_MAX && performance.now() - began > FRAME_BUDGET_MS) {
+        began = await nextFrame();
+        frames += 1;
+      }
+      for (const listener of entry.listeners) listener();
+      // A page, its panel, its chart and the plot each follow in a microtask of their own: let them, so that they count.
+      for (let level = 0; level < LEVELS; level += 1) await null;
+    }
+    if (position !== this.position) {
+      this.position = position;
+      this.dispatchEvent(new Event('status'));
+    }
+    this.#flushTimer = 0;
+    if (this.#dirty.size) this.#schedule();
   }
+}
+
+/** @returns {Promise<number>} when it began */
+function nextFrame() {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
 /** @returns {View} */

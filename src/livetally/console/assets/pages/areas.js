@@ -41,6 +41,11 @@ export const AREAS = [
     render: (path) => html`<lt-sources .path=${path}></lt-sources>`,
   },
   {
+    ...{ name: 'alerts', title: 'Alerts', scope: 'read' },
+    load: () => import('./alerts.js'),
+    render: (path) => html`<lt-alerts .path=${path}></lt-alerts>`,
+  },
+  {
     ...{ name: 'keys', title: 'Keys', scope: 'admin' },
     load: () => import('./keys.js'),
     render: (path) => html`<lt-keys .path=${path}></lt-keys>`,

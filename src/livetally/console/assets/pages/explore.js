@@ -9,6 +9,8 @@
 import { html, nothing } from '../vendor/lit/lit-element.js';
 import { Problem, addressOf } from '../data/api.js';
 import { sentence, titleOf } from '../data/catalog.js';
+import { exampleOfType } from '../data/example.js';
+import { LiveQuery } from '../data/livequery.js';
 import { NO_REACH, measureReach } from '../data/reach.js';
 import '../parts/command.js';
 import '../parts/filters.js';
@@ -52,6 +54,9 @@ export class ExplorePage extends Part {
   }
 
   #groups = new Groups(this);
+  /** The whole, so that the page knows when the first event arrives. */
+  #ever = new LiveQuery(this);
+  #everSeen = 0;
   #measured = '';
   #minute = new MinuteTurn(this);
   #onAddress = () => this.requestUpdate();
@@ -69,9 +74,16 @@ export class ExplorePage extends Part {
   willUpdate() {
     const { metric } = this.#asked();
     const asked = metric ? askedBy(metric) : '';
+    this.#ever.ask(asked && `${asked}${asked.includes('?') ? '&' : '?'}tz=UTC`);
+    const { view, stale } = this.#ever;
+    if (metric && this.reach === NO_REACH && view && !stale && view.version !== this.#everSeen) {
+      this.#everSeen = view.version;
+      this.#measure(metric, asked);
+    }
     if (asked === this.#measured) return;
     this.#measured = asked;
     this.reach = null;
+    this.#everSeen = 0;
     timeAxis.reset();
     if (metric) this.#measure(metric, asked);
   }
@@ -149,8 +161,17 @@ export class ExplorePage extends Part {
         <lt-filters adds .where=${choices.where} .fields=${dimensions} .example=${`${dimensions[0] ?? 'subject'}:value`} @choose=${this.#onChoose}></lt-filters>
       </div>
       ${this.problem ? html`<section class="panel"><p role="alert"><strong>${this.problem.title}</strong><br />${this.problem.message}</p></section>` : nothing}
-      ${this.reach ? this.#answer(metric, adhoc, choices) : nothing}
+      ${this.reach === NO_REACH ? html`<lt-first-event .example=${this.#example(metric, adhoc)}></lt-first-event>` : nothing}
+      ${this.reach && this.reach !== NO_REACH ? this.#answer(metric, adhoc, choices) : nothing}
     `;
+  }
+
+  /** An event that the question counts. @param {Metric} metric @param {Adhoc | null} adhoc */
+  #example({ name }, adhoc) {
+    const applications = this.catalog?.applications ?? [];
+    const definition = applications.flatMap((one) => Object.entries(one.metric ?? {})).find(([known]) => known === name)?.[1];
+    const type = adhoc?.event ?? definition?.of?.[0]?.event;
+    return type ? exampleOfType(applications, type) : (this.catalog?.example ?? {});
   }
 
   #nothing() {

@@ -8,6 +8,7 @@
 
 import { html, nothing } from '../vendor/lit/lit-element.js';
 import { Problem, send } from '../data/api.js';
+import { Every } from '../data/every.js';
 import { Resource } from '../data/resource.js';
 import '../parts/command.js';
 import '../parts/grid.js';
@@ -37,24 +38,11 @@ export class SourcesPage extends Part {
     /** @type {string[]} the name of the one that is open */
     this.path = [];
     this.problem = '';
+    new Every(this, EVERY_MS, () => this.#sources.reload());
   }
 
   /** @type {Resource<{ sources: Source[] }>} */
   #sources = new Resource(this);
-  #timer = 0;
-  #onVisible = () => document.hidden || this.#sources.reload();
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.#timer = window.setInterval(() => document.hidden || this.#sources.reload(), EVERY_MS);
-    document.addEventListener('visibilitychange', this.#onVisible);
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    window.clearInterval(this.#timer);
-    document.removeEventListener('visibilitychange', this.#onVisible);
-  }
 
   willUpdate() {
     this.#sources.ask('v1/sources');

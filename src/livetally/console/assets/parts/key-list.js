@@ -89,7 +89,7 @@ export class KeyList extends Part {
       { name: 'created', title: 'Created', isMinor: true, text: (key) => whenText(key.created_us) },
       { name: 'used', title: 'Last used', text: (key) => (key.last_used_us ? whenText(key.last_used_us) : 'never') },
       { name: 'ends', title: 'Ends', text: (key) => endedText(key) || (key.expires_us ? whenText(key.expires_us) : 'never') },
-      { name: 'queries', title: 'Queries left this hour', isNumber: true, text: leftText },
+      { name: 'queries', title: 'Queries left this hour', isNumber: true, text: leftText, cell: (key) => (isUsedUp(key) ? html`<span class="problem">${leftText(key)}</span>` : leftText(key)) },
       { name: 'actions', title: 'Actions', text: () => '', cell: (key) => this.#actions(key) },
     ];
   }
@@ -163,7 +163,13 @@ function endedText({ revoked_us: revoked, expires_us: expires }) {
 
 /** @param {Key} key @returns {string} */
 function leftText({ queries }) {
-  return queries ? `${queries.remaining} of ${queries.limit}` : 'not counted';
+  if (!queries) return 'not counted';
+  return isUsedUp({ queries }) ? `used up: 0 of ${queries.limit}` : `${queries.remaining} of ${queries.limit}`;
+}
+
+/** @param {Pick<Key, 'queries'>} key */
+function isUsedUp({ queries }) {
+  return queries?.remaining === 0;
 }
 
 /** @param {number} us @returns {string} */

@@ -164,7 +164,7 @@ export class Panel extends Part {
           ${only?.description ? html`<p class="panel-about">${only.description}</p>` : nothing}
           ${choices.by && choices.by !== this.by ? html`<p class="panel-about">Not split by ${choices.by}.</p>` : nothing}
           <div class="panel-tools">
-            ${this.kind === 'table' ? nothing : this.#tableButton(table)}
+            ${this.kind === 'table' || this.#state() !== 'ready' ? nothing : this.#tableButton(table)}
             ${this.#state() === 'ready' ? html`<lt-panel-menu .data=${this.data} .title=${title}></lt-panel-menu>` : nothing}
           </div>
         </header>

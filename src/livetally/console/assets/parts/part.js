@@ -15,15 +15,19 @@ export class Part extends LitElement {
   }
 }
 
+/** What is lit now; asking an element for its animations would have the browser work out the whole page's style. */
+const lit = new WeakSet();
+
 /**
  * Light an element up for a moment, because what it says has changed. One that is lit stays as it is: what changes all
  * the time glows once in a while instead of flickering.
  * @param {Element | null | undefined} element
  */
 export function flash(element) {
-  if (!element || isStill() || document.hidden || element.getAnimations().length) return;
-  const lit = getComputedStyle(element).getPropertyValue('--flash');
-  element.animate([{ backgroundColor: lit }, { backgroundColor: 'transparent' }], { duration: 1200, easing: 'ease-out' });
+  if (!element || isStill() || document.hidden || lit.has(element)) return;
+  lit.add(element);
+  const glow = element.animate([{ backgroundColor: 'var(--flash)' }, { backgroundColor: 'transparent' }], { duration: 1200, easing: 'ease-out' });
+  glow.onfinish = glow.oncancel = () => lit.delete(element);
 }
 
 let count = 0;

@@ -40,7 +40,7 @@ export class SourceDetail extends Part {
     return html`<section class="panel detail" aria-label="Source ${source.name}">
       <header class="panel-head">
         <h2>${nameOf(source)}</h2>
-        ${source.description ? html`<p class="panel-about">${source.description}</p>` : nothing}
+        <p class="panel-about">${source.description ? `${source.description} ` : ''}Times in ${zoneTitle(ownZone())}.</p>
         <button class="plain" data-close @click=${() => this.dispatchEvent(new CustomEvent('close', { bubbles: true }))}>Close</button>
       </header>
       ${source.last_error ? this.#error(source, source.last_error) : nothing}
@@ -72,7 +72,7 @@ export class SourceDetail extends Part {
   #moment(time, otherwise) {
     if (!time) return html`<span class="quiet">${otherwise}</span>`;
     const ms = Date.parse(time);
-    return html`${instantText(ms, ownZone())} <span class="quiet">${zoneTitle(ownZone())}, ${distanceText(ms, this.now)}</span>`;
+    return html`${instantText(ms, ownZone())} <span class="quiet">${distanceText(ms, this.now)}</span>`;
   }
 }
 

@@ -9,6 +9,7 @@ import { html, nothing } from '../vendor/lit/lit-element.js';
 import { address } from '../services.js';
 import { INTERVALS } from '../time/calendar.js';
 import { Part } from './part.js';
+import './filter-picker.js';
 import './filters.js';
 import './range-picker.js';
 import { selectPicker } from './select-picker.js';
@@ -47,6 +48,7 @@ export class Toolbar extends Part {
         <lt-range-picker .choices=${choices} .years=${this.years}></lt-range-picker>
         ${this.#select('Interval', 'interval', choices.intervalChosen ? choices.interval : '', this.#intervalOptions(choices))}
         ${this.dimensions.length ? this.#select('Split by', 'by', choices.by ?? '', this.#splitOptions()) : nothing}
+        ${this.bare || !this.dimensions.length ? nothing : html`<lt-filter-picker .fields=${this.dimensions} .where=${choices.where}></lt-filter-picker>`}
         <lt-zone-picker .tz=${choices.tz}></lt-zone-picker>
       </div>
       ${this.bare ? nothing : html`<lt-filters .where=${choices.where} @choose=${this.#onChoose}></lt-filters>`}
