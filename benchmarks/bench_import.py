@@ -116,17 +116,36 @@ def measured(path: Path, definition: Path, rows: int) -> Measured:
         begun = time.perf_counter()
         with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as running:
             assert running.stdout is not None
+            used_kib = watched(running.pid)
             told = json.loads(running.stdout.read())
             _, _, used = os.wait4(running.pid, 0)
             running.returncode = 0
         seconds = time.perf_counter() - begun
         assert told["stored"] == rows, told
         served_s = cpu_s(server.pid) - before_s
-        status = Path(f"/proc/{server.pid}/status").read_text()
-    served_kib = float(status.partition("VmHWM:")[2].split()[0])
+        served_kib = most_kib(server.pid)
     used_us = (used.ru_utime + used.ru_stime) / rows * 1e6
-    mib = (used.ru_maxrss / 1024, served_kib / 1024)
+    mib = (used_kib / 1024, served_kib / 1024)
     return Measured(rows / seconds, *mib, used_us, served_s / rows * 1e6)
+
+
+def most_kib(pid: int) -> float:
+    """Return the most memory that a process has had, on Linux."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return float((status.partition("VmHWM:")[2].split() or ["0"])[0])
+
+
+def watched(pid: int) -> float:
+    """Wait until a process has ended, and return the most memory that it had.
+
+    What the system tells of an ended process (``ru_maxrss``) counts that of its parent too, which
+    has made the files.
+    """
+    most = 0.0
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        most = max(most, most_kib(pid))
+        time.sleep(0.05)
+    return most
 
 
 def cpu_s(pid: int) -> float:
