@@ -5,7 +5,7 @@ views, changes the definitions once and takes a backup.
 Guarantee: fails when memory, latency or the number of parts in the last quarter are beyond what
 they were in the second, by more than the named factors.
 
-    python benchmarks/soak.py --minutes 20 [--csv soak.csv]
+    python benchmarks/soak.py --minutes 20 [--csv soak.csv] [--svg soak.svg]
 """
 
 from __future__ import annotations
@@ -180,8 +180,10 @@ def happenings(soak: Soak, backups: Path) -> list[tuple[float, str, Callable[[],
     return [(0.4, "definition changed", define), (0.6, "backup taken", back_up)]
 
 
-def run(minutes: float, room: Path) -> tuple[list[Sample], Soak]:
-    """Run; return what was seen, five seconds apart."""
+def run(
+    minutes: float, room: Path, keep: Callable[[list[Sample]], None]
+) -> tuple[list[Sample], Soak]:
+    """Run; return what was seen, five seconds apart; ``keep`` it before all is recounted."""
     definition = room / "soak.toml"
     definition.write_text(_DEFINITION)
     env = {"LIVETALLY_QUERIES_PER_HOUR": "100000000"}
@@ -209,6 +211,7 @@ def run(minutes: float, room: Path) -> tuple[list[Sample], Soak]:
                 time.sleep(_SAMPLE_S)  # sleeps: between two looks
         soak.stopping.set()
         threads[0].join(60)
+        keep(samples)
         with soak.client() as client:
             told = client.post("/v1/verify?metric=total", timeout=1_800).text.splitlines()[-1]
             if '"verified":true' not in told:
@@ -236,19 +239,53 @@ def grown(samples: list[Sample]) -> list[str]:
     return found
 
 
+def drawn(samples: list[Sample]) -> str:
+    """Return the four curves as a picture (SVG), one below the other."""
+    wide, high, left = 640, 90, 110
+    words = {"memory_mib": "MiB", "parts": "parts", "send_ms": "send p95, ms"}
+    words |= {"query_ms": "query p95, ms"}
+    end_s = samples[-1].at_s or 1.0
+    parts = []
+    for place, (name, word) in enumerate(words.items()):
+        values = [getattr(one, name) for one in samples]
+        top = max(values) or 1.0
+        base = (place + 1) * (high + 20)
+        points = " ".join(
+            f"{left + one.at_s / end_s * wide:.1f},{base - value / top * high:.1f}"
+            for one, value in zip(samples, values, strict=True)
+        )
+        parts.append(
+            f'<text x="0" y="{base - high + 12}">{word}</text>'
+            f'<text x="0" y="{base - high + 30}">0 to {top:,.0f}</text>'
+            f'<path d="M{left} {base}h{wide}" stroke="#888"/>'
+            f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="1.5"/>'
+        )
+    size = f'viewBox="0 0 {left + wide + 10} {4 * (high + 20) + 30}"'
+    style = 'font-family="sans-serif" font-size="12" fill="#555"'
+    minutes = f'<text x="{left}" y="{4 * (high + 20) + 20}">{end_s / 60:.0f} minutes</text>'
+    body = "".join(parts) + minutes
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{body}</svg>\n'
+
+
 def main() -> int:
     """Run and judge."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--svg", type=Path)
     chosen = parser.parse_args()
+
+    def keep(samples: list[Sample]) -> None:
+        if chosen.csv:
+            with chosen.csv.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(Sample._fields)
+                writer.writerows([f"{value:.1f}" for value in one] for one in samples)
+        if chosen.svg:
+            chosen.svg.write_text(drawn(samples), encoding="utf-8")
+
     with tempfile.TemporaryDirectory() as room:
-        samples, soak = run(chosen.minutes, Path(room))
-    if chosen.csv:
-        with chosen.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(Sample._fields)
-            writer.writerows([f"{value:.1f}" for value in one] for one in samples)
+        samples, soak = run(chosen.minutes, Path(room), keep)
     print(f"{soak.sent:,} events, {soak.frames:,} frames of {_STREAMS} streams")
     wrong = [*soak.failures[:5], *grown(samples)]
     print("\n".join(wrong) or "flat")

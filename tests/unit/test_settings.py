@@ -7,6 +7,7 @@ Guarantee: a representation, which may end in a log, holds neither the root key 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,3 +46,29 @@ def test_a_value_that_cant_be_obeyed_is_refused_by_name(name: str, value: object
     """The message names the setting as it stands in the environment."""
     with pytest.raises(SettingInvalid, match=f"LIVETALLY_{name.upper()}"):
         load_settings({name: value}, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"sources_on": "workers"}, "LIVETALLY_SOURCES_ON=workers needs LIVETALLY_NATS"),
+        ({"sources_on": "elsewhere"}, "must be server, workers or nowhere"),
+        ({"nats_prefix": "a..b"}, "LIVETALLY_NATS_PREFIX must be names with dots"),
+        ({"nats_prefix": "a.>"}, "LIVETALLY_NATS_PREFIX must be names with dots"),
+        ({"worker_silence_s_max": 0}, "LIVETALLY_WORKER_SILENCE_S_MAX must be 1 or more"),
+    ],
+    ids=str,
+)
+def test_workers_need_a_place_to_meet(tmp_path: Path, values: dict[str, Any], told: str) -> None:
+    """What no worker could be reached by is refused at start."""
+    with pytest.raises(SettingInvalid) as refused:
+        load_settings(values, tmp_path)
+    assert told in refused.value.message
+
+
+def test_what_is_secret_in_the_brokers_address_is_not_shown() -> None:
+    """Neither a password nor a token."""
+    for secret in ("user:hunter2", "hunter2"):
+        shown = repr(Settings(nats=f"nats://{secret}@one:4222,nats://{secret}@two:4222"))
+        assert "hunter2" not in shown
+        assert "nats://***@one:4222" in shown

@@ -126,7 +126,7 @@ def described_source(source: Source, state: SourceState | None) -> dict[str, Any
         "url": source.url.partition("?")[0],
         "running": source.start if state is None else state.running,
         "schedule": own.read().text if own != ScheduleText() else source.schedule.text,
-        "schedule_of": "person" if own != ScheduleText() else "definition",
+        "schedule_of": _schedule_of(source, own),
     }
     if state is None:
         return described
@@ -146,6 +146,12 @@ def described_source(source: Source, state: SourceState | None) -> dict[str, Any
         "rejected": state.rejected,
         "cursor": known.cursor,
     }
+
+
+def _schedule_of(source: Source, own: ScheduleText) -> str:
+    if source.messages is not None:
+        return "messages"
+    return "person" if own != ScheduleText() else "definition"
 
 
 def _schedule(text: str) -> ScheduleText:

@@ -25,6 +25,7 @@ from livetally.testing import Server
 from tests.e2e.console.desk import Desk, running_desk
 from tests.e2e.console.fake_server import NOW_US
 from tests.e2e.console.looking import Sight
+from tests.e2e.console.test_console_alerts import SHOP
 from tests.nobel import SOURCE, nobel
 from tests.tidy.source_tree import ROOT
 
@@ -88,6 +89,8 @@ def main(folder: Path) -> None:
             desk.apply("nobel", (SOURCE + _SOURCES).replace("URL", api.url))
             for team in ("blue", "red"):
                 desk.ask("POST", "/v1/teams", {"name": team})
+            desk.apply("bazaar", SHOP)
+            desk.send(*({"type": "refund", "data": {"shop": "north"}} for _ in range(4)))
             _used_up(desk)
             for page, name in _pages(browser, desk.server, folder):
                 _take_desk(page, desk, name)
@@ -98,7 +101,7 @@ def main(folder: Path) -> None:
 
 def _take_empty(page: Page, server: Server, name: _Namer) -> None:
     """Take every other page while nothing has happened, and what a lost server looks like."""
-    for place in ("explore", "events", "entities", "sources", "definitions/new"):
+    for place in ("explore", "events", "entities", "sources", "alerts", "definitions/new"):
         page.goto(f"{server.url}/#/{place}")
         page.locator("lt-command, textarea, main .first").first.wait_for()
         page.wait_for_function(_STILL)
@@ -154,11 +157,14 @@ def _take_desk(page: Page, desk: Desk, name: _Namer) -> None:
 
 
 def _take_sources(page: Page, desk: Desk, name: _Namer) -> None:
-    """Take the sources, whose runs are of today; on a wide screen with the failing one open."""
+    """Take sources and alerts, which are of today; on a wide screen with one open that fails."""
     desk.sign_in(page)
     page.goto(f"{desk.url}/#/sources{'/weather' if name.is_wide else ''}")
     page.locator("lt-grid tbody tr").first.wait_for()
     page.screenshot(path=name("sources"))
+    page.goto(f"{desk.url}/#/alerts{'/many_refunds' if name.is_wide else ''}")
+    page.locator("[data-alert-state=firing]").first.wait_for()
+    page.screenshot(path=name("alerts"))
 
 
 def _take_states(page: Page, desk: Desk, name: _Namer) -> None:

@@ -26,6 +26,12 @@ map.type = "'prize'"
 map.data.category = "category"
 map.data.year = { from = "awardYear", as = "integer" }
 """
+MESSAGES = """
+[source.sensors]
+url = "mqtt://127.0.0.1:1"
+topic = "prizes/+"
+map = { type = "'prize'", id = "id", data = "@" }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def api() -> Iterator[Nobel]:
 def desk(api: Nobel) -> Iterator[Desk]:
     """Serve two sources, of which one fails."""
     with desk_of(SOURCES_ALLOW_PRIVATE="true") as started:
-        started.apply("nobel", (SOURCE + BROKEN).replace("URL", api.url))
+        started.apply("nobel", (SOURCE + BROKEN + MESSAGES).replace("URL", api.url))
         until(lambda: states(started)["nobel"].get("stored") == 10, "the first run")
         until(lambda: states(started)["weather"].get("last_error"), "the failing run")
         yield started
@@ -163,3 +169,18 @@ def test_without_a_source_the_page_says_what_one_is(page: Page, width: int, sche
         expect(page.locator("lt-command")).to_contain_text("[source.prizes]")
         assert faults(page) == []
         assert not page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+
+
+def test_messages_have_no_schedule(page: Page, desk: Desk) -> None:
+    """They come by themselves: their source is started and stopped, not run or rescheduled."""
+    until(lambda: states(desk)["sensors"].get("last_error"), "the broker that is not there")
+    desk.sign_in(page)
+    page.goto(f"{desk.url}/#/sources")
+    expect(cell(page, "sensors", "schedule")).to_have_text("as messages come")
+    expect(page.get_by_role("button", name="Stop sensors")).to_be_visible()
+    expect(page.get_by_role("button", name="Run now: nobel")).to_be_visible()
+    expect(page.get_by_role("button", name="Run now: sensors")).to_have_count(0)
+    cell(page, "sensors", "name").get_by_role("button").click()
+    detail = page.get_by_role("region", name="Source sensors")
+    expect(detail).to_contain_text("can't be reached", timeout=10_000)
+    expect(detail.get_by_role("button", name="Change schedule")).to_have_count(0)

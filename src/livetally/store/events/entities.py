@@ -138,7 +138,12 @@ def _next_keys(engine: Engine, question: EntityQuestion) -> Rows:
         f"SELECT entity_key, max(version) FROM (\n{joined}\n) GROUP BY entity_key"
         f" ORDER BY entity_key {direction} LIMIT {limit}",
         binder.parameters,
-        {"optimize_aggregation_in_order": 1, **_projection(engine, question, (_VERSION,))},
+        # A second thread would begin further back, and read what the first never needs.
+        {
+            "optimize_aggregation_in_order": 1,
+            "max_threads": 1,
+            **_projection(engine, question, (_VERSION,)),
+        },
     )
 
 

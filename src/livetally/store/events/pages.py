@@ -88,7 +88,11 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
     if len(each) > 1:
         joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
         sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
-    return [StoredEvent(*row) for row in engine.read(sql, binder.parameters)]
+    settings = {"optimize_use_projections": 0}
+    if not page.where:
+        # The page is in the last granule; a second thread would only unpack granules in vain.
+        settings["max_threads"] = 1
+    return [StoredEvent(*row) for row in engine.read(sql, binder.parameters, settings)]
 
 
 def _of_type(kind: str, common: Sequence[str], page: EventPage, binder: Binder) -> str:

@@ -133,7 +133,7 @@
  * @property {string} url without its query, which may be secret
  * @property {boolean} running
  * @property {string} schedule in words: `every 5 minutes`, `cron 0 6 * * * (Europe/Oslo)`
- * @property {'definition' | 'person'} schedule_of
+ * @property {'definition' | 'person' | 'messages'} schedule_of messages come by themselves
  * @property {boolean} [wanted] to be run at once; this and what follows is absent before it was first looked at
  * @property {boolean} [fetching]
  * @property {string | null} [held_by] the process that fetches it

@@ -104,7 +104,7 @@ export class SourcesPage extends Part {
     const name = nameOf(source);
     const command = source.running ? 'stop' : 'start';
     return html`<span class="row-actions">
-      <button class="small" data-run ?disabled=${isBusy(source)} aria-label="Run now: ${name}" @click=${() => this.#command(source, 'run')}>Run now</button>
+      ${source.schedule_of === 'messages' ? nothing : html`<button class="small" data-run ?disabled=${isBusy(source)} aria-label="Run now: ${name}" @click=${() => this.#command(source, 'run')}>Run now</button>`}
       <button class="small" data-command=${command} aria-label="${source.running ? 'Stop' : 'Start'} ${name}" @click=${() => this.#command(source, command)}>${source.running ? 'Stop' : 'Start'}</button>
     </span>`;
   }

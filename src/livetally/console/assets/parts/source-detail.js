@@ -56,7 +56,7 @@ export class SourceDetail extends Part {
         <dt>Address</dt><dd class="code">${source.url}</dd>
         <dt>Definition</dt><dd><a href=${address.linkAcross(['definitions', source.application])}>${source.application}</a></dd>
       </dl>
-      ${session.may('admin') ? html`<h3>Change its schedule</h3><lt-schedule-form .source=${source}></lt-schedule-form>` : nothing}
+      ${session.may('admin') && source.schedule_of !== 'messages' ? html`<h3>Change its schedule</h3><lt-schedule-form .source=${source}></lt-schedule-form>` : nothing}
     </section>`;
   }
 
