@@ -51,7 +51,6 @@ READ = {
     ("B608", f"{EVENTS}/since.py:slots_of"): CHECKED,
     ("B608", f"{EVENTS}/since.py:added_events"): CHECKED,
     ("B608", "src/livetally/store/catalog/migrate.py:_is_current"): CONSTANTS,
-    ("B105", "src/livetally/alerts/couriers.py:"): "what a secret begins with, not one",
     ("B105", "src/livetally/api/auth.py:"): "the name of a parameter, not its value",
     ("B105", "src/livetally/definitions/inlet.py:"): "the name of a kind of proof",
     ("B404", "src/livetally/testing/server.py:"): "starts our own program, for tests",
