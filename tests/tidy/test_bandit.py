@@ -53,6 +53,7 @@ READ = {
     ("B608", "src/livetally/store/catalog/migrate.py:_is_current"): CONSTANTS,
     ("B105", "src/livetally/api/auth.py:"): "the name of a parameter, not its value",
     ("B105", "src/livetally/definitions/inlet.py:"): "the name of a kind of proof",
+    ("B105", "src/livetally/alerts/couriers.py:"): "what a secret begins with, not one",
     ("B404", "src/livetally/testing/server.py:"): "starts our own program, for tests",
     ("B603", "src/livetally/testing/server.py:start"): "our own program, without a shell",
 }
