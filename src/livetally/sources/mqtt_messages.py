@@ -13,6 +13,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio
+from anyio.to_thread import run_sync
+
 from livetally.definitions import Messages
 from livetally.errors import SettingInvalid
 from livetally.sources.failures import SourceFailed
@@ -39,7 +42,7 @@ async def mqtt_messages(url: str, messages: Messages, account: Account, take: Ta
     heard: asyncio.Queue[MQTTMessage | SourceFailed] = asyncio.Queue()
     client = _client(url, messages, account, asyncio.get_running_loop(), heard)
     try:
-        await asyncio.to_thread(_connect, client, url)
+        await run_sync(_connect, client, url)
         client.loop_start()
         while True:
             batch = [_message(await heard.get())]
@@ -49,7 +52,8 @@ async def mqtt_messages(url: str, messages: Messages, account: Account, take: Ta
             for one in batch:
                 client.ack(one.mid, one.qos)
     finally:
-        await asyncio.to_thread(_let_go, client)
+        with anyio.CancelScope(shield=True):  # a thread that outlives us would talk to nobody
+            await run_sync(_let_go, client)
 
 
 def _client(
@@ -120,6 +124,9 @@ def _connect(client: Client, url: str) -> None:
 def _let_go(client: Client) -> None:
     client.disconnect()
     client.loop_stop()
+    # The library leaves it to the broker, which may take its time, or be gone.
+    if (left := client.socket()) is not None:
+        left.close()
 
 
 def _message(heard: MQTTMessage | SourceFailed) -> MQTTMessage:

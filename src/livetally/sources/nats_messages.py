@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import anyio
+
 from livetally.definitions import Messages
 from livetally.sources.broker import connected
 from livetally.sources.failures import SourceFailed
@@ -40,7 +42,8 @@ async def nats_messages(url: str, messages: Messages, account: Account, take: Ta
         else:
             await _of_subject(client, messages, take)
     finally:
-        await client.close()
+        with anyio.CancelScope(shield=True):
+            await client.close()
 
 
 async def _of_stream(client: Client, messages: Messages, account: Account, take: Take) -> None:
