@@ -200,6 +200,8 @@ def test_a_page_is_read_from_the_projection(store: EventStore) -> None:
         plans = _plans(store, team, query)
         assert plans
         assert all("ReadFromMergeTree (p_" in plan for plan in plans), plans
+        if not query.sort and query.key is None:
+            assert "Read type: InOrder" in plans[0], "as far as the page is full, and no further"
 
 
 def _plans(store: EventStore, team: int, query: Any) -> list[str]:

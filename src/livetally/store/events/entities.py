@@ -194,8 +194,10 @@ def _is_text(key: Reference) -> bool:
 
 
 def _events(question: EntityQuestion, binder: Binder) -> str:
-    types = ", ".join(binder.bind(kind, "String") for kind in question.types)
-    tests = [f"team = {binder.bind(question.team, 'UInt32')}", f"type IN ({types})"]
+    types = [binder.bind(kind, "String") for kind in question.types]
+    # Of a list, also of one, the engine does not know that what follows it is in order.
+    kind = f"type = {types[0]}" if len(types) == 1 else f"type IN ({', '.join(types)})"
+    tests = [f"team = {binder.bind(question.team, 'UInt32')}", kind]
     if question.keys:
         each = ", ".join(binder.bind(key, "String") for key in question.keys)
         text = question.key.sql
