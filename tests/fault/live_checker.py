@@ -163,6 +163,22 @@ class Proxy:
         self.calm = False
         self._target = target
         self._chance = chance
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin to serve a connection."""
+        task = asyncio.get_running_loop().create_task(self.serve(reader, writer))
+        self._serving[task] = writer
+        task.add_done_callback(self._serving.pop)
+
+    async def close(self) -> None:
+        """End every connection, also those that nobody has begun to serve."""
+        serving = dict(self._serving)
+        for task, writer in serving.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)  # a transport ends in the loop's next round
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -304,7 +320,7 @@ async def check(server: Server, seed: int, *, seconds: float, restarts: str, res
     clients = [Client([one]) for one in asked for _ in range(2)]
     clients += [Client(chance.sample(asked, len(asked))) for _ in range(3)]
     proxy = Proxy(int(server.url.rsplit(":", 1)[1]), chance)
-    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     senders = [Sender(server, f"sender{n}", random.Random(seed + n)) for n in range(3)]
     stopping = asyncio.Event()
@@ -327,6 +343,7 @@ async def check(server: Server, seed: int, *, seconds: float, restarts: str, res
             task.cancel()
         await asyncio.gather(*following, *sending, return_exceptions=True)
         listener.close()
+        await proxy.close()
     faults = [fault for client in clients for fault in client.faults]
     assert not faults, f"seed {seed}: {faults[:5]}"
     resets = sum(client.resets for client in clients)
@@ -369,4 +386,5 @@ def _differences(clients: list[Client], fresh: Mapping[str, Picture]) -> Iterato
             in_order = not question.startswith(_ORDERED) or list(shown) == list(wanted)
             if shown != wanted or not in_order:
                 keys = [key for key in {**shown, **wanted} if shown.get(key) != wanted.get(key)]
-                yield f"client {number} {question} after {client.last_id}: {keys[:2] or 'order'}"
+                each = [(key, shown.get(key), wanted.get(key)) for key in keys[:2]]
+                yield f"client {number} {question} after {client.last_id}: {each or 'order'}"

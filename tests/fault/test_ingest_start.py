@@ -31,7 +31,7 @@ def test_a_second_server_on_the_same_directory_is_refused(tmp_path: Path) -> Non
 
 def test_a_read_only_directory_is_refused(tmp_path: Path) -> None:
     """It exits 1 and names the directory and the reason, with data in it or without."""
-    with small_disk(tmp_path / "disk", 200) as disk:
+    with small_disk(tmp_path / "disk", 400) as disk:
         with FaultyServer(tmp_path, data=disk / "used") as server:
             assert server.start()
             assert server.stop() == 0
