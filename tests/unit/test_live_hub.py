@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from livetally.live import Touched
 from tests.unit.live_room import (
     Tally,
     notice,
@@ -104,7 +105,7 @@ async def test_a_commit_while_a_question_is_asked_is_asked_for_again() -> None:
         assert client.picture() == {"a": 1, "b": 1}
         since, touched = tally.asked[-1]
         assert since == 1
-        assert touched == (5, 5)
+        assert touched == Touched(5, 5, after=1, upto=2)
 
 
 async def test_an_id_waits_for_what_was_committed_during_the_last_evaluation() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from livetally.errors import Overloaded, QueryTooLarge, QuotaExceeded, StoreFailed
-from livetally.live import HubLimits, Patience
+from livetally.live import HubLimits, Patience, Touched
 from livetally.testing.clock import ManualClock
 from tests.unit.live_room import (
     Client,
@@ -102,7 +102,7 @@ async def test_a_store_that_fails_now_delays_an_update_and_loses_nothing() -> No
         tally.error = None
         await settle()
         assert client.picture() == {"a": 1}
-        assert tally.asked[-1] == (0, (3, 3))
+        assert tally.asked[-1] == (0, Touched(3, 3, after=0, upto=1))
 
 
 async def test_an_unforeseen_error_in_one_question_does_not_end_the_others() -> None:

@@ -10,6 +10,7 @@ import pytest
 from livetally.calendar import edges
 from livetally.errors import QueryTooLarge
 from livetally.live import MetricQuestion, Rows, Touched, Wire
+from livetally.live.question import Reply, Turn
 from livetally.query import Answer, AnswerRow, Declared, MetricQuery, Window, parse_query
 from livetally.query.answer import with_empty_buckets
 from livetally.store.events import SLOT_US
@@ -97,6 +98,28 @@ async def test_only_touched_buckets_after_the_known_position_are_asked_for() -> 
     first = await question.ask({}, 0, None)
     await question.ask(first.rows, 4, Touched(8, 9))
     assert runner.windows == [None, Window(8, 9, 4)]
+
+
+async def test_an_answer_for_some_slots_is_true_up_to_the_commits_that_touched_them() -> None:
+    """A commit that the store has, and nobody noted yet, may have changed others: it is asked for.
+
+    When its notice comes the known position must not be beyond it.
+    """
+    runner = Counting()
+    runner.events = [(0, "a")] * 9
+    question = asking(runner, interval="hour")
+    first = await question.ask({}, 0, None)
+    second = await question.ask(first.rows, 6, Touched(8, 9, after=6, upto=7))
+    assert second.position == 7
+    await question.ask(first.rows, 9, Touched(2, 2, after=7, upto=8))
+    assert runner.windows == [None, Window(8, 9, 6), Window(2, 2, 7)]
+    one = asking(runner, where="subject:a", interval="hour")
+    [third] = await one.ask_together([Turn(one, {}, 9, Touched(3, 4, after=7, upto=8))])
+    assert isinstance(third, Reply)
+    assert third.position == 8
+    assert runner.windows[-1] == Window(3, 4, 7)
+    joined = Touched(3, 4, 7, 8).joined(Touched(1, 2, 5, 6))
+    assert joined == Touched(1, 4, 5, 8)
 
 
 async def test_a_ratio_is_touched_by_the_events_of_both_halves() -> None:

@@ -84,9 +84,10 @@ class MetricQuestion(Question):
         """Ask for the touched buckets; for all when that is not enough to stay a fresh answer."""
         if touched is None or self.sent_whole:
             return await self._ask_whole()
-        window = Window(touched.first_slot, touched.last_slot, since)
+        window = Window(touched.first_slot, touched.last_slot, min(since, touched.after))
         answer = await self._runner.answer(self.query, self._declared, self.team, window)
-        return await self.changed(known, _keyed(answer.rows), answer.position)
+        position = min(answer.position, touched.upto)
+        return await self.changed(known, _keyed(answer.rows), position)
 
     async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
         """Ask for the buckets that any of them was touched in, grouped by what tells them apart.
@@ -101,16 +102,17 @@ class MetricQuestion(Question):
         window = Window(
             min(slots.first_slot for slots in touched),
             max(slots.last_slot for slots in touched),
-            min(turn.since for turn in turns),
+            min(*(turn.since for turn in turns), *(slots.after for slots in touched)),
         )
         query = joined(self.query, relatives)
         answer = await self._runner.answer(query, self._declared, self.team, window)
         if answer.error:
             raise QueryTooLarge
         parts = parted(answer.rows, self.query, relatives)
+        upto = [min(answer.position, slots.upto) for slots in touched]
         return [
-            await question.changed(turn.known, _keyed(rows), answer.position)
-            for question, turn, rows in zip(questions, turns, parts, strict=True)
+            await question.changed(turn.known, _keyed(rows), position)
+            for question, turn, rows, position in zip(questions, turns, parts, upto, strict=True)
         ]
 
     async def changed(self, known: Rows, rows: Rows, position: int) -> Reply:

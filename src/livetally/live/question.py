@@ -24,17 +24,32 @@ Rows = Mapping[RowKey, Any]
 """Rows by key; each has a ``version``: the newest position in it, 0 of a row without events."""
 
 
+_NEWEST = 2**63 - 1
+
+
 class Touched(NamedTuple):
-    """The quarter-hour slots, first and last, that commits touched since a question was asked."""
+    """The quarter-hour slots, first and last, that commits touched since a question was asked.
+
+    The commits are those beyond ``after``, up to ``upto``. The store may be further by the time the
+    question is asked; what a later commit changed elsewhere is not in these slots, and is asked for
+    when it is noted. So an answer for these slots alone is true up to ``upto`` and no further.
+    """
 
     first_slot: int
     last_slot: int
+    after: int = _NEWEST
+    upto: int = _NEWEST
 
     def joined(self, other: Touched | None) -> Touched:
-        """Return the range that holds both."""
+        """Return the range that holds both; ``self`` is the later one."""
         if other is None:
             return self
-        return Touched(min(self.first_slot, other.first_slot), max(self.last_slot, other.last_slot))
+        return Touched(
+            min(self.first_slot, other.first_slot),
+            max(self.last_slot, other.last_slot),
+            min(self.after, other.after),
+            max(self.upto, other.upto),
+        )
 
 
 class Reply(NamedTuple):

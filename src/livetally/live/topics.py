@@ -64,7 +64,7 @@ class Topics:
             topics = [*self._by_type.get((team, kind), ()), *self._by_type.get((team, None), ())]
             if not topics or not slots:
                 continue
-            touched = Touched(min(slots), max(slots))
+            touched = Touched(min(slots), max(slots), notice.position - 1, notice.position)
             for topic in topics:
                 if topic.question.concerns(touched):
                     topic.touch(touched, notice.committed_us)

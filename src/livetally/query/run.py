@@ -129,7 +129,8 @@ class Runner:
         """Ask the store, on the caller's thread. Blocks."""
         started_s = self._clock.monotonic_s()
         mark = self.cache.mark()
-        asked = Asked(declared, team, self._position(), mark[0], window)
+        # Not the last commit: the extents may not reach as far as its events yet.
+        asked = Asked(declared, team, mark[0], mark[0], window)
         answer = self._evaluator.answer(query, asked)
         start_us = answer.previous[0] if answer.previous else query.start_us
         gone = self.horizons.gone_before(team, _types(query.metric, declared), start_us)
