@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +74,16 @@ def picture(events: list[dict[str, Any]]) -> dict[str, int]:
     return rows
 
 
-def follows(client: Follower, server: Server) -> None:
+def newest_id(server: Server, path: str) -> int:
+    """Return up to where a stream that opens now is told everything."""
+    headers = {"X-API-Key": server.key, "Accept": "text/event-stream"}
+    request = urllib.request.Request(f"{server.url}{path}", headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as stream:  # noqa: S310
+        first = next(line for line in stream if line.startswith(b"id: "))
+    return int(first.strip().rpartition(b".")[2])
+
+
+def follows(client: Follower, server: Server, path: str) -> None:
     """See the client follow, lose the server, and catch up with what it missed."""
     try:
         until(lambda: picture(client.told()) == {"a": 1}, "the snapshot", 30)
@@ -88,7 +96,7 @@ def follows(client: Follower, server: Server) -> None:
         until(lambda: picture(client.told()) == expected, "what it missed", 30)
         # What two commits changed may come with the id of the first; the other id comes without
         # data then. So one more, alone.
-        time.sleep(1)  # sleeps: until nothing is asked any more, which nobody outside can see
+        until(lambda: newest_id(server, path) == 4, "nothing to be asked any more", 30)
         sell(server, "d")
         until(lambda: picture(client.told()) == {**expected, "d": 1}, "one more", 30)
         kinds = [event["event"] for event in client.told()]
@@ -108,9 +116,8 @@ def test_chromium_follows_and_resumes(
     """The browser's own EventSource, signed in by cookie, resumes after a restart."""
     chromium = program("chromium", "chromium-browser", "google-chrome")
     sell(server, "a")
-    follows(
-        Browser(chromium, server.url, f"/v1/live?q={quote(path[4:], safe='')}", server.key), server
-    )
+    page = f"/v1/live?q={quote(path[4:], safe='')}"
+    follows(Browser(chromium, server.url, page, server.key), server, path)
 
 
 @pytest.mark.parametrize("path", [_PATH, _LIST])
@@ -119,14 +126,14 @@ def test_npm_eventsource_follows_and_resumes(
 ) -> None:
     """The npm package, with the key in a header, resumes after a restart."""
     sell(server, "a")
-    follows(Node(program("node"), server.url, path, server.key), server)
+    follows(Node(program("node"), server.url, path, server.key), server, path)
 
 
 @pytest.mark.parametrize("path", [_PATH, _LIST])
 def test_a_python_client_follows_and_resumes(server: Server, path: str) -> None:
     """The client from the Python package index that most programs use sees the same."""
     sell(server, "a")
-    follows(Python(server.url, path, server.key), server)
+    follows(Python(server.url, path, server.key), server, path)
 
 
 def test_curl_shows_frames_as_they_come_and_resumes_by_header(
