@@ -106,7 +106,7 @@ def test_a_line_not_for_publication_is_found(line: str) -> None:
     assert len(list(rules.not_for_publication("a.md", f"fine\n{line}\n"))) == 1
 
 
-@pytest.mark.parametrize("line", ["src/home/page", "GET /v1/work", "https://a.example/work/it"])
+@pytest.mark.parametrize("line", ["src/home/page", "GET /v1/work", "https://a.example/home/it"])
 def test_an_ordinary_line_is_left_alone(line: str) -> None:
     """A relative path, a route and an address are no folder of one machine."""
     assert list(rules.not_for_publication("a.md", line)) == []
