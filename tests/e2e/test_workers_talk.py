@@ -32,7 +32,9 @@ from livetally.sources import (
     client,
 )
 from livetally.sources.wire import (
+    PROTOCOL,
     Beat,
+    Busy,
     Ended,
     Events,
     Going,
@@ -42,6 +44,7 @@ from livetally.sources.wire import (
     Taken,
     packed,
     read_from_server,
+    read_from_worker,
     read_source,
     written_source,
 )
@@ -211,6 +214,35 @@ async def test_a_silent_worker_has_lost_its_run(nats_server: brokers.Broker, api
     assert (outcomes[0].error, outcomes[0].counts.stored, len(room.events)) == ("", 11, 11)
 
 
+async def test_a_worker_that_is_being_stopped_takes_no_run(
+    nats_server: brokers.Broker, api: Nobel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is still subscribed while it hands its runs on; they must not come back to it."""
+    closing, closed = anyio.Event(), anyio.Event()
+
+    async def close(_: Puller) -> None:
+        closing.set()
+        await closed.wait()
+
+    monkeypatch.setattr(Puller, "close", close)
+    source = source_of(api)
+    async with room_of(nats_server, source, "leaving") as room, anyio.create_task_group() as tasks:
+
+        async def work_and_leave() -> None:
+            async with room.worker("leaver"):
+                pass
+
+        tasks.start_soon(work_and_leave)
+        await closing.wait()
+        offered = packed(Offer(PROTOCOL, "a", "to", written_source(source), Known(), 1, 1))
+        asking = room.broker()
+        await asking.open()
+        said = read_from_worker(await asking.request(room.subjects.run, offered, 5))
+        await asking.close()
+        closed.set()
+    assert said == Busy("leaver", "it is being stopped")
+
+
 async def test_only_the_one_that_has_the_run_is_heard(
     nats_server: brokers.Broker, api: Nobel
 ) -> None:
@@ -287,7 +319,6 @@ def test_a_source_is_read_again_by_the_same_rules(api: Nobel) -> None:
 def test_messages_are_read_as_they_were_written() -> None:
     """The end of a run, with all of its counts."""
     from livetally.sources import Outcome
-    from livetally.sources.wire import read_from_worker
 
     ended = Ended("one", Outcome(Counts(1, 2, 3, 4, 5, ["why"]), Known("c", "e", "m", "x"), ""))
     assert read_from_worker(packed(ended)) == ended

@@ -23,7 +23,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from tests.contract.databases import Process
 
-__all__ = ["DEFINITION", "Senders", "check"]
+__all__ = ["DEFINITION", "Senders", "check", "until_settled"]
 
 DEFINITION = """
 application = "shop"
@@ -149,12 +149,13 @@ def check(server: Server, database: Process | None, place: str, seed: int, kills
                 database.start()
             until(lambda: senders.total > before + 100, "more events", 30)  # noqa: B023
     events = [event for some in senders.sent for event in some]
-    _until_settled(server)
+    until_settled(server)
     _compare(server, place, events, f"seed {seed}")
     return f"{len(events)} events, {len(kills)} kills"
 
 
-def _until_settled(server: Server) -> None:
+def until_settled(server: Server) -> None:
+    """Wait until every table is at the position of the store."""
     headers = {"Authorization": f"Bearer {server.key}"}
     with httpx2.Client(base_url=server.url, headers=headers, trust_env=False) as client:
 

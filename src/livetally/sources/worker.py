@@ -81,6 +81,7 @@ class Worker:
         self._version = version
         self._runs_max = runs_max
         self._doing: dict[str, _Doing] = {}
+        self._leaving = False
 
     async def run(self, ready: Callable[[str], None] | None = None) -> NoReturn:
         """Work until cancelled; then tell the servers that somebody else has to go on.
@@ -99,9 +100,12 @@ class Worker:
                 await self._broker.answer(self._subjects.run, take, queue=_QUEUE)
                 if ready is not None:
                     ready(self._name)
-                while True:
-                    await self._say_here()
-                    await anyio.sleep(_HERE_S)
+                try:
+                    while True:
+                        await self._say_here()
+                        await anyio.sleep(_HERE_S)
+                finally:
+                    self._leaving = True
         finally:
             with anyio.CancelScope(shield=True):
                 await self._puller.close()
@@ -123,6 +127,8 @@ class Worker:
                 return self._busy("it is of another version than the server")
             if offer.run in self._doing:
                 return packed(Taken(self._name))
+            if self._leaving:  # what it hands on must not come back to it
+                return self._busy("it is being stopped")
             if len(self._doing) >= self._runs_max:
                 return self._busy(f"it does {self._runs_max} runs already (worker_runs_max)")
             source = read_source(offer.source)
