@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,8 +22,11 @@ from tests.tidy.source_tree import ROOT
 __all__ = ["Place", "blocks"]
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_STAYS = re.compile(r"^(?:livetally (?:serve|demo|watch)|make demo|curl -N)\b", re.MULTILINE)
+_STAYS = re.compile(
+    r"^(?:livetally (?:serve|demo|watch)|uvicorn|make demo|curl -N)\b", re.MULTILINE
+)
 _ADDRESS = "127.0.0.1:8080"
+_SECOND_PORT = re.compile(r"\b8081\b")
 _GIVEN = re.compile(r"^export (?:LIVETALLY_KEY|\w+_DATABASE_URL)=.*\n?", re.MULTILINE)
 _WAIT_S_MAX = 100
 
@@ -42,6 +46,7 @@ class Place:
         (folder / "examples").symlink_to(ROOT / "examples")
         address = f"127.0.0.1:{port}"
         self._address = address
+        self._beside = 0
         key = f"root-{port}-of-a-reader"
         kept = {name: text for name, text in os.environ.items() if not name.startswith("LIVETALLY")}
         self._env = {
@@ -72,6 +77,7 @@ class Place:
             AssertionError: it failed; holds the output.
         """
         text = _GIVEN.sub("", block).replace(_ADDRESS, self._address)
+        text = _SECOND_PORT.sub(lambda _: str(self._second_port()), text)
         if _STAYS.search(text):
             return self._left_running(text)
         if not text.strip():
@@ -91,6 +97,14 @@ class Place:
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def _second_port(self) -> int:
+        """Return the port of what a README starts beside the server; chosen when first asked."""
+        if not self._beside:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self._beside = int(probe.getsockname()[1])
+        return self._beside
+
     def _left_running(self, text: str) -> str:
         log = self.folder / f"log-{len(self._staying)}"
         exports = "[ ! -f .exports ] || . ./.exports\n"
@@ -105,7 +119,7 @@ class Place:
                 start_new_session=True,
             )
         self._staying.append(process)
-        wanted = ("listens on", "New events keep coming", "event: snapshot")
+        wanted = ("listens on", "Uvicorn running on", "New events keep coming", "event: snapshot")
         deadline = time.monotonic() + _WAIT_S_MAX
         while not any(one in (shown := log.read_text(errors="replace")) for one in wanted):
             assert process.poll() is None, f"{text}\n{shown}"

@@ -1,17 +1,24 @@
-"""The Lambda handlers, called as Lambda does, in front of a real server."""
+"""The API apart from the store: handlers called as Lambda does, and processes of an ASGI server."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
 from livetally import serverless
 from livetally.testing import Server
 from tests.e2e.walls import SHOP
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +100,79 @@ def test_what_the_server_says_is_told(server: Server, monkeypatch: pytest.Monkey
     monkeypatch.setenv("LIVETALLY_URL", "http://127.0.0.1:9")
     status, problem = call(serverless.ingest, "POST", "/v1/events", server.key, "{}")
     assert (status, problem["detail"]) == (503, "The server can't be reached; send it again.")
+
+
+@contextmanager
+def api_process(store: str) -> Iterator[httpx2.Client]:
+    """Run the API as a process of its own; return a client of it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "uvicorn", "livetally.serverless:api", "--port", port]
+    env = {**os.environ, "LIVETALLY_URL": store}
+    with (
+        subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client,
+    ):
+
+        def is_up() -> bool:
+            try:
+                return client.get("/v1/keys").status_code == 404
+            except httpx2.TransportError:
+                return False
+
+        try:
+            until(is_up, "the process to listen", 30)
+            yield client
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def one_message(lines: Iterator[str]) -> tuple[str, str, Any]:
+    """Return event, id and data of the next message of a stream that has data."""
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, text = line.partition(":")
+        found[name] = text.strip()
+        if not line and "data" in found:
+            return found["event"], found.get("id", ""), json.loads(found["data"])
+    raise AssertionError("the stream has ended")
+
+
+def payment(name: str) -> dict[str, Any]:
+    """Return an event of ten."""
+    return {"type": "add_revenue", "id": name, "subject": "bo", "data": {"value": 10}}
+
+
+def test_api_and_store_in_processes_of_their_own() -> None:
+    """What one API process takes, another one answers, live too, and the store may be killed."""
+    path = "/v1/metrics/revenue?by=subject"
+    with (
+        Server(definitions=[SHOP]) as store,
+        api_process(store.url) as first,
+        api_process(store.url) as second,
+    ):
+        key = {"Authorization": f"Bearer {store.key}"}
+        assert first.post("/v1/events", json=payment("1"), headers=key).json()["stored"] == 1
+        assert second.get(path, headers=key).json()["rows"] == [{"subject": "bo", "value": 10}]
+        live = {**key, "Accept": "text/event-stream"}
+        with second.stream("GET", path, headers=live) as stream:
+            lines = stream.iter_lines()
+            kind, _, data = one_message(lines)
+            assert (kind, data["rows"]) == ("snapshot", [{"subject": "bo", "value": 10}])
+            first.post("/v1/events", json=payment("2"), headers=key)
+            kind, last, data = one_message(lines)
+            assert (kind, data["rows"]) == ("update", [{"subject": "bo", "value": 20}])
+            store.kill()
+            for _ in lines:  # it ends with its server, in order
+                pass
+        refused = first.post("/v1/events", json=payment("3"), headers=key)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert second.get(path, headers=live).status_code == 503
+        store.start()
+        assert first.post("/v1/events", json=payment("3"), headers=key).json()["stored"] == 1
+        with first.stream("GET", path, headers={**live, "Last-Event-ID": last}) as stream:
+            kind, _, data = one_message(stream.iter_lines())
+            assert (kind, data["rows"]) == ("update", [{"subject": "bo", "value": 30}])
+        assert first.get("/v1/keys", headers=key).status_code == 404

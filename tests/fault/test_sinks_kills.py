@@ -53,9 +53,8 @@ def test_the_check_fails_when_a_change_is_skipped(definition: Path, tmp_path: Pa
     )
     paths = os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])
     place = str(tmp_path / "kept.db")
-    with (
-        Server(definitions=[definition], env={"DATABASE": place, "PYTHONPATH": paths}) as server,
-        pytest.raises(AssertionError, match="seed 7: payments"),
-    ):
+    env = {"DATABASE": place, "PYTHONPATH": paths}
+    with Server(definitions=[definition], env=env) as server:
         until_settled(server)  # a table that is filled after the events were sent skips nothing
-        check(server, None, place, 7, "d")
+        with pytest.raises(AssertionError, match="seed 7: payments"):
+            check(server, None, place, 7, "d")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"""(?:\]\(|(?:src|href|srcset)=")\s*<?([^)>\s"#]+)""")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_PROOF = re.compile(r"\b(?:tests|benchmarks)/[\w/]+\.py\b")
 
 
 def links_of(text: str) -> list[str]:
@@ -60,3 +61,15 @@ def test_every_document_is_linked() -> None:
     linked = {target for page, targets in pages().items() for target in targets if target != page}
     lonely = [str(path) for path in files() if path.parts[0] == "docs" and path not in linked]
     assert lonely == []
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    """What proves something must not have moved away."""
+    gone = [
+        f"{path} -> {name}"
+        for path in files()
+        if path.suffix == ".md"
+        for name in _PROOF.findall((ROOT / path).read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    ]
+    assert gone == []

@@ -125,8 +125,10 @@ def test_live_events_are_sent_when_they_are_due() -> None:
     start_us = clock.now_us()
     kept: Any = Kept(set())
     examples = [TenEvents(), TenEvents()]
+    said: list[str] = []
     with pytest.raises(Stopped):
-        keep_coming(examples, kept, Passing(clock, 100), clock)
+        keep_coming(examples, kept, Passing(clock, 100), clock, said.append)
+    assert said == ["New events keep coming. Ctrl-C ends the demo."]
     sent = [body.decode().split() for body in kept.sent]
     assert [int(now_us) - start_us for now_us, _ in sent] == [
         *(1_000_000, 1_000_000, 2_000_000, 2_000_000, 3_000_000, 3_000_000)
@@ -140,8 +142,17 @@ def test_nothing_is_sent_after_the_stop() -> None:
     clock = ManualClock()
     kept: Any = Kept(set())
     with pytest.raises(Stopped):
-        keep_coming([TenEvents()], kept, Passing(clock, 2), clock)
+        keep_coming([TenEvents()], kept, Passing(clock, 2), clock, print)
     assert len(kept.sent) == 2
+
+
+def test_an_example_without_live_events_does_not_promise_any() -> None:
+    """It says so, and waits to be ended."""
+    clock = ManualClock()
+    said: list[str] = []
+    with pytest.raises(Stopped):
+        keep_coming([], cast("Any", Kept(set())), Passing(clock, 0), clock, said.append)
+    assert said == ["Nothing more comes by itself. Ctrl-C ends the demo."]
 
 
 def test_a_stop_ends_every_pause() -> None:

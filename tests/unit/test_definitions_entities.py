@@ -143,6 +143,11 @@ def test_placeholders_are_read_off_a_text() -> None:
         ('actions.a = { event = "sale", undo = "b" }', "actions.a.undo", "no other action"),
         ('actions.a = { event = "sale", when = ["stat:1"] }', "actions.a.when[0]", "mean 'state'?"),
         ('actions.a = { event = "sale", when = ["paid:5"] }', "actions.a.when[0]", "true or false"),
+        (
+            'actions.a = { event = "sale", creates = true, when = ["paid:true"] }',
+            "actions.a.when",
+            "has no fields",
+        ),
         ('actions.a = { event = "sale", data = 5 }', "actions.a.data", "must be a table"),
         ('actions.a = { event = "sale", data = { valu = 1 } }', "actions.a.data.valu", "'value'?"),
         (

@@ -9,6 +9,7 @@ everything in order, with exit code 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -91,8 +92,8 @@ def _show(shown: Sequence[Shown], settings: Settings, stop: Stop, screen: Consol
         _say(screen, f"{name:<10} {text}")
     for one in shown:
         _load(one, api, screen)
-    _say(screen, "New events keep coming. Ctrl-C ends the demo.")
-    keep_coming([one.example for one in shown], api, stop, SystemClock())
+    examples = [one.example for one in shown]
+    keep_coming(examples, api, stop, SystemClock(), partial(_say, screen))
 
 
 def _load(one: Shown, api: Api, screen: Console) -> None:

@@ -112,8 +112,10 @@ def load(example: Example, api: Api, advance: Callable[[int], None]) -> None:
         )
 
 
-def keep_coming(examples: Sequence[Example], api: Api, stop: Stop, clock: Clock) -> None:
-    """Send what happens live in the examples; returns only by being told to end."""
+def keep_coming(
+    examples: Sequence[Example], api: Api, stop: Stop, clock: Clock, say: Callable[[str], None]
+) -> None:
+    """Say what to expect, and send what happens live; returns only by being told to end."""
     lives = [example.live(Random(_SEED)) for example in examples]  # noqa: S311
     due: list[tuple[float, int, Callable[[int], bytes]]] = []
 
@@ -124,6 +126,8 @@ def keep_coming(examples: Sequence[Example], api: Api, stop: Stop, clock: Clock)
 
     for place in range(len(lives)):
         plan(place)
+    coming = "New events keep coming." if due else "Nothing more comes by itself."
+    say(f"{coming} Ctrl-C ends the demo.")
     while due:
         at_s, place, make = heappop(due)
         stop.pause(at_s - clock.monotonic_s())

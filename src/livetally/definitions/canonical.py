@@ -144,6 +144,7 @@ def _action(action: Action) -> dict[str, Any]:
             "data": action.data,
             "when": where_texts(action.when),
             "undo": action.undo,
+            "creates": action.creates or None,
         }
     )
 

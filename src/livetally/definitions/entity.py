@@ -62,6 +62,7 @@ class Action(msgspec.Struct, frozen=True):
         when: conditions on the entity's fields under which it is allowed.
         undo: name of the action that takes it back.
         title: for people.
+        creates: it makes a new one: allowed only while no event has the key.
     """
 
     event: str
@@ -69,6 +70,7 @@ class Action(msgspec.Struct, frozen=True):
     when: tuple[Filter, ...] = ()
     undo: str | None = None
     title: str = ""
+    creates: bool = False
 
 
 class Entity(msgspec.Struct, frozen=True):

@@ -68,8 +68,11 @@ def read_actions(
             table.problems.unknown(
                 (*table.path, "undo"), "other action of this entity", undo, others
             )
+        creates = table.flag("creates")
+        if creates and when:
+            table.problem("what does not exist yet has no fields; leave 'when' out", "when")
         filters = tuple(condition for _, condition in when)
-        actions[name] = Action(event, data, filters, undo, table.text("title"))
+        actions[name] = Action(event, data, filters, undo, table.text("title"), creates)
         table.finish()
     return actions
 

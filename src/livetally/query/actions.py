@@ -28,6 +28,8 @@ def require_allowed(action: Action, name: str, state: EntityState | None) -> Non
     Raises:
         ForbiddenByState: it does not; says which field has which value.
     """
+    if action.creates and state is not None:
+        raise ForbiddenByState(f"'{name}' is not possible now: '{state.key}' is there already.")
     fields = {} if state is None else {"key": state.key, **state.fields}
     one = forbidding(action, fields)
     if one is not None:

@@ -18,7 +18,11 @@ __all__ = ["allowed_actions", "forbidding"]
 
 def allowed_actions(actions: Mapping[str, Action], fields: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the actions that a state allows, in the order of the definition."""
-    return tuple(name for name, action in actions.items() if forbidding(action, fields) is None)
+    return tuple(
+        name
+        for name, action in actions.items()
+        if not action.creates and forbidding(action, fields) is None
+    )
 
 
 def forbidding(action: Action, fields: Mapping[str, Any]) -> Filter | None:

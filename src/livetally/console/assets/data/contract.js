@@ -68,6 +68,7 @@
  * @property {string[]} [when]
  * @property {string} [undo]
  * @property {string} [title]
+ * @property {boolean} [creates]
  *
  * @typedef {object} Entity
  * @property {string} key

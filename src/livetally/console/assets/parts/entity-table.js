@@ -14,6 +14,7 @@ import { lineText } from '../data/whole.js';
 import { session } from '../services.js';
 import { instantText } from '../time/words.js';
 import { pathOf } from '../view/paging.js';
+import { givenIn, inputs } from './creating.js';
 import './grid.js';
 import { listWords } from './pager.js';
 import { Part, uniqueId } from './part.js';
@@ -74,8 +75,9 @@ export class EntityTable extends Part {
     const { page, rows } = this.list;
     if (page.problem && !rows) return listWords(html`<strong>${page.problem.title}</strong><br />${page.problem.message}`, true);
     if (!rows) return listWords(html`<p class="quiet">Reading…</p>`);
-    if (!rows.length) return listWords(html`<p>${this.where.length ? 'None is like this.' : 'None yet.'}</p>`);
-    return html`<lt-grid
+    const creating = html`<lt-creating .name=${this.name} .entity=${this.entity} .rows=${rows} @acted=${() => this.list.page.reload()}></lt-creating>`;
+    if (!rows.length) return html`${creating}${listWords(html`<p>${this.where.length ? 'None is like this.' : 'None yet.'}</p>`)}`;
+    return html`${creating}<lt-grid
       .label=${this.entity.title || this.name} ?opens=${this.opens} .columns=${this.#columns()} .rows=${rows.map((one) => this.#acting.shown(one))}
       .sort=${this.#sortedBy()} .opened=${this.opened} .question=${page.answered}
     ></lt-grid>`;
@@ -111,7 +113,7 @@ export class EntityTable extends Part {
     return [
       ...(title ? [this.#fieldColumn(names, title), key] : [key]),
       ...others.map(([field, { title: words, unit }]) => this.#fieldColumn(field, { title: words, unit })),
-      ...(Object.keys(actions).length ? [this.#actionColumn()] : []),
+      ...(Object.values(actions).some(({ creates }) => !creates) ? [this.#actionColumn()] : []),
     ];
   }
 
@@ -156,9 +158,8 @@ export class EntityTable extends Part {
 
   /** @param {EntityState} state @param {string} action */
   #form(state, action) {
-    const names = parametersOf(this.entity.actions?.[action] ?? { event: '' });
     return html`<form class="row-form" @submit=${(/** @type {SubmitEvent} */ event) => this.#onSubmit(event, state, action)} novalidate>
-      ${names.map((name, at) => html`<label for="${this.#id}-${at}">${sentence(name)}</label><input id="${this.#id}-${at}" name=${name} autocomplete="off" />`)}
+      ${inputs(this.#id, this.entity, action, this.list.rows ?? [])}
       <button class="small">${this.#titleOf(action)}</button>
       <button class="plain" type="button" @click=${() => (this.asking = null)}>Cancel</button>
     </form>`;
@@ -181,9 +182,9 @@ export class EntityTable extends Part {
   /** @param {SubmitEvent} event @param {EntityState} state @param {string} action */
   #onSubmit(event, state, action) {
     event.preventDefault();
-    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const given = givenIn(/** @type {HTMLFormElement} */ (event.target));
     this.asking = null;
-    this.#act(state, action, Object.fromEntries(Array.from(form, ([name, value]) => [name, givenValue(String(value))])));
+    this.#act(state, action, given);
   }
 
   /** @param {EntityState} state @param {string} action @param {Record<string, unknown>} given @param {boolean} [isUndo] */
@@ -202,12 +203,6 @@ export function fieldText(value, tz) {
   if (typeof value === 'number') return exact.format(value).replace('-', '−');
   if (typeof value === 'string' && INSTANT.test(value)) return instantText(Date.parse(value), tz);
   return lineText(value);
-}
-
-/** A number or truth value is sent as such; everything else is text. @param {string} text @returns {unknown} */
-function givenValue(text) {
-  if (/^-?\d{1,15}(\.\d{1,15})?$/.test(text) && String(Number(text)) === text) return Number(text);
-  return text === 'true' || text === 'false' ? text === 'true' : text;
 }
 
 customElements.define('lt-entity-table', EntityTable);
