@@ -7,6 +7,7 @@ Guarantee: answers come from this process, at once unless told otherwise; every 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,6 +126,14 @@ class Nobel:
 _CATEGORIES = ("Chemistry", "Literature", "Peace", "Physics", "Physiology or Medicine")
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that went away, as those do that a test kills."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def nobel() -> Iterator[Nobel]:
     """Run the server while the block runs."""
@@ -145,7 +154,7 @@ def nobel() -> Iterator[Nobel]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - inherited
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Quiet(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     said.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(

@@ -26,7 +26,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from tests.contract.databases import Process
 
-__all__ = ["RECOUNTS", "Recount", "check"]
+__all__ = ["RECOUNTS", "Recount", "Rows", "check", "compare", "differences", "plain", "settled"]
 
 Events = Sequence[dict[str, Any]]
 Rows = dict[str, tuple[Any, ...]]
@@ -128,12 +128,12 @@ def check(
             _until_more(sender, len(sender.sent))
     # The last body may be stored and not acknowledged: it is sent again, and is known.
     with talk(server, server.key) as client:
-        until(lambda: _settled(client), "the sinks to follow", 90)
+        until(lambda: settled(client), "the sinks to follow", 90)
         stored = sum(row["value"] for row in client.get(_of_all(example)).json()["rows"])
         assert stored >= len(sender.sent)
         events = sender.sent + _unacknowledged(client, sender.sent)
         for one in recounts:
-            _compare(client, place, one, events, f"seed {seed}: {one.table}")
+            compare(client, place, one, events, f"seed {seed}: {one.table}")
     return f"{len(events)} events"
 
 
@@ -152,25 +152,31 @@ def _unacknowledged(client: httpx2.Client, sent: Events) -> list[dict[str, Any]]
     return [event for event in newest if event["id"] not in known]
 
 
-def _settled(client: httpx2.Client) -> bool:
+def settled(client: httpx2.Client) -> bool:
+    """Whether every sink is at the position of the store."""
     sinks = client.get("/v1/sinks").json()["sinks"]
     return all(one["state"] == "following" and not one["lag_positions"] for one in sinks)
 
 
-def _compare(client: httpx2.Client, place: str, one: Recount, events: Events, what: str) -> None:
+def compare(client: httpx2.Client, place: str, one: Recount, events: Events, what: str) -> None:
+    """Compare a table, and the entity that it is of, with the recount of ``events``.
+
+    Raises:
+        AssertionError: it differs; ``what`` says which one it is.
+    """
     expected = one.rows(events)
     kept = {
-        str(row[one.columns[0]]): tuple(_plain(row[name]) for name in one.columns[1:])
+        str(row[one.columns[0]]): tuple(plain(row[name]) for name in one.columns[1:])
         for row in Table(place, one.table).rows()
     }
-    wrong = _differences(kept, expected)
+    wrong = differences(kept, expected)
     assert not wrong, f"{what}: {wrong}"
     if one.entity:
-        wrong = _differences(_entities(client, one), expected)
+        wrong = differences(_entities(client, one), expected)
         assert not wrong, f"{what}: the entity itself: {wrong}"
 
 
-def _differences(found: Rows, expected: Rows) -> list[tuple[str, Any, Any]]:
+def differences(found: Rows, expected: Rows) -> list[tuple[str, Any, Any]]:
     """Return the first few keys whose rows differ, with what was found and what should be."""
     keys = sorted(found.keys() | expected.keys())
     pairs = ((key, found.get(key), expected.get(key)) for key in keys)
@@ -188,12 +194,12 @@ def _entities(client: httpx2.Client, one: Recount) -> Rows:
         )
         for entity in page["entities"]:
             fields = entity["fields"]
-            found[entity["key"]] = tuple(_plain(fields[name]) for name in one.fields)
+            found[entity["key"]] = tuple(plain(fields[name]) for name in one.fields)
         cursor = page.get("next")
     return found
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Make a database's and the API's values comparable: numbers exact, all else text."""
     if value is None:
         return None

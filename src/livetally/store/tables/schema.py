@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, inspect, select
+from sqlalchemy.schema import CreateTable
 
 from livetally.errors import StoreFailed
 from livetally.store.tables.shape import TableShape, table_of
@@ -38,7 +39,9 @@ STANDINGS: Final = Table(
 
 def make_standings(connection: Connection) -> None:
     """Make the keepers' own table unless it is there."""
-    STANDINGS.create(connection, checkfirst=True)
+    if not inspect(connection).has_table(STANDINGS.name):
+        # The keepers of several tables begin at once: whoever comes second finds it made.
+        connection.execute(CreateTable(STANDINGS, if_not_exists=True))
 
 
 def written_shape(shape: TableShape) -> str:
