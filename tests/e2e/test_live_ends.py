@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import select
 import socket
@@ -249,3 +250,36 @@ def test_one_bad_question_of_many_holds_up_no_other(server: Server) -> None:
         asked(server, "POST", "/v1/events", {"type": "sale"})
         assert b"id: " not in read_until(connection, b'"value":1')
         assert select.select([connection], [], [], 0)[0] == []
+
+
+_GATED = """
+import os, pathlib, time
+from livetally.server.allowances import Allowances
+
+real = Allowances.allowed_origins
+
+def gated(self, team):
+    pathlib.Path(os.environ["GATE"], "reached").touch()
+    while not pathlib.Path(os.environ["GATE"], "open").exists():
+        time.sleep(0.01)
+    return real(self, team)
+
+Allowances.allowed_origins = gated
+"""
+
+
+def test_a_key_that_is_revoked_while_its_stream_opens_opens_none(tmp_path: Path) -> None:
+    """The key was looked up, then it is revoked, and only then the stream begins."""
+    (tmp_path / "sitecustomize.py").write_text(_GATED, encoding="utf-8")
+    (tmp_path / "shop.toml").write_text(_DEFINITION, encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    env = {"PYTHONPATH": paths, "GATE": str(tmp_path)}
+    with Server(definitions=[tmp_path / "shop.toml"], env=env) as server:
+        made = asked(server, "POST", "/v1/keys", {"name": "short", "scopes": ["read"]})
+        more = "Origin: https://elsewhere.example\r\n"
+        with opened(server, key=made["key"], more=more) as opening:
+            until((tmp_path / "reached").exists, "the key to be looked up")
+            asked(server, "DELETE", f"/v1/keys/{made['id']}")
+            (tmp_path / "open").touch()
+            assert read_until(opening, b"\r\n").startswith(b"HTTP/1.1 401 ")
+        assert streams_of(server) == 0

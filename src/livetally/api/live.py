@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,13 +27,21 @@ from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.api.tables import JSON
-from livetally.errors import BadInput, ClientError, LivetallyError
+from livetally.errors import BadInput, ClientError, LivetallyError, Unauthenticated
 from livetally.live import Outlet, Place, Stream
 from livetally.query import Declared
 from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["EVENT_STREAM", "Asked", "get_live", "once_or_live", "problem_frame", "send_stream"]
+__all__ = [
+    "EVENT_STREAM",
+    "Asked",
+    "Sender",
+    "get_live",
+    "once_or_live",
+    "problem_frame",
+    "send_stream",
+]
 
 EVENT_STREAM = "text/event-stream"
 
@@ -40,6 +49,13 @@ QUESTIONS_MAX = 100
 _DIGITS_MAX = 19
 _RESET = b"event: reset\ndata: {}\n\n"
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
+
+
+class Sender(NamedTuple):
+    """Who asked, and the generation of the keys before that was looked up."""
+
+    who: Identity
+    generation: int
 
 
 class Asked(NamedTuple):
@@ -55,7 +71,8 @@ async def get_live(scope: Scope, receive: Receive, send: Send, services: Service
     Raises:
         LivetallyError: answered by the caller as problem details.
     """
-    who = await identify(scope, services, KeyScope.READ, live=True)
+    sender = await _identified(scope, services)
+    who = sender.who
     parameters = QueryParams(scope["query_string"])
     for name in parameters:
         if name not in ("q", "last_event_id", TOKEN):
@@ -65,7 +82,7 @@ async def get_live(scope: Scope, receive: Receive, send: Send, services: Service
         raise BadInput("q", f"give 1 to {QUESTIONS_MAX} questions")
     declared = services.definitions.declared(who.team)
     asked = [Asked(_read(text, declared), b'"q":%d,' % number) for number, text in enumerate(texts)]
-    await send_stream(scope, receive, send, services, who, asked)
+    await send_stream(scope, receive, send, services, sender, asked)
 
 
 def _read(text: str, declared: Declared) -> Ask | ClientError:
@@ -97,12 +114,17 @@ def once_or_live(once: _Once) -> _Endpoint:
 
 
 async def _send_own(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
-    who = await identify(scope, services, KeyScope.READ, live=True)
+    sender = await _identified(scope, services)
     parameters = parameters_of(QueryParams(scope["query_string"]))
     own = {name: values for name, values in parameters.items() if name not in _STREAM_ONLY}
     segments = scope["path"].strip("/").split("/")[1:]
-    ask = read_path(segments, own, services.definitions.declared(who.team))
-    await send_stream(scope, receive, send, services, who, [Asked(ask)])
+    ask = read_path(segments, own, services.definitions.declared(sender.who.team))
+    await send_stream(scope, receive, send, services, sender, [Asked(ask)])
+
+
+async def _identified(scope: Scope, services: Services) -> Sender:
+    generation = services.keys.generation
+    return Sender(await identify(scope, services, KeyScope.READ, live=True), generation)
 
 
 async def send_stream(
@@ -110,7 +132,7 @@ async def send_stream(
     receive: Receive,
     send: Send,
     services: Services,
-    who: Identity,
+    sender: Sender,
     asked: list[Asked],
 ) -> None:
     """Open a stream. Returns when it has ended, or when its connection belongs to the stream.
@@ -124,10 +146,11 @@ async def send_stream(
         await send({"type": "http.response.body", "body": b""})
         return
     hub = services.hub
-    declared = services.definitions.declared(who.team)
+    declared = services.definitions.declared(sender.who.team)
     epoch = services.definitions.epoch_of(declared)
-    stream = hub.join(who, epoch)
+    stream = hub.join(sender.who, epoch)
     try:
+        await _require_still(sender, services)
         first = await _subscribe(stream, services, declared, asked)
         resume = _resume_position(scope, epoch, services.writer.position)
         if resume is not None and resume < 0:
@@ -180,6 +203,22 @@ def problem_frame(error: LivetallyError, prefix: bytes) -> bytes:
         prefix,
         msgspec.json.encode(problem_body(error))[1:],
     )
+
+
+async def _require_still(sender: Sender, services: Services) -> None:
+    """Go on only when the key still is good, for a stream that was just joined.
+
+    The next revocation will find the stream. One that came between looking the key up and joining
+    has not.
+
+    Raises:
+        Unauthenticated: it was revoked meanwhile.
+    """
+    if services.keys.generation == sender.generation:
+        return
+    now = await run_in_threadpool(services.catalog.recheck, sender.who)
+    if now is None or KeyScope.READ not in now.scopes:
+        raise Unauthenticated("The key was revoked just now.")
 
 
 def _resume_position(scope: Scope, epoch: str, newest: int) -> int | None:

@@ -19,7 +19,7 @@ from livetally.api.accept import chosen_type
 from livetally.api.answers import encode_value, written
 from livetally.api.asked import parameters_of
 from livetally.api.auth import TOKEN, identify
-from livetally.api.live import EVENT_STREAM, Asked, send_stream
+from livetally.api.live import EVENT_STREAM, Asked, Sender, send_stream
 from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.api.tables import ARROW, CSV, JSON, content_type
@@ -52,6 +52,7 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     """
     headers = Headers(scope=scope)
     form = chosen_type(headers.get("accept", ""), _OFFERED)
+    generation = services.keys.generation
     who = await identify(scope, services, KeyScope.READ, live=form == EVENT_STREAM)
     parameters = parameters_of(QueryParams(scope["query_string"]))
     if form == EVENT_STREAM:
@@ -61,7 +62,7 @@ async def get_metric(scope: Scope, receive: Receive, send: Send, services: Servi
     declared.metric(query.metric)
     await _wait_for(query, services)
     if form == EVENT_STREAM:
-        await send_stream(scope, receive, send, services, who, [Asked(query)])
+        await send_stream(scope, receive, send, services, Sender(who, generation), [Asked(query)])
         return
     known = headers.get("if-none-match", "")
     free = bool(known) or services.runner.kept(query, declared, who.team) is not None

@@ -52,6 +52,11 @@ class KeyCache:
         self._generation = 0
         self._unsubscribe = catalog.subscribe(self.forget)
 
+    @property
+    def generation(self) -> int:
+        """Another number after every change of keys, sessions or teams that was noticed."""
+        return self._generation
+
     def peek(self, text: str) -> Identity | None:
         """Return who sent this, if that is known and fresh; None: ask ``verify``. Never blocks."""
         known = self._known.get(_digest(text))
