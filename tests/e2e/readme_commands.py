@@ -119,7 +119,7 @@ class Place:
                 start_new_session=True,
             )
         self._staying.append(process)
-        wanted = ("listens on", "Uvicorn running on", "New events keep coming", "event: snapshot")
+        wanted = ("listens on", "Uvicorn running on", "Ctrl-C ends the demo", "event: snapshot")
         deadline = time.monotonic() + _WAIT_S_MAX
         while not any(one in (shown := log.read_text(errors="replace")) for one in wanted):
             assert process.poll() is None, f"{text}\n{shown}"

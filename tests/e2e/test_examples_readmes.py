@@ -221,6 +221,21 @@ def test_taps(name: str, place: Place) -> None:
     assert len(data) == 52
 
 
+@pytest.mark.timeout(300)
+def test_the_demo_of_each_example_runs_as_pasted(tmp_path: Path) -> None:
+    """One after the other, as each chooses a port; it loads everything and ends in order."""
+    for name in DATABASES:
+        folder = tmp_path / name
+        folder.mkdir()
+        (block,) = [one for one in blocks(EXAMPLES / name / "README.md") if "demo" in one]
+        with Place(folder, 0) as place:
+            said = place.run(block)
+            total = find_examples([name])[0].example.events_total
+            assert f"{total:,} events are stored." in said
+            assert place.end_of(0) == 0
+        assert (folder / "livetally-demo" / "demo.key").is_file()
+
+
 def test_the_demo_shows_several_together(tmp_path: Path) -> None:
     """One server, three examples, all of their history, and their tables in files."""
     port = free_port()
