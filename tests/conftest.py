@@ -2,7 +2,8 @@
 
 In the flow: loaded by pytest before any test module.
 Guarantee: a test sees the same surroundings on every machine; a program it needs that is missing
-is a failure under ``CI=true`` and a skip with its name elsewhere.
+is a failure under ``CI=true`` and a skip with its name elsewhere. No server of any test leaves a
+secret unnoticed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from livetally.testing import Server
+from tests.secret_search import Find, SecretFound, search_every_server
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # Machines that run several things at once make honest examples slow: no deadline per example.
@@ -31,6 +35,19 @@ hypothesis.settings.load_profile(
 def anyio_backend() -> str:
     """Run asynchronous tests on asyncio, as the server does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unraised_finds() -> Iterator[list[Find]]:
+    """Search each server's data directory and log when it ends; a secret there is a failure.
+
+    What was found beside another error, which a test may have expected, fails the run at its end.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        finds = search_every_server(patch, Server)
+        yield finds
+    if finds:
+        raise SecretFound(finds)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,38 @@ def test_answers_that_did_not_change_are_free(server: Server) -> None:
         changed = client.get(ask, headers={"If-None-Match": first.headers["etag"]})
         assert changed.status_code == 200
         assert "r=98;" in changed.headers["ratelimit"]
+
+
+def test_a_persons_session_and_open_streams_are_free(server: Server) -> None:
+    """Five questions of a signed-in person and three open streams leave a key its only question."""
+    key = team_key(server)
+    with asking(server, server.key) as operator:
+        change = {"queries_per_hour": 1}
+        assert operator.patch("/v1/teams/blue", json=change).status_code == 200
+    with httpx2.Client(base_url=server.url, trust_env=False) as browser:
+        assert browser.post("/v1/session", json={"key": key}).status_code == 204
+        for number in range(5):
+            reply = browser.get("/v1/metrics/departures", params={"where": f"flight:{number}"})
+            assert reply.status_code == 200, reply.text
+            assert "ratelimit" not in reply.headers
+    accept = {"Accept": "text/event-stream"}
+    with asking(server, key) as client, ExitStack() as streams:
+        token = client.post("/v1/stream-tokens").json()["token"]
+        page = streams.enter_context(httpx2.Client(base_url=server.url, trust_env=False))
+        for sender, path in (
+            (client, "/v1/metrics/departures?where=flight:6"),
+            (client, "/v1/live?q=metrics/departures"),
+            (page, f"/v1/metrics/departures?where=flight:7&token={token}"),
+        ):
+            stream = streams.enter_context(sender.stream("GET", path, headers=accept))
+            assert stream.status_code == 200
+            # The answer itself has come, so that what it costs is known.
+            assert any("snapshot" in line for line in stream.iter_lines())
+        left = {"limit": 1, "remaining": 1, "window_s": 3600}
+        assert client.get("/v1/quota").json() == left
+        assert client.get("/v1/metrics/departures?where=flight:8").status_code == 200
+        assert client.get("/v1/quota").json() == left | {"remaining": 0}
+        assert client.get("/v1/metrics/departures?where=flight:9").status_code == 429
 
 
 def test_an_operator_is_not_charged(server: Server) -> None:

@@ -16,6 +16,7 @@ import pytest
 from livetally.testing import Server
 from tests.e2e.https_server import OPENSSL, https_server
 from tests.e2e.walls import ROUTES, SHOP, Row, Teams, talk
+from tests.secret_search import may_hold_secrets
 
 PAGE = "https://dashboard.example"
 
@@ -284,6 +285,8 @@ def lived_through(tmp_path: Path, more: dict[str, str]) -> tuple[dict[str, str],
     data = tmp_path / "data"
     said: list[str] = []
     with Server(data, definitions=[SHOP], env=env, key=f"root-{'s' * 20}") as server:
+        if "LEAK" in more:
+            may_hold_secrets(server, "it is made to log the root key, which this test looks for")
         secrets = {"root": server.key}
         with talk(server, server.key) as client:
             body = {"name": "ci", "scopes": ["read", "write", "admin"]}

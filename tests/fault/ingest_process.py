@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tests.secret_search import SecretFound, secrets_in
 from tests.waiting import until
 
 __all__ = ["Answer", "Fault", "FaultyServer"]
@@ -84,6 +85,9 @@ class FaultyServer:
         self._forks.stdin.close()
         self._forks.wait(10)
         self._forks.stdout.close()
+        log = self.log.read_text(errors="replace") if self.log.exists() else ""
+        if error is None and (finds := secrets_in(self.data, log, [self.key])):
+            raise SecretFound(finds)
 
     def start(self, *faults: Fault) -> bool:
         """Start a server; return whether it got ready, and did not end before."""
