@@ -22,8 +22,9 @@ from livetally.errors import SettingInvalid
 __all__ = ["PREFIX", "Settings", "load_secrets", "load_settings"]
 
 _PORT_MAX = 65_535
-_PASSWORD = re.compile(r":[^/@]*@")
-_USER = re.compile(r"//[^/@]*@")
+# Up to the last @, and as a parameter: a password may hold any letter, also where it must not.
+_PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*")
+_USER = re.compile(r"(?<=//)[^,]*(?=@)")
 
 PREFIX = "LIVETALLY_"
 
@@ -161,9 +162,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Show every setting but the secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["root_key"] = "set" if self.root_key else ""
-        shown["smtp_url"] = _PASSWORD.sub(":***@", self.smtp_url)
-        shown["catalog"] = _PASSWORD.sub(":***@", self.catalog)
-        shown["nats"] = _USER.sub("//***@", self.nats)
+        shown["smtp_url"] = _PASSWORD.sub("***", self.smtp_url)
+        shown["catalog"] = _PASSWORD.sub("***", self.catalog)
+        shown["nats"] = _USER.sub("***", self.nats)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 

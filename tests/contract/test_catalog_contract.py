@@ -260,6 +260,12 @@ def test_another_root_key_ends_what_the_old_one_opened(catalog: Catalog) -> None
     assert catalog.verify_session(session) is None
     catalog.set_root_key(None)
     assert catalog.verify_key("new") is None
+    told = [one for one in catalog.list_audit(None) if one.target == "root"]
+    assert [(one.who, one.action) for one in reversed(told)] == [
+        ("system", "key.set_root"),
+        ("system", "key.set_root"),
+        ("system", "key.end_root"),
+    ]
     catalog.set_root_key(SecretText("new"))
     assert catalog.verify_key("new") is not None
 

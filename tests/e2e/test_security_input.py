@@ -24,6 +24,7 @@ MARK = "zq9"
 # What stands in a definition may be part of a statement, as a literal: a projection's condition is
 # a part of the table and can't be bound.
 DECLARED = "dq7"
+_TEAM = re.compile(r"\bteam = (?:\{\w+:UInt32\}|\d+)(?!\s+OR\b)")
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 TEXTS = (
     f"{MARK}' OR 1=1 --",
@@ -63,11 +64,11 @@ if os.environ.get("STATEMENTS"):
     ask, insert = Engine._query, Engine.insert
 
     def watched(self, sql, *rest):
-        kept.write(sql + "\\n")
+        kept.write(sql + "\\n;;\\n")
         return ask(self, sql, *rest)
 
     def watched_insert(self, table, columns, block, settings):
-        kept.write(f"INSERT {table} {columns} {settings}\\n")
+        kept.write(f"INSERT {table} {columns} {settings}\\n;;\\n")
         return insert(self, table, columns, block, settings)
 
     Engine._query, Engine.insert = watched, watched_insert
@@ -227,3 +228,23 @@ def test_no_statement_held_anything_that_was_sent(watched: Watched) -> None:
         rows = red.get("/v1/metrics/revenue?by=subject").json()["rows"]
         assert [(row["subject"], row["value"]) for row in rows] == [("crimson", 7)]
     assert "unexpected error" not in watched.server.log_text()
+
+
+# What the store asks for itself: how far it is, which commits and identities it has.
+_OF_THE_STORE = (
+    "SELECT max(position) FROM",
+    "SELECT position, count() FROM livetally.events WHERE position >",
+)
+
+
+def test_every_statement_on_events_is_of_one_team(watched: Watched) -> None:
+    """Of all routes: whoever forgets the team in a new statement is told here."""
+    statements = watched.statements.read_text(encoding="utf-8").split("\n;;\n")
+    of_events = [one for one in statements if "FROM livetally.events" in one]
+    assert len(of_events) > 50
+    open_to_all = {
+        one[:300]
+        for one in of_events
+        if not _TEAM.search(_LITERAL.sub("''", one)) and not one.startswith(_OF_THE_STORE)
+    }
+    assert open_to_all == set()

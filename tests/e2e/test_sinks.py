@@ -182,6 +182,9 @@ def test_the_command_line_lists_and_rebuilds(
     assert "postgresql" in shown
     assert main(["sinks", "rebuild", "none", *at]) == 1
     assert "no sink is called 'none'" in capsys.readouterr().err
+    with talk(server, server.key) as client:
+        newest = client.get("/v1/audit").json()["entries"][0]
+    assert (newest["action"], newest["target"], newest["who"]) == ("sink.rebuild", "items", "root")
 
 
 def test_measurements_and_answers_hold_no_secret(server: Server, place: str) -> None:

@@ -196,6 +196,35 @@ def test_a_setting_that_serve_does_not_know_is_wrong_usage(
     assert served == []
 
 
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (["serve", "--catalog", "postgresql://u:hidden@h/d"], "LIVETALLY_CATALOG"),
+        (["serve", "--set", "smtp_url=smtps://u:hidden@h"], "LIVETALLY_SMTP_URL"),
+        (["serve", "--set", "nats=nats://hidden@h"], "LIVETALLY_NATS"),
+        (["doctor", "--catalog", "mariadb://u:hidden@h/d"], "LIVETALLY_CATALOG"),
+        (["restore", "there", "--catalog", "postgresql://u:hidden@h/d"], "LIVETALLY_CATALOG"),
+        (["worker", "--nats", "nats://u:hidden@h"], "LIVETALLY_NATS"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "-".join(one[:2]),
+)
+def test_a_secret_on_the_command_line_is_refused(
+    words: list[str], instead: str, served: list[Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every user of the machine could read it; the error does not repeat it."""
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert instead in said.replace("\n", " ")
+    assert "hidden" not in said
+    assert served == []
+
+
+def test_a_catalog_without_a_password_may_be_an_option(served: list[Settings]) -> None:
+    """A name alone is no secret."""
+    assert main(["serve", "--catalog", "postgresql://u@h/d"]) == 0
+    assert served[0].catalog == "postgresql://u@h/d"
+
+
 def test_a_setting_that_can_not_be_used_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -382,3 +382,12 @@ async def test_what_a_stalled_client_is_owed_does_not_grow_with_time() -> None:
             client.paused = False
             stream.resumed()
             assert client.frames()[-1].event == "snapshot"
+
+
+async def test_a_tail_is_true_at_the_newest_commit_that_it_shows() -> None:
+    """Also when that came while it was asked: whoever comes back is not sent it once more."""
+    store = Store()
+    store.commit("a", 1)
+    store.during = lambda: store.commit("b", 2)
+    reply = await tail(store).ask({}, 0, None)
+    assert (len(reply.rows), reply.position) == (2, 2)

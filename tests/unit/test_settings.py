@@ -72,3 +72,18 @@ def test_what_is_secret_in_the_brokers_address_is_not_shown() -> None:
         shown = repr(Settings(nats=f"nats://{secret}@one:4222,nats://{secret}@two:4222"))
         assert "hunter2" not in shown
         assert "nats://***@one:4222" in shown
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        "postgresql://u:sec/ret@h/d",
+        "postgresql://u:sec@ret@h:5432/d",
+        "mariadb://h/d?user=u&password=secret&x=1",
+    ],
+)
+def test_a_password_of_any_letters_is_not_shown(catalog: str) -> None:
+    """Also with letters that have to be escaped in an address, and as a parameter."""
+    shown = repr(Settings(catalog=catalog))
+    assert "sec" not in shown.split("catalog=")[1].split(",")[0]
+    assert "ret" not in shown.split("catalog=")[1].split(",")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +37,9 @@ async def rebuild_sink(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.ADMIN)
     name = request.path_params["name"]
     services.sinks.rebuild(who.team, name)
+    await run_in_threadpool(
+        lambda: services.catalog.record("sink.rebuild", name, by=who.key_id, team=who.team)
+    )
     return _json({"name": name, "state": "filling"})
 
 

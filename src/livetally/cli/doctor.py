@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from livetally.cli.argument_secrets import refuse_secret
 from livetally.cli.codes import DONE, FAILED
 
 __all__ = ["doctor"]
@@ -44,6 +45,7 @@ def doctor(
     from livetally.server.doctor import Grade, examine
     from livetally.settings import load_settings
 
+    refuse_secret("--catalog", "catalog", catalog)
     named = {
         "host": host,
         "port": port,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from livetally.cli.argument_secrets import refuse_secret
 from livetally.cli.codes import DONE
 
 __all__ = ["restore"]
@@ -44,6 +45,7 @@ def restore(
     from livetally.server.restoring import restore_into
     from livetally.settings import load_settings
 
+    refuse_secret("--catalog", "catalog", catalog)
     named = os.path.abspath(place)  # noqa: PTH100 - no links followed
     settings = load_settings({"data": None if data is None else str(data), "catalog": catalog})
     with steps("Restoring") as show:

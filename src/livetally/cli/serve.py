@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from livetally.cli.argument_secrets import refuse_secret
 from livetally.cli.codes import WrongUsage
 
 __all__ = ["serve"]
-
-_SECRETS: Final = frozenset({"root_key"})
 
 
 def serve(
@@ -53,6 +52,7 @@ def serve(
     from livetally.server.run import serve as serve_settings
     from livetally.settings import Settings, load_settings
 
+    refuse_secret("--catalog", "catalog", catalog)
     named: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -64,7 +64,7 @@ def serve(
         "tls_key": _text(tls_key),
         "behind_proxy": behind_proxy,
     }
-    others = _others(further or (), set(Settings.__struct_fields__) - set(named) - _SECRETS)
+    others = _others(further or (), set(Settings.__struct_fields__) - set(named))
     return serve_settings(load_settings(named | others))
 
 
@@ -82,9 +82,8 @@ def _others(texts: Iterable[str], known: set[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise WrongUsage(f"--set: write NAME=VALUE, not '{text}'.")
-        if name in _SECRETS:
-            raise WrongUsage("--set: give the root key in the environment, LIVETALLY_ROOT_KEY.")
+            raise WrongUsage("--set: write NAME=VALUE.")  # what was written may be a secret
+        refuse_secret("--set", name, value)
         if name not in known:
             from livetally.definitions import nearest
 

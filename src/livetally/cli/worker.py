@@ -6,6 +6,8 @@ Guarantee: an option wins over the environment and ``.env``; one that is not giv
 
 from __future__ import annotations
 
+from livetally.cli.argument_secrets import refuse_secret
+
 __all__ = ["worker"]
 
 
@@ -19,7 +21,7 @@ def worker(
     """Fetch the sources that servers offer. Blocks until SIGTERM or SIGINT; then returns 0.
 
     Args:
-        nats: Address of the NATS server; one with a password is better in LIVETALLY_NATS.
+        nats: Address of the NATS server; one with a password belongs into LIVETALLY_NATS.
         nats_prefix: What the subjects begin with; livetally by default.
         runs_max: Sources to fetch at the same time; 8 by default.
         log_level: debug, info, warning or error.
@@ -30,6 +32,7 @@ def worker(
     from livetally.server.working import work
     from livetally.settings import load_settings
 
+    refuse_secret("--nats", "nats", nats)
     overrides = {
         "nats": nats,
         "nats_prefix": nats_prefix,

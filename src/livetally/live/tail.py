@@ -54,11 +54,11 @@ class TailQuestion(Question):
         before = self._runner.position
         if touched is None:
             page = await self._runner.call(ask_raw, self._query, self._declared, self.team)
-            return Reply(_keyed(page.events), before, whole=True)
+            return Reply(_keyed(page.events), _true_at(before, page.events), whole=True)
         page = await self._runner.call_live(ask_raw, self._query, self._declared, self.team, since)
         merged = {**known, **_keyed(page.events)}
         newest = sorted(merged.values(), key=_place, reverse=True)[: self._query.limit]
-        return Reply(_keyed(newest), before, whole=True)
+        return Reply(_keyed(newest), _true_at(before, page.events), whole=True)
 
     def encode(self, rows: Iterable[Any]) -> bytes:
         """Write rows as a page does."""
@@ -82,6 +82,15 @@ class TailQuestion(Question):
 
 def _keyed(events: Iterable[StoredEvent]) -> dict[RowKey, StoredEvent]:
     return {(event.source, event.id): event for event in events}
+
+
+def _true_at(before: int, events: Iterable[StoredEvent]) -> int:
+    """Return the newest position that the rows are true at.
+
+    Commits become visible whole and in their order, and all of the time is asked for: whoever sees
+    an event sees all of its commit and of those before, also when nobody was told of it yet.
+    """
+    return max([before, *(event.position for event in events)])
 
 
 def _place(event: StoredEvent) -> tuple[int, int, str]:

@@ -22,6 +22,11 @@ __all__ = ["client", "is_public"]
 
 _REDIRECTS_MAX = 5
 _CONNECTIONS_MAX = 20
+# Mapped, compatible, translated, and of a NAT64 gateway: the last 32 bits are an IPv4 address.
+_EMBEDDING = tuple(
+    ipaddress.IPv6Network(text)
+    for text in ("::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
 
 
 def is_public(address: str) -> bool:
@@ -30,8 +35,25 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(ip, "ipv4_mapped", None) or ip
-    return inner.is_global and not inner.is_multicast
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = _embedded(ip)
+        if inner is not None:
+            return is_public(str(inner))
+        if ip.is_site_local:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that a translator or tunnel would send a packet on to.
+
+    Source: RFC 4291 (2.5.5), RFC 6052 (2.1), RFC 3056 (2), RFC 2765 (2.1).
+    """
+    if ip.sixtofour is not None:
+        return ip.sixtofour
+    if any(ip in network for network in _EMBEDDING):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return None
 
 
 class _PublicOnly(httpcore2.AsyncNetworkBackend):

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from livetally.store.catalog.audit import write_entry
 from livetally.store.catalog.key_rows import KEYS_WITH_TEAM, identity, is_valid
-from livetally.store.catalog.part import CatalogPart
+from livetally.store.catalog.part import SYSTEM, CatalogPart
 from livetally.store.catalog.tables import keys, sessions, signin_tokens
 from livetally.tenancy import ALL_SCOPES, DEFAULT_TEAM, SecretHash
 
@@ -70,6 +71,8 @@ class RootKey(CatalogPart):
                     "created_us": now_us,
                 }
                 connection.execute(insert(keys), values)
+            done = "key.end_root" if new_hash is None else "key.set_root"
+            write_entry(connection, now_us, SYSTEM, None, done, ROOT_KEY_ID)
 
     def _verify_root(self, text: str) -> Identity | None:
         # Compared here first: a wrong text must not cost a look-up in the database.
