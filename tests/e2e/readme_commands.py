@@ -23,11 +23,14 @@ __all__ = ["Place", "blocks"]
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _STAYS = re.compile(
-    r"^(?:livetally (?:serve|demo|watch)|uvicorn|make demo|curl -N)\b", re.MULTILINE
+    r"^(?:livetally (?:serve|demo|watch|worker)|uvicorn|python \S+ \d+$|make demo|curl -N)\b",
+    re.MULTILINE,
 )
 _ADDRESS = "127.0.0.1:8080"
-_SECOND_PORT = re.compile(r"\b8081\b")
-_GIVEN = re.compile(r"^export (?:LIVETALLY_KEY|\w+_DATABASE_URL)=.*\n?", re.MULTILINE)
+_SECOND_PORT = re.compile(r"\b80(?:81|89)\b")
+_GIVEN = re.compile(
+    r"^export (?:LIVETALLY_KEY|LIVETALLY_NATS|\w+_DATABASE_URL)=.*\n?", re.MULTILINE
+)
 _WAIT_S_MAX = 100
 
 
@@ -67,6 +70,10 @@ class Place:
     def __exit__(self, *_: object) -> None:
         for process in self._staying:
             self._end(process)
+
+    def give(self, **variables: str) -> None:
+        """Set what the reader sets from now on."""
+        self._env |= variables
 
     def run(self, block: str) -> str:
         """Run a block as pasted into one shell; return its output.
@@ -119,7 +126,10 @@ class Place:
                 start_new_session=True,
             )
         self._staying.append(process)
-        wanted = ("listens on", "Uvicorn running on", "Ctrl-C ends the demo", "event: snapshot")
+        wanted = (
+            *("listens on", "Uvicorn running on", "Ctrl-C ends the demo", "event: snapshot"),
+            "waits for sources",
+        )
         deadline = time.monotonic() + _WAIT_S_MAX
         while not any(one in (shown := log.read_text(errors="replace")) for one in wanted):
             assert process.poll() is None, f"{text}\n{shown}"

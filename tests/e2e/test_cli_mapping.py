@@ -25,6 +25,7 @@ from livetally.cli.load.shape import Shape
 from livetally.cli.mappings import find
 from livetally.client import Client
 from livetally.errors import LivetallyError
+from livetally.testing import Server
 from tests.client_fakes import AT_ONCE, FakeServer
 
 DEFINITION = """
@@ -174,6 +175,22 @@ def sheet(path: Path) -> None:
         }
     )
     parquet.write_table(table, path, row_group_size=2)
+
+
+def test_send_maps_lines_as_well(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``send --map`` makes the events that ``import --map`` makes; sent again they count once."""
+    lines = place / "orders.jsonl"
+    lines.write_text('{"items": [{"amount": 1.10}, {"amount": 3}]}\n', encoding="utf-8")
+    definition = (place / "shop.toml").read_text(encoding="utf-8").split("[source.shop]")[0]
+    (place / "served.toml").write_text(definition, encoding="utf-8")
+    with Server(definitions=[place / "served.toml"]) as server:
+        words = [str(lines), "--map", f"{place / 'served.toml'}:lines", "--json"]
+        for found in ((2, 0), (0, 2)):
+            (lines.parent / f"{lines.name}.livetally").unlink(missing_ok=True)
+            assert main(["send", *words, "--url", server.url, "--key", server.key]) == 0
+            said = json.loads(capsys.readouterr().out)
+            assert (said["stored"], said["duplicates"]) == found
+        assert main(["send", *words[:2], "shop.toml", "--url", server.url]) == 2
 
 
 def test_parquet_is_imported_exactly(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -27,9 +27,10 @@ from tests.tidy.source_tree import ROOT
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from tests.brokers import Broker
     from tests.contract.databases import Server as Database
 
-pytest_plugins = ("tests.contract.databases",)
+pytest_plugins = ("tests.contract.databases", "tests.broker_fixtures")
 
 EXAMPLES = ROOT / "examples"
 DATABASES = {
@@ -158,7 +159,7 @@ def test_nobel(name: str, place: Place) -> None:
         place.run("livetally serve --definitions examples/nobel/livetally.toml")
         said: dict[str, str] = {}
         for block in blocks(definition.with_name("README.md")):
-            if "demo" not in block and "serve" not in block:
+            if not any(one in block for one in ("demo", "serve", "worker", "8089")):
                 if "sources list" in block:
                     until(lambda: both_ran(place), "both runs to end", 60)
                 said[block] = place.run(block)
@@ -181,6 +182,41 @@ def test_nobel(name: str, place: Place) -> None:
     ]
     by_year = Table(database(place), "nobel_prizes_by_year")
     until(lambda: len(by_year.rows()) == 25, "every year and category")
+
+
+@pytest.mark.parametrize("name", ["nobel"])
+def test_nobel_without_a_network_and_by_a_worker(
+    name: str, place: Place, nats_server: Broker
+) -> None:
+    """The stand-in is fetched by the server itself, then by a worker that it tells to."""
+    readme = EXAMPLES / name / "README.md"
+
+    def run_the_block(*words: str) -> None:
+        (block,) = [one for one in blocks(readme) if all(word in one for word in words)]
+        place.run(block)
+
+    run_the_block("python examples/nobel/prizes.py 8089\n")
+    run_the_block("sed ")
+    run_the_block("serve --definitions offline.toml")
+    run_the_block("/start")
+    until(lambda: both_ran(place), "both runs to end", 60)
+    assert place.end_of(1) == 0
+    place.give(
+        LIVETALLY_NATS=f"nats://127.0.0.1:{nats_server.port}", LIVETALLY_SOURCES_ON="workers"
+    )
+    with standing_in(place):
+        run_the_block("SOURCES_ON=workers", "serve")
+        run_the_block("livetally worker")
+        place.run("livetally sources run nobel_prizes")
+        until(lambda: told_of_prizes(place).get("runs", 0) >= 2, "the worker's run", 60)
+        prizes = told_of_prizes(place)
+        assert (prizes["last_error"], prizes["duplicates"] > 0) == (None, True)
+
+
+def told_of_prizes(place: Place) -> dict[str, Any]:
+    """Return what is said of the source of prizes."""
+    told = json.loads(place.run("livetally sources list --json"))
+    return next(one for one in told["sources"] if one["name"] == "nobel_prizes")
 
 
 def both_ran(place: Place) -> bool:

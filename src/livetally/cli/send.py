@@ -8,12 +8,18 @@ standard input or the options counts each time.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from livetally.cli.codes import DONE, FAILED, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.inputs import Input, require_files
+
+if TYPE_CHECKING:
+    from livetally.cli.load.shape import Shape
 
 __all__ = ["send"]
 
@@ -25,6 +31,7 @@ def send(
     data: str | None = None,
     time: str | None = None,
     id: str | None = None,  # noqa: A002 - as above
+    map: Annotated[str | None, Parameter(name="--map")] = None,  # noqa: A002 - as above
     source: str = "",
     format: Literal["jsonl", "json"] | None = None,  # noqa: A002 - as above
     rejected: Path | None = None,
@@ -41,6 +48,7 @@ def send(
         data: Its data, a JSON object.
         time: Its time, such as 2026-03-29T12:00:00+02:00; now by default.
         id: Its id; one is made without it.
+        map: Mapping that makes events of what the files hold, as DEFINITION:NAME.
         source: Source of the events that name none; part of their identity.
         format: What the files hold, when their names do not say it.
         rejected: File for the events that can't be taken; FILE.rejected by default.
@@ -57,20 +65,29 @@ def send(
     require_files(files)
     single = {"type": type, "subject": subject, "data": data, "time": time, "id": id}
     given = [f"--{name}" for name, value in single.items() if value is not None]
-    if type is not None and not files:
+    if type is not None and not files and map is None:
         return _send_one(single | {"source": source or None}, patience, connection, json=json)
     if given:
         raise WrongUsage(f"{given[0]} is for a single event: give --type, and no files.")
     if not files and sys.stdin.isatty():
         raise WrongUsage("Give files, or --type for a single event, or pipe events in.")
+    shape = _shape(map, source)
     return _send_files(
-        files or (Path("-"),), source, format, rejected, patience, connection, json=json
+        files or (Path("-"),), shape, format, rejected, patience, connection, json=json
     )
+
+
+def _shape(mapping: str | None, source: str) -> Shape:
+    from livetally.cli.load.shape import Shape
+    from livetally.cli.mappings import find
+
+    salt, mapped = find(mapping) if mapping else ("", None)
+    return Shape(type=None, source=source, mapping=mapped, salt=salt)
 
 
 def _send_files(
     paths: tuple[Path, ...],
-    source: str,
+    shape: Shape,
     form: str | None,
     rejected: Path | None,
     patience: float,
@@ -82,19 +99,17 @@ def _send_files(
 
     from livetally.cli.load.loading import Job, format_of
     from livetally.cli.load.opening import STDIN
-    from livetally.cli.load.shape import Shape
     from livetally.cli.loaded import load_all
     from livetally.client import Call
 
-    stored_once = Shape(type=None, source=source)
     # What is piped in is not known to be the same as the last time.
-    each_time = Shape(type=None, source=source, salt=token_hex(8))
+    each_time = replace(shape, salt=token_hex(8))
     formats = [form or "jsonl" if path == STDIN else format_of(path, form) for path in paths]
     jobs = [
         Job(
             path=path,
             format=each,
-            shape=each_time if path == STDIN else stored_once,
+            shape=each_time if path == STDIN else shape,
             declared={},
             server=connection.url,
             rejected=rejected,
