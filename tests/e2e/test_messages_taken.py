@@ -7,6 +7,7 @@ Guarantee: what could not be stored comes again.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeAlias
@@ -94,13 +95,40 @@ async def test_of_a_stream(nats_server: Broker) -> None:
     consumer = "livetally-x-1-s"
     info = await streams.consumer_info("taken", consumer)
     assert (info.ack_floor.stream_seq if info.ack_floor else None) == 0
-    # What was given and not acknowledged comes after a minute; a test need not wait for that.
+    # What was given and not acknowledged comes after ten seconds; a test need not wait for that.
     await streams.delete_consumer("taken", consumer)
     store = Store()
     await follow_until(store, follower(store, url, what))
     with anyio.fail_after(10):
         while (await streams.consumer_info("taken", consumer)).num_ack_pending:
             await anyio.wait_all_tasks_blocked()
+    await connection.close()
+
+
+async def test_what_is_being_stored_is_not_given_again(
+    nats_server: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that takes longer than messages wait for: the stream is told that we are at it."""
+    module = sys.modules["livetally.sources.nats_messages"]
+    monkeypatch.setattr(module, "_ACK_WAIT_S", 1.0)
+    monkeypatch.setattr(module, "_BUSY_S", 0.2)
+    url = f"nats://127.0.0.1:{nats_server.port}"
+    connection = await nats.connect(url)
+    streams = connection.jetstream()
+    await streams.add_stream(name="slow", subjects=["slow"])
+    for n in range(_SENT):
+        await streams.publish("slow", json.dumps({"n": f"n{n}"}).encode())
+    store = Store()
+
+    async def deliver_slowly(lines: bytes) -> Counts:
+        second = await streams.pull_subscribe_bind("livetally-x-1-s", "slow")
+        with pytest.raises(nats.errors.TimeoutError):
+            await second.fetch(1, 3)
+        return await Store.deliver(store, lines)
+
+    monkeypatch.setattr(store, "deliver", deliver_slowly)
+    await follow_until(store, follower(store, url, 'subject = "slow"\nstream = "slow"'))
+    assert len(store.ids) == _SENT
     await connection.close()
 
 

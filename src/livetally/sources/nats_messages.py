@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from livetally.definitions import Messages
+from livetally.errors import LivetallyError
 from livetally.sources.broker import connected
 from livetally.sources.failures import SourceFailed
 from livetally.sources.taken import BATCH_MAX, Account, Message, Take
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["nats_messages"]
 
 _WAIT_S = 30.0
-_ACK_WAIT_S = 60.0
+# For so long, after whoever had fetched them died, nobody else is given the messages.
+_ACK_WAIT_S = 10.0
+_BUSY_S = 3.0
 _WAITING_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -68,12 +71,41 @@ async def _of_stream(client: Client, messages: Messages, account: Account, take:
                 batch = await pulled.fetch(BATCH_MAX, _WAIT_S)
             except Nothing:
                 continue
-            await take([_of_place(one) for one in batch])
-            for one in batch:
-                await one.ack()
+            await _take_all(batch, take)
     except Error as error:
         reason = str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__
         raise SourceFailed(f"The stream {messages.stream} can't be followed: {reason}.") from None
+
+
+async def _take_all(batch: list[Msg], take: Take) -> None:
+    """Have messages taken, and acknowledge them; meanwhile say that they are being worked on."""
+    from nats.errors import Error
+
+    failed: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_say_busy, batch)
+        try:
+            await take([_of_place(one) for one in batch])
+            with anyio.CancelScope(shield=True):  # what is durable need not come again
+                for one in batch:
+                    await one.ack()
+        except (LivetallyError, Error) as error:  # as it is, not as one of a group
+            failed = error
+        tasks.cancel_scope.cancel()
+    if failed is not None:
+        raise failed
+
+
+async def _say_busy(batch: list[Msg]) -> None:
+    from nats.errors import Error
+
+    try:
+        while True:
+            await anyio.sleep(_BUSY_S)
+            for one in batch:
+                await one.in_progress()
+    except Error:
+        return  # The stream will give them again, and they count once.
 
 
 async def _of_subject(client: Client, messages: Messages, take: Take) -> None:
