@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from livetally.testing import Server
+from tests.needs import lacking
 from tests.waiting import until
 
 _STREAMS = 5_000
@@ -82,7 +83,7 @@ def test_a_server_with_five_thousand_streams_stops_in_five_seconds(server: Serve
     """SIGTERM ends every stream, each with its own time to come back, and the process with 0."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < 2 * _STREAMS:
-        pytest.skip(f"only {hard} files may be open")
+        lacking(f"only {hard} files may be open: ulimit -n {2 * _STREAMS}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with contextlib.ExitStack() as stack:
         connections = []

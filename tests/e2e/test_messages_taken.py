@@ -78,14 +78,20 @@ async def follow_until(store: Store, follow: Follow) -> None:
         tasks.cancel_scope.cancel()
 
 
+async def stream_of(connection: Any, name: str) -> Any:
+    """Make a stream with all messages in it; return what talks to streams."""
+    streams = connection.jetstream()
+    await streams.add_stream(name=name, subjects=[name])
+    for n in range(_SENT):
+        await streams.publish(name, json.dumps({"n": f"n{n}"}).encode())
+    return streams
+
+
 async def test_of_a_stream(nats_server: Broker) -> None:
     """What was refused is given again; what was stored is not."""
     url = f"nats://127.0.0.1:{nats_server.port}"
     connection = await nats.connect(url)
-    streams = connection.jetstream()
-    await streams.add_stream(name="taken", subjects=["taken"])
-    for n in range(_SENT):
-        await streams.publish("taken", json.dumps({"n": f"n{n}"}).encode())
+    streams = await stream_of(connection, "taken")
     refusing = Store()
     refusing.refuses = True
     what = 'subject = "taken"\nstream = "taken"'
@@ -114,10 +120,7 @@ async def test_what_is_being_stored_is_not_given_again(
     monkeypatch.setattr(module, "_BUSY_S", 0.2)
     url = f"nats://127.0.0.1:{nats_server.port}"
     connection = await nats.connect(url)
-    streams = connection.jetstream()
-    await streams.add_stream(name="slow", subjects=["slow"])
-    for n in range(_SENT):
-        await streams.publish("slow", json.dumps({"n": f"n{n}"}).encode())
+    streams = await stream_of(connection, "slow")
     store = Store()
 
     async def deliver_slowly(lines: bytes) -> Counts:

@@ -26,7 +26,17 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from tests.contract.databases import Process
 
-__all__ = ["RECOUNTS", "Recount", "Rows", "check", "compare", "differences", "plain", "settled"]
+__all__ = [
+    "RECOUNTS",
+    "Background",
+    "Recount",
+    "Rows",
+    "check",
+    "compare",
+    "differences",
+    "plain",
+    "settled",
+]
 
 Events = Sequence[dict[str, Any]]
 Rows = dict[str, tuple[Any, ...]]
@@ -51,17 +61,13 @@ class Recount(NamedTuple):
     fields: tuple[str, ...] = ()
 
 
-class Sender:
-    """A thread that sends an example's history and then what is new, each until acknowledged."""
+class Background:
+    """A thread that works until told to stop; ``_work`` looks at ``_stop``. A context manager."""
 
-    def __init__(self, server: Server, example: Example, seed: int) -> None:
-        """Draw what is new from ``seed``."""
-        self._server = server
-        self._example = example
-        self._random = Random(seed)
+    def __init__(self) -> None:
+        """It begins with the block."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-        self.sent: list[dict[str, Any]] = []
+        self._thread = threading.Thread(target=self._work)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -71,7 +77,22 @@ class Sender:
         self._stop.set()
         self._thread.join()
 
-    def _send(self) -> None:
+    def _work(self) -> None:
+        raise NotImplementedError
+
+
+class Sender(Background):
+    """A thread that sends an example's history and then what is new, each until acknowledged."""
+
+    def __init__(self, server: Server, example: Example, seed: int) -> None:
+        """Draw what is new from ``seed``."""
+        self._server = server
+        self._example = example
+        self._random = Random(seed)
+        self.sent: list[dict[str, Any]] = []
+        super().__init__()
+
+    def _work(self) -> None:
         with talk(self._server, self._server.key) as client:
             for body in self._bodies():
                 while not _acknowledged(client, body):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import lacking
 from tests.waiting import until
 
 __all__ = ["failing_fsync", "small_disk"]
@@ -33,7 +34,7 @@ def failing_fsync(pid: int, strace: str) -> Iterator[None]:
         until(lambda: tracer.poll() is not None or _is_traced(pid), "strace to hold every thread")
         if tracer.poll() is not None:
             reason = tracer.stderr.read() if tracer.stderr else ""
-            pytest.skip(f"SKIPPED LOUDLY: this machine does not let processes be traced: {reason}")
+            lacking(f"this machine does not let processes be traced: {reason}")
         yield
     finally:
         tracer.terminate()

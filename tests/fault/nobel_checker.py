@@ -7,14 +7,21 @@ a connection of its own.
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from livetally.testing import Server
 from tests.e2e.walls import talk
-from tests.fault.example_checker import Recount, Rows, compare, differences, plain, settled
+from tests.fault.example_checker import (
+    Background,
+    Recount,
+    Rows,
+    compare,
+    differences,
+    plain,
+    settled,
+)
 from tests.fault.nobel_api import Api
 from tests.sink_room import Table
 from tests.waiting import until
@@ -31,25 +38,16 @@ _PAGES_MORE = 12
 _CHANGES_OF_A_RUN = 5
 
 
-class Mover:
+class Mover(Background):
     """A thread that changes what the API tells, and has it fetched, until told to stop."""
 
     def __init__(self, server: Server, api: Api) -> None:
         """Nothing is changed yet."""
         self._server = server
         self._api = api
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._move)
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _move(self) -> None:
+    def _work(self) -> None:
         with talk(self._server, self._server.key) as client:
             while not self._stop.wait(0.05):
                 for _ in range(_CHANGES_OF_A_RUN):
