@@ -36,7 +36,7 @@ def told(catalog: Catalog) -> list[Any]:
         catalog.list_keys(None),
         catalog.active_definitions(None),
         catalog.list_audit(None),
-        catalog.list_erasures(),
+        catalog.list_erasures(None),
         catalog.source_states(),
         catalog.get_meta("epoch"),
     ]
@@ -99,4 +99,4 @@ def test_a_dump_of_an_older_form_is_brought_up_to_date(
     assert look_at_catalog(empty_url, 0).current
     with closing(open_catalog(empty_url, clock)) as filled:
         assert [team.name for team in filled.list_teams()] == ["default", "blue"]
-        assert filled.list_erasures() == []
+        assert filled.list_erasures(None) == []

@@ -218,7 +218,7 @@ def test_no_statement_held_anything_that_was_sent(watched: Watched) -> None:
     """After all of it: the engine was asked, never with a text of a request in the statement."""
     watched.blue.get("/v1/events", params={"subject": f"{MARK}' OR 1=1"})
     statements = watched.statements.read_text(encoding="utf-8")
-    assert "{team:UInt32}" in statements
+    assert "team = {v0:UInt32}" in statements
     at = statements.find(MARK)
     assert at < 0, statements[max(0, at - 500) : at + 200]
     bare = _LITERAL.sub("''", statements)

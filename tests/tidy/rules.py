@@ -20,7 +20,9 @@ __all__ = [
     "environment_reads",
     "function_sizes",
     "module_docstring_faults",
+    "names_the_events_table",
     "not_for_publication",
+    "secret_comparisons",
     "sleeps",
     "tests_without_docstring",
     "unlisted_names",
@@ -29,6 +31,10 @@ __all__ = [
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = _Function | ast.ClassDef
 
+_SECRET_NAME = re.compile(
+    r"(?:^|[._])(?:secret|secrets|signature|password|token|reveal\(\)|\w+_hash)$",
+    re.IGNORECASE,
+)
 _EMPTY_NAMES = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 
 # Spelled so that this file does not break its own rule.
@@ -112,6 +118,30 @@ def environment_reads(module: Module) -> Iterator[str]:
             continue
         if ast.unparse(node) in {"os.environ", "os.environb", "os.getenv"}:
             yield f"{module.path}:{node.lineno}: reads the environment"
+
+
+def names_the_events_table(module: Module) -> bool:
+    """Tell whether a module names the table of all teams' events, as a name or in a text."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.alias) and node.name == "TABLE":
+            return True
+        if isinstance(node, ast.Constant) and "livetally.events" in str(node.value):
+            return True
+    return False
+
+
+def secret_comparisons(module: Module) -> Iterator[str]:
+    """Yield each comparison with ``==`` of what is named a secret: it is slower the more fits."""
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        if not any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops):
+            continue
+        sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+        if any(isinstance(side, ast.Constant) for side in (node.left, *node.comparators)):
+            continue  # what it is compared with is no secret
+        if any(_SECRET_NAME.search(side) for side in sides):
+            yield f"{module.path}:{node.lineno}: {ast.unparse(node)}: use hmac.compare_digest"
 
 
 def unlisted_names(module: Module) -> Iterator[str]:

@@ -30,6 +30,22 @@ def test_environment_is_read_in_settings_only() -> None:
     ] == []
 
 
+_KEEPERS_OF_ALL = {"insert", "reading", "schema", "scope", "snapshot"}
+"""What stores, recovers, changes and backs up the rows of all teams; of ``store.events``."""
+
+
+def test_all_teams_events_are_named_by_their_keepers_only() -> None:
+    """A question can't forget its team: it has no other way to rows than ``scope.of_team``."""
+    named = {module.dotted for module in modules("src") if rules.names_the_events_table(module)}
+    assert named == {f"livetally.store.events.{name}" for name in _KEEPERS_OF_ALL}
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    """No secret, signature, token or hash of one is compared with ``==``."""
+    faults = [fault for module in modules("src") for fault in rules.secret_comparisons(module)]
+    assert faults == []
+
+
 def test_public_names_are_listed() -> None:
     """A module that lists its public names lists all of them."""
     assert [fault for module in modules("src") for fault in rules.unlisted_names(module)] == []

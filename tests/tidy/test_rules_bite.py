@@ -41,6 +41,30 @@ def test_a_package_may_say_one_sentence() -> None:
     assert list(rules.module_docstring_faults(module(with_code, "src/livetally/a/__init__.py")))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from livetally.store.events.schema import COLUMNS, TABLE\n",
+        'sql = f"SELECT count() FROM livetally.events WHERE {rest}"\n',
+    ],
+)
+def test_naming_the_table_of_all_teams_is_found(text: str) -> None:
+    """By the name that stands for it, and by its own."""
+    assert rules.names_the_events_table(module(text))
+    other = text.replace("TABLE", "VIEWS").replace("livetally.events", "system.parts")
+    assert not rules.names_the_events_table(module(other))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["given == secret", "wanted.reveal() != text", "row.secret_hash == made", "a.token == b"],
+)
+def test_a_plain_comparison_of_a_secret_is_found(line: str) -> None:
+    """With ``==`` and ``!=``, whatever side it is on; not when one side is written in the code."""
+    assert len(list(rules.secret_comparisons(module(f"x = {line}\n")))) == 1
+    assert list(rules.secret_comparisons(module("x = secret == ''\n"))) == []
+
+
 def test_the_docstring_is_not_counted_as_function() -> None:
     """A function's size is its lines without its docstring."""
     text = 'def f():\n    """One.\n\n    Two.\n    """\n    x = 1\n    return x\n'

@@ -6,10 +6,16 @@ Guarantee: the bounds are exact at their edges, forgive in time, and take bounde
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
 import pytest
 
 from livetally.api.bounds import FailedKeys, IngestRate, address_group
-from livetally.errors import QuotaExceeded
+from livetally.errors import QuotaExceeded, Unauthenticated
 from livetally.testing import ManualClock
 
 
@@ -30,6 +36,53 @@ def test_the_wrong_key_after_the_last_allowed_is_refused() -> None:
         failed.require("192.0.2.1")
     clock.advance(s=1)
     failed.require("192.0.2.1")
+
+
+def test_no_more_keys_are_looked_at_than_may_be_wrong() -> None:
+    """A hundred guesses at the same time: three are looked at, the others are refused unseen."""
+    failed = FailedKeys(ManualClock(), 3)
+    looked_at = []
+
+    async def guess(number: int) -> str:
+        try:
+            async with failed.trying("192.0.2.1"):
+                looked_at.append(number)
+                await anyio.lowlevel.checkpoint()
+                _refuse()
+        except (Unauthenticated, QuotaExceeded) as error:
+            return type(error).__name__
+
+    said = anyio.run(_all_of, guess, 100)
+    assert len(looked_at) == 3
+    assert Counter(said) == {"Unauthenticated": 3, "QuotaExceeded": 97}
+
+
+def test_right_keys_that_come_together_all_pass() -> None:
+    """More right keys at once than may be wrong are looked at one after the other."""
+    failed = FailedKeys(ManualClock(), 3)
+
+    async def use(number: int) -> int:
+        async with failed.trying("192.0.2.1"):
+            await anyio.lowlevel.checkpoint()
+        return number
+
+    assert sorted(anyio.run(_all_of, use, 100)) == list(range(100))
+
+
+def _refuse() -> None:
+    raise Unauthenticated("wrong")
+
+
+async def _all_of(work: Callable[[int], Awaitable[Any]], count: int) -> list[Any]:
+    answers = []
+
+    async def one(number: int) -> None:
+        answers.append(await work(number))
+
+    async with anyio.create_task_group() as group:
+        for number in range(count):
+            group.start_soon(one, number)
+    return answers
 
 
 def test_addresses_are_forgotten_rather_than_gathered() -> None:

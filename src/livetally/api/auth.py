@@ -108,11 +108,10 @@ async def recognise(connection: ConnectionScope, services: Services, text: str) 
     if who is not None:
         return who
     address = (connection.get("client") or ("",))[0]
-    services.failed_keys.require(address)
-    who = await run_in_threadpool(services.keys.verify, text)
-    if who is None:
-        services.failed_keys.note(address)
-        raise Unauthenticated("The key is unknown, expired or revoked.")
+    async with services.failed_keys.trying(address):
+        who = await run_in_threadpool(services.keys.verify, text)
+        if who is None:
+            raise Unauthenticated("The key is unknown, expired or revoked.")
     return who
 
 

@@ -11,9 +11,13 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
 
 from livetally.clock import Clock
-from livetally.errors import QuotaExceeded
+from livetally.errors import QuotaExceeded, Unauthenticated
 
 __all__ = ["FailedKeys", "IngestRate", "address_group"]
 
@@ -25,6 +29,17 @@ _IPV6_PREFIX = 64
 _BURST_S = 1.0
 
 
+class _Address:
+    """What one address has tried: when it was wrong, and how many tries are under way."""
+
+    __slots__ = ("changed", "failures", "trying")
+
+    def __init__(self) -> None:
+        self.failures: deque[float] = deque()
+        self.trying = 0
+        self.changed = anyio.Event()
+
+
 class FailedKeys:
     """Counts the keys that were refused, by address, in a moving minute. For one thread."""
 
@@ -33,7 +48,7 @@ class FailedKeys:
         self._clock = clock
         self._per_minute = per_minute
         self._addresses_max = addresses_max
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
     def require(self, address: str) -> None:
         """Go on only if this address has not failed too often.
@@ -41,9 +56,50 @@ class FailedKeys:
         Raises:
             QuotaExceeded: it has; its next key is not even looked at.
         """
-        failures = self._failures.get(address_group(address))
-        if failures is None:
-            return
+        known = self._addresses.get(address_group(address))
+        if known is not None:
+            self._require(known)
+
+    def note(self, address: str) -> None:
+        """Count a wrong key."""
+        group = address_group(address)
+        self._known(group).failures.append(self._clock.monotonic_s())
+        self._addresses.move_to_end(group)
+
+    @asynccontextmanager
+    async def trying(self, address: str) -> AsyncIterator[None]:
+        """Look at a key within this: ``Unauthenticated`` that leaves it counts as a wrong one.
+
+        Of the keys that one address sends at the same time, no more are looked at than may be
+        wrong; the others wait until it is known how those were.
+
+        Raises:
+            QuotaExceeded: the address has failed too often; its key is not even looked at.
+        """
+        known = self._known(address_group(address))
+        self._require(known)
+        while len(known.failures) + known.trying >= self._per_minute:
+            await known.changed.wait()
+            self._require(known)
+        known.trying += 1
+        try:
+            yield
+        except Unauthenticated:
+            self.note(address)
+            raise
+        finally:
+            known.trying -= 1
+            known.changed.set()
+            known.changed = anyio.Event()
+
+    def _known(self, group: str) -> _Address:
+        known = self._addresses.setdefault(group, _Address())
+        while len(self._addresses) > self._addresses_max:
+            self._addresses.popitem(last=False)
+        return known
+
+    def _require(self, known: _Address) -> None:
+        failures = known.failures
         now_s = self._clock.monotonic_s()
         while failures and failures[0] <= now_s - _WINDOW_S:
             failures.popleft()
@@ -52,15 +108,6 @@ class FailedKeys:
             raise QuotaExceeded(
                 f"Too many wrong keys came from your address; try again in {wait_s} s.", wait_s
             )
-
-    def note(self, address: str) -> None:
-        """Count a wrong key."""
-        group = address_group(address)
-        failures = self._failures.setdefault(group, deque(maxlen=self._per_minute))
-        failures.append(self._clock.monotonic_s())
-        self._failures.move_to_end(group)
-        while len(self._failures) > self._addresses_max:
-            self._failures.popitem(last=False)
 
 
 class IngestRate:

@@ -62,8 +62,7 @@ async def list_erasures(request: Request) -> Response:
     """Return the team's erasures, newest first: when each began and when nothing was left."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.ADMIN)
-    found = await run_in_threadpool(services.catalog.list_erasures)
-    own = [one for one in reversed(found) if one.team == who.team][:_SHOWN_MAX]
+    own = await run_in_threadpool(services.catalog.list_erasures, who.team, _SHOWN_MAX)
     return _json({"erasures": [_described(one, services) for one in own]})
 
 

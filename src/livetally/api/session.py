@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from livetally.api.auth import COOKIE, identify, recognise, session_token
 from livetally.api.body import pieces, read_whole
 from livetally.api.services import Services
-from livetally.errors import BadInput, Forbidden, UnreadableBody
+from livetally.errors import BadInput, Forbidden, Unauthenticated, UnreadableBody
 from livetally.tenancy import Credential, Identity, Scope
 
 __all__ = [
@@ -69,13 +69,20 @@ async def sign_in_by_link(request: Request) -> Response:
     if request.headers.get("sec-fetch-site") in _ELSEWHERE:
         # Somebody else's page must not sign a person in to somebody else's team unseen.
         return _asked_first(token)
-    address = request.client.host if request.client else ""
-    services.failed_keys.require(address)
-    who = await run_in_threadpool(services.catalog.redeem_signin, token)
-    if who is None:
-        services.failed_keys.note(address)
+    try:
+        who = await _redeemed(request, services, token)
+    except Unauthenticated:
         return RedirectResponse("/?link=used", 303)
     return await _signed_in(request, who, RedirectResponse("/", 303))
+
+
+async def _redeemed(request: Request, services: Services, token: str) -> Identity:
+    address = request.client.host if request.client else ""
+    async with services.failed_keys.trying(address):
+        who = await run_in_threadpool(services.catalog.redeem_signin, token)
+        if who is None:
+            raise Unauthenticated("The link was used, or is too old.")
+    return who
 
 
 async def get_session(request: Request) -> Response:

@@ -184,7 +184,7 @@ def mend(catalog: Catalog, engine: Engine, index: IdentityIndex) -> list[Erasure
 
     Their identities can't be found any more once rows are gone, so the index is made anew.
     """
-    pending = [one for one in catalog.list_erasures() if one.done_us is None]
+    pending = [one for one in catalog.list_erasures(None) if one.done_us is None]
     for one in pending:
         erase_rows(engine, Subject(one.team, one.fingerprint, one.position))
     if pending:

@@ -71,7 +71,7 @@ def _backed_up(rooms: Rooms) -> Source:
         epoch=lambda: rooms.registry.store_epoch,
         erasures=lambda: tuple(
             Erasure(one.team, one.fingerprint, one.position)
-            for one in rooms.catalog.list_erasures()
+            for one in rooms.catalog.list_erasures(None)
         ),
         version=version("livetally"),
         now_us=rooms.clock.now_us,

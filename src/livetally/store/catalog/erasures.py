@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 from livetally.store.catalog.part import CatalogPart
 from livetally.store.catalog.rows import ErasureRecord
 from livetally.store.catalog.tables import erasures
+from livetally.tenancy import TeamId
 
 __all__ = ["Erasures"]
 
@@ -46,14 +47,17 @@ class Erasures(CatalogPart):
         with self._database.writing() as connection:
             connection.execute(done.values(done_us=self._clock.now_us()))
 
-    def list_erasures(self) -> list[ErasureRecord]:
-        """Return every erasure, oldest first.
+    def list_erasures(self, team: TeamId | None, limit: int | None = None) -> list[ErasureRecord]:
+        """Return up to ``limit`` erasures of a team, newest first; None: of all, or all of them.
 
         Raises:
             StoreFailed: they can't be read.
         """
+        wanted = select(erasures).order_by(erasures.c.id.desc())
+        if team is not None:
+            wanted = wanted.where(erasures.c.team_id == team)
         with self._database.reading() as connection:
-            rows = connection.execute(select(erasures).order_by(erasures.c.id)).all()
+            rows = connection.execute(wanted.limit(limit)).all()
         return [
             ErasureRecord(
                 row.id, row.team_id, row.fingerprint, row.position, row.at_us, row.done_us

@@ -16,10 +16,16 @@ from typing import Any, NamedTuple
 from livetally.definitions import Aggregate
 from livetally.store.events.buckets import Grid, bucket_sql, grid_of
 from livetally.store.events.engine import Columns, Engine, Setting
-from livetally.store.events.expressions import Binder, Condition, Reference, condition_sql
+from livetally.store.events.expressions import (
+    Binder,
+    Condition,
+    Reference,
+    condition_sql,
+    instant_sql,
+)
 from livetally.store.events.measure import Measure, measure_sql
 from livetally.store.events.projection import smallest
-from livetally.store.events.schema import TABLE
+from livetally.store.events.scope import of_team
 
 __all__ = ["Found", "Group", "Question", "ask"]
 
@@ -111,8 +117,8 @@ def _statement(question: Question, grid: Grid, binder: Binder) -> str:
         direction = "DESC" if question.descending else "ASC"
         order.insert(0, f"{_value(question.measure)} {direction} NULLS LAST")
     return (
-        f"SELECT {', '.join((*selected, *measured))}\nFROM {TABLE}"
-        f"\nWHERE {_where(question, grid, binder)}"
+        f"SELECT {', '.join((*selected, *measured))}"
+        f"\n{of_team(question.team, binder)} AND {_where(question, grid, binder)}"
         + (f"\nGROUP BY {', '.join(names)}" if names else "")
         + (f"\nHAVING {' AND '.join(having)}" if having else "")
         + (f"\nORDER BY {', '.join(order)}" if order else "")
@@ -158,15 +164,14 @@ def _where(question: Question, grid: Grid, binder: Binder) -> str:
     types = [binder.bind(kind, "String") for kind in question.measure.types]
     # The engine makes a set of a list, also of one, and then can't read the rows in their order.
     kind = f"type = {types[0]}" if len(types) == 1 else f"type IN ({', '.join(types)})"
-    tests = [f"team = {binder.bind(question.team, 'UInt32')}", kind]
+    tests = [kind]
     for bound, sign in ((question.start_us, ">="), (question.end_us, "<")):
         if bound is None:
             continue
         if grid.by_slot:
             tests.append(f"slot {sign} {binder.bind(bound // grid.unit_us, 'Int32')}")
         else:
-            at = f"fromUnixTimestamp64Micro({binder.bind(bound, 'Int64')}, 'UTC')"
-            tests.append(f"occurred_at {sign} {at}")
+            tests.append(f"occurred_at {sign} {instant_sql(bound, binder)}")
     tests += [condition_sql(condition, binder) for condition in question.where]
     return " AND ".join(tests)
 

@@ -21,7 +21,7 @@ from livetally.store.events.entity_columns import (
 )
 from livetally.store.events.expressions import Binder, Condition, Reference, condition_sql
 from livetally.store.events.projection import smallest
-from livetally.store.events.schema import TABLE
+from livetally.store.events.scope import of_team
 
 __all__ = ["Cursor", "EntityQuestion", "EntityRow", "ask_entities"]
 
@@ -128,8 +128,8 @@ def _next_keys(engine: Engine, question: EntityQuestion) -> Rows:
     direction = "DESC" if question.descending else "ASC"
     key, limit = question.key.sql, question.limit + 1
     each = [
-        f"SELECT {key} AS entity_key, {_VERSION} AS version FROM {TABLE}"
-        f" WHERE {_events(question._replace(types=(kind,)), binder)}"
+        f"SELECT {key} AS entity_key, {_VERSION} AS version"
+        f" {_events(question._replace(types=(kind,)), binder)}"
         f" GROUP BY {key} ORDER BY {key} {direction} LIMIT {limit}"
         for kind in question.types
     ]
@@ -161,8 +161,8 @@ def _ordered(
     columns += [f"{sql} AS {name}" for name, sql in rest.items()]
     key = f"assumeNotNull(toString({question.key.sql}))"
     inner = (
-        f"SELECT {key} AS entity_key, {', '.join(columns)}\nFROM {TABLE}"
-        f"\nWHERE {_events(question, binder)}\nGROUP BY entity_key"
+        f"SELECT {key} AS entity_key, {', '.join(columns)}"
+        f"\n{_events(question, binder)}\nGROUP BY entity_key"
     )
     direction = "DESC" if question.descending else "ASC"
     order = f"entity_key {direction}"
@@ -197,7 +197,7 @@ def _events(question: EntityQuestion, binder: Binder) -> str:
     types = [binder.bind(kind, "String") for kind in question.types]
     # Of a list, also of one, the engine does not know that what follows it is in order.
     kind = f"type = {types[0]}" if len(types) == 1 else f"type IN ({', '.join(types)})"
-    tests = [f"team = {binder.bind(question.team, 'UInt32')}", kind]
+    tests = [of_team(question.team, binder), kind]
     if question.keys:
         each = ", ".join(binder.bind(key, "String") for key in question.keys)
         text = question.key.sql
@@ -214,7 +214,7 @@ def _events(question: EntityQuestion, binder: Binder) -> str:
     if question.since is not None:
         # Finding the few keys that changed by the index on positions spares grouping all others.
         since = binder.bind(question.since, "UInt64")
-        changed = f"SELECT {question.key.sql} FROM {TABLE} WHERE {' AND '.join(tests)}"
+        changed = f"SELECT {question.key.sql} {' AND '.join(tests)}"
         tests.append(f"{question.key.sql} IN ({changed} AND position > {since})")
     return " AND ".join(tests)
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
-from livetally.store.events.engine import Engine, Parameter
+from livetally.store.events.engine import Engine
+from livetally.store.events.expressions import Binder
 from livetally.store.events.literals import literal
-from livetally.store.events.schema import TABLE
+from livetally.store.events.scope import of_team, without
 
 __all__ = [
     "Identified",
@@ -57,44 +58,47 @@ def fingerprint_of(team: int, subject: str) -> str:
 
 def count_rows(engine: Engine, of: Subject) -> int:
     """Return how many rows there are of a subject. Blocks; reads the team's subjects."""
-    rows = engine.read(f"SELECT count() FROM {TABLE} WHERE {_rows_of(of)}", None, _SLOW)
+    binder = Binder()
+    sql = f"SELECT count() {of_team(of.team, binder)} AND {_rows_of(of)}"
+    rows = engine.read(sql, binder.parameters, _SLOW)
     return int(rows[0][0])
 
 
 def identities_of(engine: Engine, of: Subject) -> Iterator[list[Identified]]:
     """Yield the identities of a subject's rows, up to 20,000 at a time. Blocks for each."""
-    after: dict[str, Parameter] = {"source": "", "id": ""}
     beyond = ""
+    binder = Binder()
     while True:
         rows = engine.read(
-            f"SELECT DISTINCT source, id FROM {TABLE} WHERE {_rows_of(of)}{beyond}"
+            f"SELECT DISTINCT source, id {of_team(of.team, binder)} AND {_rows_of(of)}{beyond}"
             f" ORDER BY source, id LIMIT {_PAGE}",
-            after,
+            binder.parameters,
             _SLOW,
         )
         if not rows:
             return
         yield [Identified(source, event_id) for source, event_id in rows]
-        after = {"source": str(rows[-1][0]), "id": str(rows[-1][1])}
-        beyond = " AND (source, id) > ({source:String}, {id:String})"
+        binder = Binder()
+        last = ", ".join(binder.bind(str(text), "String") for text in rows[-1])
+        beyond = f" AND (source, id) > ({last})"
 
 
 def erase_rows(engine: Engine, of: Subject) -> None:
     """Take a subject's rows away. Blocks until every part is without them."""
-    engine.execute(f"ALTER TABLE {TABLE} DELETE WHERE {_rows_of(of)} {_WAIT}")
+    engine.execute(f"{without(of.team, _rows_of(of))} {_WAIT}")
 
 
 def count_old(engine: Engine, team: int, kind: str, before_us: int) -> int:
     """Return how many rows of a type are from before an instant (microseconds). Blocks."""
-    rows = engine.read(
-        f"SELECT count() FROM {TABLE} WHERE {_older(team, kind, before_us)}", None, _SLOW
-    )
+    binder = Binder()
+    sql = f"SELECT count() {of_team(team, binder)} AND {_older(kind, before_us)}"
+    rows = engine.read(sql, binder.parameters, _SLOW)
     return int(rows[0][0])
 
 
 def erase_old(engine: Engine, team: int, kind: str, before_us: int) -> None:
     """Take a type's rows from before an instant (microseconds) away. Blocks until it is done."""
-    engine.execute(f"ALTER TABLE {TABLE} DELETE WHERE {_older(team, kind, before_us)} {_WAIT}")
+    engine.execute(f"{without(team, _older(kind, before_us))} {_WAIT}")
 
 
 def old_parts(engine: Engine) -> set[str]:
@@ -111,13 +115,10 @@ def old_parts(engine: Engine) -> set[str]:
 
 def _rows_of(of: Subject) -> str:
     return (
-        f"team = {of.team:d} AND position <= {of.position:d} AND subject != ''"
+        f"position <= {of.position:d} AND subject != ''"
         f" AND {_FINGERPRINT} = {literal(of.fingerprint)}"
     )
 
 
-def _older(team: int, kind: str, before_us: int) -> str:
-    return (
-        f"team = {team:d} AND type = {literal(kind)}"
-        f" AND toUnixTimestamp64Micro(occurred_at) < {before_us:d}"
-    )
+def _older(kind: str, before_us: int) -> str:
+    return f"type = {literal(kind)} AND toUnixTimestamp64Micro(occurred_at) < {before_us:d}"

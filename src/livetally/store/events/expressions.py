@@ -26,6 +26,7 @@ __all__ = [
     "Reference",
     "Value",
     "condition_sql",
+    "instant_sql",
     "type_is_one_of",
 ]
 
@@ -62,6 +63,11 @@ class Binder:
             value = int(value)
         self.parameters[name] = value
         return f"{{{name}:{engine_type}}}"
+
+
+def instant_sql(at_us: int, binder: Binder) -> str:
+    """Return the SQL of an instant, in microseconds since 1970 UTC, to compare times with."""
+    return f"fromUnixTimestamp64Micro({binder.bind(at_us, 'Int64')}, 'UTC')"
 
 
 def _typed_literal(value: Value, engine_type: str) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from livetally.store.events.engine import Engine
-from livetally.store.events.expressions import Binder, Condition, condition_sql
-from livetally.store.events.schema import TABLE
+from livetally.store.events.expressions import Binder, Condition, condition_sql, instant_sql
+from livetally.store.events.scope import of_team
 
 __all__ = ["EventPage", "PageCursor", "StoredEvent", "ask_events", "types_of"]
 
@@ -66,9 +66,9 @@ class StoredEvent(NamedTuple):
 
 def types_of(engine: Engine, team: int) -> list[str]:
     """Return the event types of a team. Blocks; reads the primary key's index only."""
+    binder = Binder()
     rows = engine.read(
-        f"SELECT DISTINCT type FROM {TABLE} WHERE team = {{team:UInt32}} ORDER BY type",
-        {"team": team},
+        f"SELECT DISTINCT type {of_team(team, binder)} ORDER BY type", binder.parameters
     )
     return [row[0] for row in rows]
 
@@ -98,26 +98,22 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
 def _of_type(kind: str, common: Sequence[str], page: EventPage, binder: Binder) -> str:
     tests = [*common, f"type = {binder.bind(kind, 'String')}"]
     return (
-        f"SELECT {_COLUMNS}\nFROM {TABLE}\nWHERE {' AND '.join(tests)}"
+        f"SELECT {_COLUMNS}\n{' AND '.join(tests)}"
         f"\nORDER BY occurred_at DESC, position DESC, id DESC\nLIMIT {page.limit + 1}"
     )
 
 
 def _common(page: EventPage, binder: Binder) -> list[str]:
-    tests = [f"team = {binder.bind(page.team, 'UInt32')}"]
+    tests = [of_team(page.team, binder)]
     for bound, sign in ((page.start_us, ">="), (page.end_us, "<")):
         if bound is not None:
-            tests.append(f"occurred_at {sign} {_instant(bound, binder)}")
+            tests.append(f"occurred_at {sign} {instant_sql(bound, binder)}")
     if page.since is not None:
         tests.append(f"position > {binder.bind(page.since, 'UInt64')}")
     if page.after is not None:
-        at = _instant(page.after.at_us, binder)
+        at = instant_sql(page.after.at_us, binder)
         position = binder.bind(page.after.position, "UInt64")
         event_id = binder.bind(page.after.id, "String")
         tests.append(f"occurred_at <= {at}")
         tests.append(f"(occurred_at, position, id) < ({at}, {position}, {event_id})")
     return tests + [condition_sql(condition, binder) for condition in page.where]
-
-
-def _instant(at_us: int, binder: Binder) -> str:
-    return f"fromUnixTimestamp64Micro({binder.bind(at_us, 'Int64')}, 'UTC')"

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from livetally.store.events.engine import Engine
+from livetally.store.events.expressions import Binder
 from livetally.store.events.schema import TABLE
+from livetally.store.events.scope import of_team
 
 __all__ = [
     "StoredIdentity",
@@ -81,11 +83,12 @@ def read_stored(
     """
     if not wanted:
         return []
+    binder = Binder()
     rows = engine.read(
-        f"SELECT {_IDENTITY} FROM {TABLE} WHERE team = {{team:UInt32}}"
+        f"SELECT {_IDENTITY} {of_team(team, binder)}"
         " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
         {
-            "team": team,
+            **binder.parameters,
             "positions": sorted({position for _, position in wanted}),
             # The driver does not quote texts in a list; these need no escaping.
             "ids": f"[{','.join(sorted({_quoted_hex(event_id) for event_id, _ in wanted}))}]",
@@ -103,10 +106,11 @@ def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
 
     Microseconds since 1970 UTC.
     """
+    binder = Binder()
     rows = engine.read(
         "SELECT toUnixTimestamp64Micro(min(occurred_at)), toUnixTimestamp64Micro(max(occurred_at)),"
-        f" count() FROM {TABLE} WHERE team = {{team:UInt32}} AND type = {{type:String}}",
-        {"team": team, "type": kind},
+        f" count() {of_team(team, binder)} AND type = {binder.bind(kind, 'String')}",
+        binder.parameters,
     )
     oldest, newest, count = rows[0]
     return (oldest, newest) if count else None

@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from livetally.store.events.engine import Engine, Parameter
-from livetally.store.events.schema import TABLE
+from livetally.store.events.engine import Engine
+from livetally.store.events.expressions import Binder, instant_sql
+from livetally.store.events.scope import of_team
 
 __all__ = ["SentEvent", "count_events", "sent_events"]
 
 _PAGE = 20_000
 _SETTINGS = {"optimize_use_projections": 0, "max_threads": 1, "max_execution_time": 600}
-_OF = (
-    f"FROM {TABLE}\nWHERE team = {{team:UInt32}} AND type = {{type:String}}"
-    " AND occurred_at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')"
-    " AND occurred_at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')"
-)
 
 
 class SentEvent(NamedTuple):
@@ -37,21 +33,25 @@ class SentEvent(NamedTuple):
 
 def count_events(engine: Engine, team: int, kind: str, start_us: int, end_us: int) -> int:
     """Return how many events of a type there are from ``start_us`` to before ``end_us``. Blocks."""
-    bounds: dict[str, Parameter] = {"team": team, "type": kind, "start": start_us, "end": end_us}
-    return int(engine.read(f"SELECT count() {_OF}", bounds, _SETTINGS)[0][0])
+    binder = Binder()
+    sql = f"SELECT count() {_between(team, kind, start_us, end_us, binder)}"
+    return int(engine.read(sql, binder.parameters, _SETTINGS)[0][0])
 
 
 def sent_events(
     engine: Engine, team: int, kind: str, start_us: int, end_us: int
 ) -> Iterator[list[SentEvent]]:
     """Yield the events of a type, oldest first, in pages of up to 20,000. Blocks for each page."""
-    bounds: dict[str, Parameter] = {"team": team, "type": kind, "start": start_us, "end": end_us}
-    after = ""
+    last: SentEvent | None = None
     while True:
+        binder = Binder()
+        rest = _between(team, kind, start_us if last is None else last.at_us, end_us, binder)
+        if last is not None:
+            rest += f" AND (occurred_at, id, source) > ({_place(last, binder)})"
         rows = engine.read(
             "SELECT toUnixTimestamp64Micro(occurred_at), position, id, subject, source, data"
-            f" {_OF}{after}\nORDER BY occurred_at, id, source LIMIT {_PAGE}",
-            bounds,
+            f" {rest}\nORDER BY occurred_at, id, source LIMIT {_PAGE}",
+            binder.parameters,
             _SETTINGS,
         )
         if not rows:
@@ -59,8 +59,16 @@ def sent_events(
         page = [SentEvent(*row) for row in rows]
         yield page
         last = page[-1]
-        bounds |= {"start": last.at_us, "after": last.id, "source": last.source}
-        after = (
-            " AND (occurred_at, id, source) > (fromUnixTimestamp64Micro({start:Int64}, 'UTC'),"
-            " {after:String}, {source:String})"
-        )
+
+
+def _between(team: int, kind: str, start_us: int, end_us: int, binder: Binder) -> str:
+    return (
+        f"{of_team(team, binder)} AND type = {binder.bind(kind, 'String')}"
+        f" AND occurred_at >= {instant_sql(start_us, binder)}"
+        f" AND occurred_at < {instant_sql(end_us, binder)}"
+    )
+
+
+def _place(event: SentEvent, binder: Binder) -> str:
+    texts = (binder.bind(text, "String") for text in (event.id, event.source))
+    return ", ".join((instant_sql(event.at_us, binder), *texts))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.expressions import Binder, Reference
-from livetally.store.events.schema import TABLE
+from livetally.store.events.scope import of_team
 
 __all__ = ["Added", "added_events", "commits_of", "slots_of"]
 
@@ -32,7 +32,7 @@ def commits_of(engine: Engine, added: Added) -> list[tuple[int, int]]:
     """Return ``(position, events)``, oldest first, of up to 10,000 commits. Blocks."""
     binder = Binder()
     rows = engine.read(
-        f"SELECT position, count() FROM {TABLE} WHERE {_where(added, binder)}"
+        f"SELECT position, count() {_where(added, binder)}"
         f" GROUP BY position ORDER BY position LIMIT {_COMMITS_AT_ONCE}",
         binder.parameters,
     )
@@ -43,7 +43,7 @@ def slots_of(engine: Engine, added: Added) -> list[int]:
     """Return the quarter-hour slots, in order, that the events are in. Blocks."""
     binder = Binder()
     rows = engine.read(
-        f"SELECT DISTINCT slot FROM {TABLE} WHERE {_where(added, binder)} ORDER BY slot",
+        f"SELECT DISTINCT slot {_where(added, binder)} ORDER BY slot",
         binder.parameters,
     )
     return [slot for (slot,) in rows]
@@ -58,8 +58,7 @@ def added_events(engine: Engine, added: Added, columns: Sequence[Reference]) -> 
     binder = Binder()
     selected = ", ".join(_selected(column, binder) for column in columns)
     return engine.read(
-        f"SELECT {selected} FROM {TABLE} WHERE {_where(added, binder)}"
-        " ORDER BY position, occurred_at, id",
+        f"SELECT {selected} {_where(added, binder)} ORDER BY position, occurred_at, id",
         binder.parameters,
     )
 
@@ -73,5 +72,5 @@ def _selected(column: Reference, binder: Binder) -> str:
 def _where(added: Added, binder: Binder) -> str:
     types = ", ".join(binder.bind(kind, "String") for kind in added.types)
     since, upto = (binder.bind(bound, "UInt64") for bound in (added.since, added.upto))
-    team = binder.bind(added.team, "UInt32")
-    return f"team = {team} AND type IN ({types}) AND position > {since} AND position <= {upto}"
+    rows = of_team(added.team, binder)
+    return f"{rows} AND type IN ({types}) AND position > {since} AND position <= {upto}"
