@@ -209,6 +209,9 @@ def test_a_proxys_word_is_taken_from_trusted_addresses_only(trusted: str) -> Non
         told["X-Forwarded-For"] = "192.0.2.2"
         expected = 401 if trusted else 429
         assert stranger.get("/v1/metrics", headers=told).status_code == expected
+        # A proxy appends whom it has seen to what the sender claims: only the last one counts.
+        told["X-Forwarded-For"] = "192.0.2.77, 192.0.2.2"
+        assert stranger.get("/v1/metrics", headers=told).status_code == 429
         told["X-Forwarded-For"] = "192.0.2.3"
         with talk(server, server.key) as client:
             page = client.get("/healthz", headers=told)

@@ -13,15 +13,33 @@ from typing import Any
 
 import pytest
 
-from livetally.clock import SystemClock
 from livetally.testing import Server
 from tests.e2e.walls import ROUTES, SCOPES, SHOP, Row, Teams, real_routes, talk
-from tests.waiting import until
 
 # Each refused key counts against its address, and here all come from one.
 PATIENT = {"LIVETALLY_FAILED_KEYS_PER_MINUTE": "100000"}
 GUARDED = [row for row in ROUTES if row.scope != "open"]
-SOON_US = 1_500_000
+WORKS = """application = "crimson_works"
+[event.crimson_tick]
+data.n = "integer"
+[metric.crimson_pulse]
+event = "crimson_tick"
+aggregate = "count"
+[alert.crimson_alert]
+metric = "crimson_pulse"
+window = "1 hour"
+above = 5
+[source.crimson_source]
+url = "http://192.0.2.1/records"
+every = "1 day"
+[source.crimson_source.map]
+type = "'crimson_tick'"
+id = "id"
+[sink.crimson_sink]
+to = "sqlite:crimson.db"
+event = "crimson_tick"
+columns = { n = "data.n" }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +84,7 @@ def test_every_route_has_a_row() -> None:
 @pytest.mark.parametrize("row", GUARDED, ids=named)
 def test_without_a_valid_key_nothing_opens(row: Row, server: Server, teams: Teams) -> None:
     """No key, nonsense, a revoked and an expired key are each refused with 401 and the way in."""
-    for key in (None, "nonsense", ENDED["revoked"], ENDED["expired"]):
+    for key in (None, "nonsense", *teams.ended.values()):
         with talk(server, key) as client:
             reply = row.send(client)
             assert reply.status_code == 401, f"{key}: {reply.text}"
@@ -171,6 +189,48 @@ def test_reads_by_anothers_names_find_nothing(server: Server, teams: Teams) -> N
         assert client.get("/v1/session").status_code == 200
 
 
+def test_what_red_has_defined_is_not_there_for_blue(server: Server, teams: Teams) -> None:
+    """Source, alert, sink, erasure of red: blue's administrator can't see or change them."""
+    with talk(server, server.key, **{"X-Livetally-Team": "red"}) as operator:
+        reply = operator.put(
+            "/v1/definitions/crimson_works",
+            content=WORKS,
+            headers={"Content-Type": "application/toml"},
+        )
+        assert reply.status_code == 200, reply.text
+    with (
+        talk(server, teams.keys["red"]["all"]) as red,
+        talk(server, teams.keys["blue"]["all"]) as blue,
+    ):
+        gone = red.delete("/v1/events?subject=crimson_person").json()
+        tried = [
+            ("GET", "/v1/sources/crimson_source", None),
+            ("PATCH", "/v1/sources/crimson_source", {"schedule": None}),
+            *(
+                ("POST", f"/v1/sources/crimson_source/{do}", None)
+                for do in ("run", "stop", "start")
+            ),
+            ("GET", "/v1/alerts/crimson_alert", None),
+            ("GET", "/v1/alerts/crimson_alert/changes", None),
+            ("POST", "/v1/sinks/crimson_sink/rebuild", None),
+            ("GET", "/v1/definitions/crimson_works", None),
+            ("GET", "/v1/definitions/crimson_works/versions", None),
+            ("GET", "/v1/definitions/crimson_works/versions/1", None),
+            ("DELETE", "/v1/definitions/crimson_works", None),
+            ("GET", "/v1/explore?metric=crimson_pulse", None),
+        ]
+        for method, path, body in tried:
+            answer = blue.request(method, path, json=body)
+            assert answer.status_code in (400, 404), f"{method} {path}: {answer.text}"
+        for path in ("sources", "alerts", "sinks", "definitions", "erasures", "audit", "metrics"):
+            assert "crimson" not in blue.get(f"/v1/{path}").text
+            if path not in ("audit", "erasures"):
+                assert "crimson" in red.get(f"/v1/{path}").text, path
+        assert gone["fingerprint"] in red.get("/v1/erasures").text
+        assert gone["fingerprint"] not in blue.get("/v1/erasures").text
+        assert red.get("/v1/sources/crimson_source").json()["state"] != "stopped"
+
+
 def test_a_kept_answer_is_kept_for_its_own_team(server: Server, teams: Teams) -> None:
     """The same question, asked by both teams in turn, has each team's own answer and tag."""
     ask = "/v1/metrics/revenue?interval=year&by=subject"
@@ -255,23 +315,6 @@ def test_the_audit_log_says_who_did_what(server: Server, teams: Teams) -> None:
         assert {"red", "blue"} <= {entry["team"] for entry in everybody}
     with talk(server, server.key, **{"X-Livetally-Team": "red"}) as operator:
         assert {one["team"] for one in operator.get("/v1/audit").json()["entries"]} == {"red"}
-
-
-ENDED: dict[str, str] = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ended_keys(server: Server, teams: Teams) -> None:
-    """Make a key that was revoked, and one that has expired."""
-    with talk(server, teams.keys["red"]["all"]) as client:
-        body: dict[str, Any] = {"name": "ended", "scopes": list(SCOPES)}
-        revoked = client.post("/v1/keys", json=body).json()
-        client.delete(f"/v1/keys/{revoked['id']}")
-        soon = SystemClock().now_us() + SOON_US
-        expired = client.post("/v1/keys", json=body | {"expires_us": soon}).json()
-    ENDED.update(revoked=revoked["key"], expired=expired["key"])
-    with talk(server, expired["key"]) as client:
-        until(lambda: client.get("/v1/session").status_code == 401, "the key to expire")
 
 
 def signed_in(server: Server, key: str) -> str:

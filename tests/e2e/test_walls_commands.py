@@ -7,6 +7,8 @@ Guarantee: a new command without a row fails; so does one that a wrong key can u
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -124,7 +126,8 @@ def test_a_command_needs_its_scope(
 ) -> None:
     """Without a key and without the scope it fails and says so; no key is ever in what it says."""
     keys: dict[str, str] = {scope: teams.keys["red"][scope] for scope in SCOPES}
-    for name, key in {"none": "", "wrong": "lt_nobody", **keys, "operator": server.key}.items():
+    others = {"none": "", "wrong": "lt_nobody", **teams.ended}
+    for name, key in {**others, **keys, "operator": server.key}.items():
         may = name == "operator" or (name == row.scope and not row.operator)
         if may and not row.ends:
             continue
@@ -139,6 +142,33 @@ def test_a_command_needs_its_scope(
             assert refused, f"{name}: {said}"
         assert not key or key not in said
         assert "Traceback" not in said
+
+
+def test_a_watch_runs_with_the_key_that_may(
+    teams: Teams, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends only with its user is a process here; it draws, and is stopped."""
+    monkeypatch.setenv("LIVETALLY_KEY", teams.keys["red"]["read"])
+    command = [sys.executable, "-m", "livetally", "watch", "revenue", "--url", server.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        try:
+            assert b"revenue" in process.stdout.readline()
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+def test_a_teams_key_makes_no_operator(
+    teams: Teams, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not with ``--operator``, and not with all its scopes."""
+    monkeypatch.setenv("LIVETALLY_KEY", teams.keys["red"]["all"])
+    words = ("keys", "create", "--name", "mighty", "--scope", "admin", "--operator")
+    assert main([*words]) == 1
+    said = "".join(capfd.readouterr())
+    assert "operator" in said
+    assert "lt_" not in said
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command)

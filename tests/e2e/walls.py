@@ -13,9 +13,11 @@ import httpx2
 from starlette.routing import Route
 
 from livetally.api import Services, build_app
+from livetally.clock import SystemClock
 from livetally.console import routes as console_routes
 from livetally.testing import Server
 from tests.tidy.source_tree import ROOT
+from tests.waiting import until
 
 __all__ = ["ROUTES", "SCOPES", "SHOP", "Row", "Teams", "real_routes", "talk"]
 
@@ -55,6 +57,7 @@ class Row(NamedTuple):
 
 
 _EVENT = {"type": "add_revenue", "subject": "ada", "data": {"value": 1}}
+_SOON_US = 1_500_000
 _STRANGE_KEY = "0000000000"
 
 ROUTES = (
@@ -172,3 +175,16 @@ class Teams:
                 # What is asked here must not be refused for its number.
                 change = operator.patch(f"/v1/teams/{team}", json={"queries_per_hour": 100_000})
                 assert change.status_code == 200, change.text
+        self.ended = self._ended(server)
+        """A key of red that was revoked, and one that has expired; of all scopes."""
+
+    def _ended(self, server: Server) -> dict[str, str]:
+        body: dict[str, Any] = {"name": "ended", "scopes": list(SCOPES)}
+        with talk(server, self.keys["red"]["all"]) as client:
+            revoked = client.post("/v1/keys", json=body).json()
+            client.delete(f"/v1/keys/{revoked['id']}")
+            soon = SystemClock().now_us() + _SOON_US
+            expired = client.post("/v1/keys", json=body | {"expires_us": soon}).json()
+        with talk(server, expired["key"]) as client:
+            until(lambda: client.get("/v1/session").status_code == 401, "the key to expire")
+        return {"revoked": revoked["key"], "expired": expired["key"]}

@@ -46,6 +46,15 @@ def set_up_logs(level: str, form: str = "auto") -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Shortening(logging.BASIC_FORMAT))
+
+
+class _Shortening(logging.Formatter):
+    """Writes what libraries log, with their tracebacks, as ``_shortened`` does with our own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
 
 
 def _shortened(

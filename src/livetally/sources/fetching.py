@@ -8,6 +8,7 @@ Guarantee: what is returned is JSON of at most ``bytes_max`` bytes; every other 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -25,6 +26,7 @@ __all__ = ["Page", "Patience", "fetch_page"]
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHOWN = 60
+_REDIRECTS_MAX = 5
 
 
 class Patience(NamedTuple):
@@ -93,9 +95,10 @@ async def _once(
 ) -> Page:
     shown = request.url.partition("?")[0]
     try:
-        async with http.stream(
+        asked = http.build_request(
             "GET", _address(request), headers=dict(headers), timeout=timeout_s
-        ) as response:
+        )
+        async with aclosing(await _answer(http, asked, headers)) as response:
             if response.status_code == HTTPStatus.NOT_MODIFIED:
                 return Page(None, response.headers, str(response.url), unchanged=True)
             _require_success(response, shown, now_us)
@@ -113,6 +116,30 @@ async def _once(
     except UnreadableBody as error:
         raise SourceFailed(_no_json(shown, response, body, error.message)) from None
     return Page(payload, response.headers, str(response.url))
+
+
+async def _answer(
+    http: httpx2.AsyncClient, request: httpx2.Request, headers: Mapping[str, str]
+) -> httpx2.Response:
+    """Return the answer that a request leads to; the source's ``headers`` stay with its origin.
+
+    Any of them may hold a secret; the client by itself keeps back ``Authorization`` only.
+    """
+    for _ in range(_REDIRECTS_MAX + 1):
+        response = await http.send(request, stream=True, follow_redirects=False)
+        following = response.next_request
+        if following is None:
+            return response
+        await response.aclose()
+        if _origin(following.url) != _origin(request.url):
+            for name in headers:
+                following.headers.pop(name, None)
+        request = following
+    raise httpx2.TooManyRedirects("", request=request)
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _address(request: Request) -> httpx2.URL:

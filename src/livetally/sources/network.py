@@ -1,7 +1,7 @@
 """Connections to public addresses only, so that a definition can't reach into the inner network.
 
 In the flow: gives ``fetch`` its HTTP client.
-Guarantee: every connection, also after a redirect, goes to an address that was checked after the
+Guarantee: every connection goes to an address that was checked after the
 name was resolved; the address checked is the one connected to.
 """
 
@@ -20,7 +20,6 @@ from livetally.sources.failures import SourceFailed
 
 __all__ = ["client", "is_public"]
 
-_REDIRECTS_MAX = 5
 _CONNECTIONS_MAX = 20
 # Mapped, compatible, translated, and of a NAT64 gateway: the last 32 bits are an IPv4 address.
 _EMBEDDING = tuple(
@@ -93,7 +92,7 @@ class _PublicOnly(httpcore2.AsyncNetworkBackend):
 def client(
     *, allow_private: bool, version: str, setting: str = "LIVETALLY_SOURCES_ALLOW_PRIVATE"
 ) -> httpx2.AsyncClient:
-    """Return the client that fetches; close it when done.
+    """Return the client that fetches; close it when done. It follows no redirect by itself.
 
     Args:
         allow_private: whether it may connect to addresses that are not public.
@@ -107,7 +106,5 @@ def client(
     return httpx2.AsyncClient(
         transport=transport,
         headers={"User-Agent": f"livetally/{version}", "Accept": "application/json"},
-        follow_redirects=True,
-        max_redirects=_REDIRECTS_MAX,
         trust_env=False,
     )

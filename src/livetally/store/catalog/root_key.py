@@ -46,7 +46,7 @@ class RootKey(CatalogPart):
         wanted = select(keys.c.hash).where(keys.c.id == ROOT_KEY_ID, keys.c.revoked_us.is_(None))
         with self._database.reading() as connection:
             stored = connection.execute(wanted).scalar()
-        if stored != new_hash:
+        if not compare_digest(stored or "", new_hash or ""):
             self._replace(new_hash)
         self._root_hash = new_hash
 
@@ -80,8 +80,10 @@ class RootKey(CatalogPart):
             return None
         with self._database.reading() as connection:
             row = connection.execute(KEYS_WITH_TEAM.where(keys.c.id == ROOT_KEY_ID)).first()
-        if row is None or row.hash != self._root_hash or not is_valid(row, self._clock.now_us()):
+        if row is None or not is_valid(row, self._clock.now_us()):
             return None
+        if not compare_digest(row.hash, self._root_hash):
+            return None  # another process has set another one
         return identity(row)
 
 
