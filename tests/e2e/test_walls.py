@@ -38,7 +38,7 @@ id = "id"
 [sink.crimson_sink]
 to = "sqlite:crimson.db"
 event = "crimson_tick"
-columns = { n = "data.n" }
+columns = { id = "id" }
 """
 
 
@@ -228,7 +228,7 @@ def test_what_red_has_defined_is_not_there_for_blue(server: Server, teams: Teams
                 assert "crimson" in red.get(f"/v1/{path}").text, path
         assert gone["fingerprint"] in red.get("/v1/erasures").text
         assert gone["fingerprint"] not in blue.get("/v1/erasures").text
-        assert red.get("/v1/sources/crimson_source").json()["state"] != "stopped"
+        assert red.get("/v1/sources/crimson_source").json()["running"] is True
 
 
 def test_a_kept_answer_is_kept_for_its_own_team(server: Server, teams: Teams) -> None:

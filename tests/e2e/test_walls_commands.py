@@ -20,7 +20,7 @@ from cyclopts import App
 from livetally.cli import main
 from livetally.cli.commands import COMMANDS
 from livetally.testing import Server
-from tests.e2e.walls import SCOPES, SHOP, Teams
+from tests.e2e.walls import SCOPES, SHOP, Teams, talk
 
 # The wall let it pass; there is only nothing of that name behind it.
 _NAMELESS = re.compile(r"no (key|sink|source|alert) is called '(0000000000|none)'")
@@ -153,8 +153,11 @@ def test_a_watch_runs_with_the_key_that_may(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         try:
-            assert b"revenue" in process.stdout.readline()
-            assert process.poll() is None
+            for _ in range(2):  # a refusal would be one line
+                with talk(server, teams.keys["red"]["write"]) as client:
+                    event = {"type": "add_revenue", "subject": "ada", "data": {"value": 1}}
+                    assert client.post("/v1/events", json=event).json()["stored"] == 1
+                assert process.stdout.readline()
         finally:
             process.kill()
 
