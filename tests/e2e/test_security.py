@@ -238,6 +238,8 @@ LEAK = """
 import os
 
 if os.environ.get("LEAK"):
+    import logging
+
     import structlog
 
     from livetally.api import auth
@@ -247,6 +249,7 @@ if os.environ.get("LEAK"):
     def logged(headers):
         text = sent(headers)
         structlog.get_logger("leak").debug("key", text=text)
+        logging.getLogger("library").warning("sent %s", text)
         return text
 
     auth._sent = logged
@@ -270,6 +273,7 @@ def test_a_secret_that_is_logged_is_found(tmp_path: Path) -> None:
     assert holding(secrets, places) == {"root": ["log"]}
     assert b"leak" not in places["log"]
     assert b"lt_" in places["log"]
+    assert b"WARNING:library:sent lt_" in places["log"]
 
 
 def holding(secrets: dict[str, str], places: dict[str, bytes]) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from tests.e2e.walls import SHOP, talk
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.contract.databases import Server as Database
 
 pytest_plugins = ("tests.contract.databases",)
@@ -208,6 +211,37 @@ def test_a_key_revoked_at_one_opens_nothing_at_the_other(two: Two) -> None:
             for frames in (by_key, by_token, by_cookie):
                 for _ in frames:
                     pass
+
+
+SLOW_POLL = """
+import os
+
+if os.environ.get("SLOW_POLL"):
+    from livetally.server import watching
+
+    watching._POLL_S = 3600.0
+"""
+
+
+def test_a_server_on_postgresql_is_told(postgresql_server: Database, tmp_path: Path) -> None:
+    """Its stream ends at once with a key that is revoked elsewhere, though it does not poll."""
+    url = postgresql_server.make_database("livetally_told")
+    (tmp_path / "sitecustomize.py").write_text(SLOW_POLL)
+    env = {"LIVETALLY_CATALOG": url}
+    slow = {**env, "PYTHONPATH": str(tmp_path), "SLOW_POLL": "1"}
+    with (
+        Server(tmp_path / "one", definitions=[SHOP], env=env, key="root-of-both") as one,
+        Server(tmp_path / "two", definitions=[SHOP], env=slow, key="root-of-both") as other,
+    ):
+        two = Two((one, other))
+        key_id, key = made_key(two, "told", ["read"])
+        with two.talk(0) as operator, streaming(two, 1, "/v1/metrics/revenue", key) as frames:
+            next(frames)
+            began = time.monotonic()
+            assert operator.delete(f"/v1/keys/{key_id}").status_code == 200
+            for _ in frames:
+                pass
+            assert time.monotonic() - began < WITHIN_S
 
 
 def test_signing_out_at_one_signs_out_at_the_other(two: Two) -> None:
