@@ -25,31 +25,15 @@ CHECKED = (
     "put together from constants, column names that were looked up among those declared, and whole"
     " numbers that were read as such; every value is bound"
 )
-DELETED = (
-    "the same text says which rows are counted and which a change deletes, and a change takes no"
-    " bound values: whole numbers, a fingerprint, and a type's name through literals.literal"
-)
 READ = {
-    ("B608", f"{EVENTS}/erase.py:count_old"): DELETED,
-    ("B608", f"{EVENTS}/erase.py:count_rows"): DELETED,
-    ("B608", f"{EVENTS}/erase.py:identities_of"): DELETED,
     ("B608", "src/livetally/store/catalog/standing.py:look_at_catalog"): CONSTANTS,
     ("B104", "src/livetally/server/doctor.py:_taken"): "compared with, not listened on",
-    ("B608", f"{EVENTS}/aggregate.py:_statement"): CHECKED,
     ("B608", f"{EVENTS}/entities.py:_next_keys"): CHECKED,
     ("B608", f"{EVENTS}/entities.py:_ordered"): CHECKED,
-    ("B608", f"{EVENTS}/entities.py:_events"): CHECKED,
-    ("B608", f"{EVENTS}/pages.py:types_of"): CONSTANTS,
     ("B608", f"{EVENTS}/pages.py:ask_events"): CHECKED,
-    ("B608", f"{EVENTS}/pages.py:_of_type"): CHECKED,
     ("B608", f"{EVENTS}/reading.py:last_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:count_by_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:read_identities"): CONSTANTS,
-    ("B608", f"{EVENTS}/reading.py:read_stored"): CONSTANTS,
-    ("B608", f"{EVENTS}/reading.py:extent"): CONSTANTS,
-    ("B608", f"{EVENTS}/since.py:commits_of"): CHECKED,
-    ("B608", f"{EVENTS}/since.py:slots_of"): CHECKED,
-    ("B608", f"{EVENTS}/since.py:added_events"): CHECKED,
     ("B608", "src/livetally/store/catalog/migrate.py:_is_current"): CONSTANTS,
     ("B105", "src/livetally/api/auth.py:"): "the name of a parameter, not its value",
     ("B105", "src/livetally/definitions/inlet.py:"): "the name of a kind of proof",
