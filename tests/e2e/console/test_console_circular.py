@@ -6,6 +6,7 @@ Guarantee: what was pressed is an event, counted, and in the table, without a re
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from tests.e2e.console.desk import Desk, desk_of
 from tests.e2e.console.test_console_accessibility import faults
 from tests.tidy.source_tree import ROOT
 
+DEFINITION = ROOT / "examples/circular/livetally.toml"
 BASE = "0b9f7f5c-7a57-4f0e-8d0a-5a8f2b0c9a11"
 FIRST = "7b1c2f9e-52a4-4c6e-9a43-0d1f4f1f3a55"
 OWNER = "5d3c4f8e-1a52-49a7-9a43-0d1f4f1f3a77"
@@ -23,9 +25,9 @@ OWNER = "5d3c4f8e-1a52-49a7-9a43-0d1f4f1f3a77"
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    """Serve the example, with one item: before the first one there is no dashboard."""
+    """Serve the example, with one item."""
     with desk_of() as started:
-        started.apply("circular", (ROOT / "examples/circular/livetally.toml").read_text())
+        started.apply("circular", DEFINITION.read_text())
         first = {"item": FIRST, "base_item": BASE, "kind": "lamp"}
         started.send({"type": "item_created", "data": first})
         yield started
@@ -80,3 +82,22 @@ def test_what_is_refused_is_said_above_the_list(page: Page, desk: Desk) -> None:
         page.keyboard.press("Enter")
         expect(table.locator(".list-actions").get_by_role("alert")).to_contain_text(words)
     assert desk.ask("GET", "/v1/metrics/items_created")["rows"][0]["value"] == before
+
+
+def test_the_first_item_of_all_is_made_by_button(page: Page) -> None:
+    """An empty page offers the command that sends an event, and the button that needs none."""
+    with desk_of() as empty:
+        empty.apply("circular", DEFINITION.read_text())
+        empty.sign_in(page)
+        page.goto(f"{empty.url}/#/dashboards/circular/circular?tz=UTC")
+        expect(page.get_by_role("heading", name="No events yet")).to_be_visible()
+        page.get_by_role("button", name="New item").click()
+        assert faults(page) == []
+        if shot := os.environ.get("SHOT"):
+            page.screenshot(path=shot)
+        page.keyboard.type("lamp")
+        page.get_by_label("Base item").fill(BASE)
+        page.keyboard.press("Enter")
+        expect(page.locator("lt-tile[data-metric=items_created]")).to_contain_text("1")
+        expect(page.locator("tr[data-key] [data-column=kind]")).to_have_text("lamp")
+        expect(page.get_by_role("heading", name="No events yet")).to_have_count(0)

@@ -32,6 +32,7 @@ PAGES = {
     "events": "lt-grid tbody tr",
     "entities": "lt-grid tbody tr",
     "sources": "text=No sources yet",
+    "alerts": "text=No alerts yet",
     "keys": "lt-grid tbody tr",
     "keys/teams": "lt-grid tbody tr",
     "keys/audit": "lt-grid tbody tr",

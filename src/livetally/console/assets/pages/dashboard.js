@@ -137,6 +137,7 @@ export class DashboardPage extends Part {
       </div>
       ${this.problem ? this.#refused(this.problem) : nothing}
       ${empty ? html`<lt-first-event .example=${this.example}></lt-first-event>` : nothing}
+      ${choices && empty ? this.#beginnings(dashboard, choices) : nothing}
       ${choices && !empty ? this.#panels(dashboard, choices) : nothing}
     `;
   }
@@ -157,6 +158,12 @@ export class DashboardPage extends Part {
       .choices=${choices} .dimensions=${dimensions} .years=${reach.years}
       .intervals=${possibleIntervals(choices, this.#minute.now, reach)}
     ></lt-toolbar>`;
+  }
+
+  /** The lists where a button makes the first event. @param {Dashboard} dashboard @param {Choices} choices */
+  #beginnings(dashboard, choices) {
+    const makers = dashboard.panels.filter(({ entity }) => Object.values(entity?.[1].actions ?? {}).some(({ creates }) => creates));
+    return makers.length ? html`<div class="panels">${repeat(makers, keyOf, (panel) => this.#entities(panel, choices))}</div>` : nothing;
   }
 
   /** @param {Dashboard} dashboard @param {Choices} choices */
