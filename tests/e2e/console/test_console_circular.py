@@ -6,7 +6,6 @@ Guarantee: what was pressed is an event, counted, and in the table, without a re
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -93,8 +92,6 @@ def test_the_first_item_of_all_is_made_by_button(page: Page) -> None:
         expect(page.get_by_role("heading", name="No events yet")).to_be_visible()
         page.get_by_role("button", name="New item").click()
         assert faults(page) == []
-        if shot := os.environ.get("SHOT"):
-            page.screenshot(path=shot)
         page.keyboard.type("lamp")
         page.get_by_label("Base item").fill(BASE)
         page.keyboard.press("Enter")
