@@ -8,6 +8,7 @@ and by SQL over a connection of its own.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -61,7 +62,7 @@ class Recount(NamedTuple):
     fields: tuple[str, ...] = ()
 
 
-class Background:
+class Background(ABC):
     """A thread that works until told to stop; ``_work`` looks at ``_stop``. A context manager."""
 
     def __init__(self) -> None:
@@ -77,8 +78,9 @@ class Background:
         self._stop.set()
         self._thread.join()
 
+    @abstractmethod
     def _work(self) -> None:
-        raise NotImplementedError
+        """Do it."""
 
 
 class Sender(Background):

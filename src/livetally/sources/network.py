@@ -1,8 +1,8 @@
 """Connections to public addresses only, so that a definition can't reach into the inner network.
 
 In the flow: gives ``fetch`` its HTTP client.
-Guarantee: every connection goes to an address that was checked after the
-name was resolved; the address checked is the one connected to.
+Guarantee: every connection goes to an address that was checked after the name was resolved; the
+address checked is the one connected to.
 """
 
 from __future__ import annotations
