@@ -1,6 +1,7 @@
 """How many rows of CSV, JSON lines and Parquet `livetally import` makes durable events of a second.
 
-In the flow: run by hand: ``python benchmarks/bench_import.py [--quick] [--rows 10000000]``.
+In the flow: run by hand: ``python benchmarks/bench_import.py [--quick] [--rows 10000000]
+[--formats parquet]``.
 Guarantee: the same seed gives the same rows in all three files; DuckDB, if it is installed, loads
 the same file into a table on disk in the same run. Reading alone, without sending, is measured too,
 so that one sees whose time it is.
@@ -182,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rows", type=int, default=0)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
     asked = parser.parse_args()
     rows = asked.rows or (QUICK_ROWS if asked.quick else FULL_ROWS)
     with tempfile.TemporaryDirectory() as name:
@@ -193,7 +195,7 @@ def main() -> None:
         print(f"{rows:,} rows; two figures: of the command, of the server")
         titles = ("import/s", "read only/s", "DuckDB/s", "ratio", "CPU us/row", "memory MiB")
         print(f"{'':<8}" + "".join(f"{title:>13}" for title in titles))
-        for form in FORMATS:
+        for form in asked.formats:
             path = place / f"taps.{form}"
             alone = reading_rate(path, form, rows)
             took = measured(path, definition, rows)
