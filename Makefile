@@ -46,14 +46,17 @@ lock: setup ## Compile the lock files again from pyproject.toml.
 	$(COMPILE) requirements-build.in -o requirements-build.txt
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev --constraints requirements.txt -o requirements-dev.txt
+	$(COMPILE) tests/requirements-s3.in -o tests/requirements-s3.txt
+	$(BIN)/python .ci/sbom.py
 
 bench: setup ## Run every benchmark; each prints its figure beside a baseline.
 	@set -e; for benchmark in benchmarks/bench_*.py; do $(BIN)/python "$$benchmark"; done
 
 clean: ## Remove what was made here; the data directory stays.
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-s3 dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system-packages:
 	@sh tests/system_packages.sh
 	@sh tests/node_packages.sh
+	@sh tests/s3_packages.sh

@@ -128,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sources_on: str = "server"
     """Where sources are fetched: in the ``server``, by ``workers``, or ``nowhere``."""
     backup_to: str = ""
-    """Absolute path of the directory for backups; requests may then name none outside of it."""
+    """Directory (absolute) or `s3://BUCKET/PREFIX` for backups; requests may then name no other."""
     backup_every_h: int = 0
     """Hours after which the next backup is taken to ``backup_to``; 0: only when asked for."""
     backup_keep_newest: int = 7

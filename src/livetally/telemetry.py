@@ -26,6 +26,7 @@ __all__ = [
     "COMMIT_SECONDS",
     "CONNECTIONS",
     "CONNECTIONS_REFUSED",
+    "DEFECTS",
     "DISK_FREE_BYTES",
     "EVENTS",
     "LIVE_DELAY_SECONDS",
@@ -49,6 +50,7 @@ __all__ = [
     "STORE_CHANGES",
     "STORE_MERGES",
     "STORE_PARTS",
+    "THINNED_EVENTS",
     "WAITING_EVENTS",
     "WAITING_QUERIES",
     "memory_bytes",
@@ -116,6 +118,17 @@ ANSWERS = Counter(
 )
 RETIRED_EVENTS = Counter(
     "livetally_retired_events", "Events that have grown too old and are gone.", registry=REGISTRY
+)
+DEFECTS = Counter(
+    "livetally_defects",
+    "Errors that nobody foresaw, by what they ended for the moment.",
+    ["loop"],
+    registry=REGISTRY,
+)
+THINNED_EVENTS = Counter(
+    "livetally_thinned_events",
+    "Events that keep only what fields declare of what was sent.",
+    registry=REGISTRY,
 )
 BACKUPS = Counter(
     "livetally_backups", "Backups by how they ended: done, failed.", ["outcome"], registry=REGISTRY

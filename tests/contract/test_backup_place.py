@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from livetally.backup import (
+    BucketPlace,
     Erasure,
     LocalPlace,
     Manifest,
+    Place,
     Progress,
     Retention,
     Source,
     Target,
     Wanted,
     backups_in,
+    open_place,
     prune,
     restore,
     take,
@@ -25,8 +33,10 @@ from livetally.backup.retention import chosen
 from livetally.errors import BadInput, StoreFailed
 from livetally.store.catalog import CatalogDump
 from livetally.store.events.erase import fingerprint_of
+from tests.buckets import S3_ENVIRONMENT, bucket_server, make_bucket
 from tests.event_store import EventStore, event_store
 from tests.query_model import Told
+from tests.waiting import until
 
 _DAY_US = 86_400_000_000
 _SHOP = """
@@ -41,15 +51,75 @@ by = ["subject"]
 """
 
 
+class Shelf(Protocol):
+    """A place, and a hand that reaches past it to what it keeps."""
+
+    place: Place
+
+    def read(self, key: str) -> bytes:
+        """Return what is kept under a key, such as ``objects/ab/abcd``."""
+        ...
+
+    def write(self, key: str, data: bytes) -> None:
+        """Put something else there."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Take it away."""
+        ...
+
+
+class LocalShelf:
+    """A directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Use the directory."""
+        self.place: Place = LocalPlace(directory)
+        self._directory = directory
+
+    def read(self, key: str) -> bytes:
+        """Return a file's bytes."""
+        return (self._directory / key).read_bytes()
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write a file."""
+        (self._directory / key).write_bytes(data)
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        (self._directory / key).unlink()
+
+
+class BucketShelf:
+    """A bucket, below a prefix."""
+
+    def __init__(self, name: str) -> None:
+        """Use the bucket; whoever writes is taken for dead soon."""
+        self.place: Place = BucketPlace(f"s3://{name}/some/where", beat_s=0.1, dead_after_s=0.5)
+        self.store = S3Store(name, prefix="some/where")
+
+    def read(self, key: str) -> bytes:
+        """Return an object's bytes."""
+        return bytes(obstore.get(self.store, key).bytes())
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write an object."""
+        obstore.put(self.store, key, data)
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        obstore.delete(self.store, key)
+
+
 class Room:
     """A store, a place for its backups, and what was erased of it."""
 
-    def __init__(self, store: EventStore, directory: Path) -> None:
+    def __init__(self, store: EventStore, shelf: Shelf) -> None:
         """Have merges stopped: what is new is what was committed."""
         store.engine.execute("SYSTEM STOP MERGES livetally.events")
         self.store = store
-        self.place = LocalPlace(directory / "backups")
-        self.directory = directory
+        self.shelf = shelf
+        self.place = shelf.place
         self.erasures: tuple[Erasure, ...] = ()
         self.now_us = 1_800_000_000_000_000
 
@@ -76,12 +146,46 @@ class Room:
         return taken.manifest, taken.new_bytes, told
 
 
+def key_of(checksum: str) -> str:
+    """Return where a file is kept."""
+    return f"objects/{checksum[:2]}/{checksum}"
+
+
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a server for buckets, and let this process know where it is."""
+    with (
+        bucket_server(tmp_path_factory.mktemp("s3")) as address,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": address}.items():
+            env.setenv(name, value)
+        yield address
+
+
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
+def bucket(buckets: str) -> BucketShelf:
+    """Make a bucket."""
+    name = f"b{uuid4().hex}"
+    make_bucket(buckets, name)
+    return BucketShelf(name)
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
+    """Make each kind of place."""
+    if request.param == "directory":
+        return LocalShelf(tmp_path / "backups")
+    made: BucketShelf = request.getfixturevalue("bucket")
+    return made
+
+
+@pytest.fixture
+def room(shelf: Shelf, tmp_path: Path) -> Iterator[Room]:
     """Open a store with five commits."""
     (tmp_path / "events").mkdir()
     with event_store(tmp_path / "events", _SHOP) as store:
-        made = Room(store, tmp_path)
+        made = Room(store, shelf)
         for number in range(1, 6):
             made.commit(number)
         yield made
@@ -108,40 +212,40 @@ def test_what_is_missing_in_the_place_is_written_again(room: Room) -> None:
     """An incremental backup does not trust an earlier one whose files are gone or cut short."""
     first, _, _ = room.take()
     file = first.parts[0].files[0]
-    path = room.directory / "backups" / "objects" / file.sha256[:2] / file.sha256
-    path.write_bytes(path.read_bytes()[:-1])
+    key = key_of(file.sha256)
+    room.shelf.write(key, room.shelf.read(key)[:-1])
     _, written, _ = room.take()
     assert written == file.bytes
-    assert path.stat().st_size == file.bytes
+    assert len(room.shelf.read(key)) == file.bytes
 
 
 def test_damage_is_noticed_and_named(room: Room, tmp_path: Path) -> None:
     """A changed byte in a file or in the manifest, and a lost file, stop a restore."""
     manifest, _, _ = room.take()
     file = manifest.parts[0].files[0]
-    stored = room.directory / "backups" / "objects" / file.sha256[:2] / file.sha256
-    sound = stored.read_bytes()
-    written = room.directory / "backups" / "backups" / f"{manifest.name}.json"
-    text = written.read_bytes()
+    stored = key_of(file.sha256)
+    sound = room.shelf.read(stored)
+    written = f"backups/{manifest.name}.json"
+    text = room.shelf.read(written)
     target = Target(tmp_path / "again" / "events", lambda _dump, _facts: None)
     target.events.mkdir(parents=True)
     room.store.close()
     room.store.engine.close()
 
-    stored.unlink()
+    room.shelf.remove(stored)
     with pytest.raises(StoreFailed, match="missing or cut short"):
         restore(room.place, Wanted(), target, lambda _done, _total: None)
-    stored.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    room.shelf.write(stored, sound[:-1] + bytes([sound[-1] ^ 1]))
     with pytest.raises(StoreFailed, match="is damaged"):
         restore(room.place, Wanted(), target, lambda _done, _total: None)
-    stored.write_bytes(sound)
-    written.write_bytes(text.replace(b'"position":5', b'"position":4'))
+    room.shelf.write(stored, sound)
+    room.shelf.write(written, text.replace(b'"position":5', b'"position":4'))
     with pytest.raises(StoreFailed, match="its manifest is not what was written"):
         restore(room.place, Wanted(), target, lambda _done, _total: None)
-    written.write_bytes(text[: len(text) // 2])
+    room.shelf.write(written, text[: len(text) // 2])
     with pytest.raises(StoreFailed, match="is damaged"):
         restore(room.place, Wanted(), target, lambda _done, _total: None)
-    written.write_bytes(text)
+    room.shelf.write(written, text)
     with pytest.raises(BadInput, match="6 is in no backup; the last one has 5"):
         restore(room.place, Wanted(position=6), target, lambda _done, _total: None)
     with pytest.raises(BadInput, match="there is no 'x'"):
@@ -188,6 +292,62 @@ def test_retention_keeps_the_newest_and_one_a_day(room: Room) -> None:
 
 
 def test_a_place_takes_one_writer(room: Room) -> None:
-    """While one writes, another is refused, and told why."""
+    """While one writes, another is refused, and told why; afterwards it may."""
     with room.place.alone(), pytest.raises(StoreFailed, match="Somebody else is writing"):
         room.take()
+    assert room.take()[0].position == 5
+
+
+def test_a_dead_writers_bucket_is_taken_over(bucket: BucketShelf) -> None:
+    """A lock that nobody rewrites is the next one's; whoever comes back too late writes nothing."""
+    bucket.write("lock", b"of a writer that was killed")
+    with bucket.place.alone():
+        assert bucket.read("lock") != b"of a writer that was killed"
+        bucket.write("lock", b"of one that thought this one dead")
+        until(lambda: refused(bucket.place), "the writer to notice")
+    # What is another's is left to it.
+    assert bucket.read("lock") == b"of one that thought this one dead"
+
+
+def refused(place: Place) -> bool:
+    """Tell whether a writer may finish no backup any more."""
+    try:
+        place.write_manifest("late", b"{}")
+    except StoreFailed as error:
+        assert "has taken" in error.message  # noqa: PT017 - asked again until it is so
+        return True
+    return False
+
+
+def test_a_large_file_goes_in_pieces_and_is_checked(bucket: BucketShelf, tmp_path: Path) -> None:
+    """Of 20 MiB every byte comes back; other bytes than announced leave nothing behind."""
+    data = bytes(range(256)) * 4096 * 20
+    checksum = sha256(data).hexdigest()
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(data)
+    bucket.place.put(source, checksum)
+    bucket.place.get(checksum, target)
+    assert target.read_bytes() == data
+    with pytest.raises(StoreFailed, match="is damaged"):
+        bucket.place.put(source, "ab" * 32)
+    with pytest.raises(StoreFailed, match="is damaged"):
+        bucket.place.put_bytes(data, "ab" * 32)
+    assert bucket.place.objects() == {checksum: len(data)}
+
+
+def test_a_bucket_that_can_not_be_used_is_told(buckets: str, tmp_path: Path) -> None:
+    """No such bucket, no name, nobody there: words, and no trace."""
+    nowhere = BucketPlace("s3://nobody-has-made-this/x")
+    for use in (
+        nowhere.names,
+        nowhere.objects,
+        lambda: nowhere.put_bytes(b"", sha256().hexdigest()),
+    ):
+        with pytest.raises(StoreFailed, match="can't be"):
+            use()
+    with pytest.raises(StoreFailed, match="can't be read"):
+        nowhere.get("ab" * 32, tmp_path / "file")
+    with pytest.raises(BadInput, match="must name a bucket"):
+        open_place("s3:///x")
+    with pytest.raises(BadInput, match="absolute path of a directory, or s3"):
+        open_place("gs://bucket/x")

@@ -14,6 +14,7 @@ import pytest
 
 from livetally.clock import SystemClock
 from livetally.testing import Server
+from tests.e2e.https_server import OPENSSL
 from tests.e2e.walls import talk
 from tests.waiting import until
 
@@ -111,6 +112,52 @@ def doctor(*options: str, cwd: Path) -> tuple[int, dict[str, tuple[str, str]]]:
 
 def _triple(finding: dict[str, str]) -> tuple[str, str, str]:
     return finding["subject"], finding["grade"], finding["told"]
+
+
+def certificate(place: Path, days: int) -> dict[str, str]:
+    """Make a certificate that is good for so many days; return the settings that name it."""
+    assert OPENSSL, "openssl makes the certificate: apt-get install openssl"
+    key, asked, cert = place / "key.pem", place / "asked.csr", place / f"cert{days}.pem"
+    making = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+    if not key.exists():
+        command = [OPENSSL, *making.split(), "-keyout", str(key), "-out", str(asked)]
+        subprocess.run(command, check=True, capture_output=True)
+    signing = f"x509 -req -days {days} -in {asked} -signkey {key} -out {cert}"
+    subprocess.run([OPENSSL, *signing.split()], check=True, capture_output=True)
+    return {"LIVETALLY_TLS_CERT": str(cert), "LIVETALLY_TLS_KEY": str(key)}
+
+
+@pytest.mark.parametrize(
+    ("days", "grade", "words"),
+    [
+        (200, "ok", "for 200 days more"),
+        (5, "look", "for 5 days more"),
+        (-1, "wrong", "certificate has expired"),
+    ],
+    ids=["good", "ends soon", "over"],
+)
+def test_the_doctor_tries_the_certificate(
+    tmp_path: Path, days: int, grade: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says until when it is good, in time to renew it, and that one which is over is over."""
+    for name, value in certificate(tmp_path, days).items():
+        monkeypatch.setenv(name, value)
+    _, told = doctor("--port", "0", "--data", str(tmp_path / "data"), cwd=tmp_path)
+    assert told["settings"][0] == grade
+    assert words in told["settings"][1]
+
+
+def test_the_doctor_finds_a_key_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of another certificate, or no certificate at all, is wrong."""
+    (tmp_path / "other").mkdir()
+    mine, other = certificate(tmp_path, 90), certificate(tmp_path / "other", 90)
+    monkeypatch.setenv("LIVETALLY_TLS_CERT", mine["LIVETALLY_TLS_CERT"])
+    for key in (other["LIVETALLY_TLS_KEY"], str(tmp_path / "asked.csr")):
+        monkeypatch.setenv("LIVETALLY_TLS_KEY", key)
+        code, told = doctor("--port", "0", "--data", str(tmp_path / "data"), cwd=tmp_path)
+        assert (code, told["settings"][0]) == (1, "wrong")
 
 
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path) -> None:

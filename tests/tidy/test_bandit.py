@@ -34,6 +34,7 @@ READ = {
     ("B608", f"{EVENTS}/reading.py:last_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:count_by_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:read_identities"): CONSTANTS,
+    ("B608", f"{EVENTS}/thin.py:columns_in_every_part"): CONSTANTS,
     ("B608", "src/livetally/store/catalog/migrate.py:_is_current"): CONSTANTS,
     ("B105", "src/livetally/api/auth.py:"): "the name of a parameter, not its value",
     ("B105", "src/livetally/definitions/inlet.py:"): "the name of a kind of proof",

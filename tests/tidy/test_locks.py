@@ -6,7 +6,9 @@ Guarantee: a dependency that was declared and not locked, or locked without a ha
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 import tomllib
 
 import pytest
@@ -20,6 +22,7 @@ LOCKS = [
     "requirements-dev.txt",
     "requirements-uv.txt",
     "requirements-build.txt",
+    "tests/requirements-s3.txt",
 ]
 # What `.ci/setup` can run on; the lock must have an answer for each.
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
@@ -78,3 +81,16 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     """The tests run on the very versions, and the very files, of the runtime lock."""
     tested = {str(pin) for pin in locked("requirements-dev.txt")}
     assert [str(pin) for pin in locked("requirements.txt") if str(pin) not in tested] == []
+
+
+def test_the_bill_of_materials_is_that_of_the_lock() -> None:
+    """What the wheel says it consists of is what is pinned, and what the console brings along."""
+    text = (ROOT / "livetally.cdx.json").read_text(encoding="utf-8")
+    assert text == runpy.run_path(str(ROOT / ".ci" / "sbom.py"))["document"](), "run: make lock"
+    told = json.loads(text)
+    pins = {f"pkg:pypi/{pin.name}@{next(iter(pin.specifier)).version}" for pin in locked(LOCKS[0])}
+    named = {part["purl"] for part in told["components"]}
+    assert pins == {purl for purl in named if purl.startswith("pkg:pypi/")}
+    assert "pkg:npm/uplot@1.6.32" in named
+    assert "pkg:npm/%40lit/reactive-element@2.1.2" in named
+    assert all(part["hashes"] for part in told["components"])

@@ -47,4 +47,5 @@ def test_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert f"{folder}/licenses/LICENSE" in wheel.namelist()
+    assert f"{folder}/sboms/livetally.cdx.json" in wheel.namelist()
     assert "livetally = livetally.cli:main" in wheel.read(f"{folder}/entry_points.txt").decode()

@@ -34,6 +34,7 @@ from livetally.query.entities import (
     EntityQuery,
     EntityState,
     ask_entity_page,
+    entity_needs,
     one_entity,
     parse_entities,
 )
@@ -107,8 +108,10 @@ async def entity_page(services: Services, who: Identity, query: EntityQuery) -> 
 
 def _gone(services: Services, who: Identity, entity: str) -> dict[str, str]:
     """Say before when events are gone that the states of an entity would have followed from."""
-    events = services.definitions.declared(who.team).entity(entity).events
-    at_us = services.runner.horizons.gone_before(who.team, events, None)
+    declared = services.definitions.declared(who.team)
+    asked = declared.entity(entity)
+    needs = entity_needs(asked, declared)
+    at_us = services.runner.horizons.gone_before(who.team, asked.events, None, needs)
     return {} if at_us is None else {"gone_before": label(at_us, _UTC)}
 
 

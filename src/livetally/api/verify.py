@@ -4,7 +4,8 @@ In the flow: receives names and a range from an administrator, hands them to ``q
 Guarantee: the last line says ``verified`` true or false; a stream without it was cut.
 
 Each line is a JSON object: ``{"metric", "done", "total"}`` while it goes on; ``{"metric", "time",
-"keys", "kept", "recomputed"}`` for a bucket that differs; at last ``{"verified", "differences"}``.
+"keys", "kept", "recomputed"}`` for a bucket that differs; ``{"metric", "gone_before"}`` where what
+was sent is gone by its type's ``keep_data``; at last ``{"verified", "differences"}``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label, parse_instant
 from livetally.errors import BadInput, LivetallyError
-from livetally.query import Declared, Difference, Progress, verify
+from livetally.query import Declared, Difference, Progress, Skipped, verify
 from livetally.tenancy import Scope
 
 __all__ = ["post_verify"]
@@ -28,7 +29,7 @@ __all__ = ["post_verify"]
 _UTC = find_zone("UTC")
 _KNOWN = ("metric", "from", "to")
 
-_Items = Iterator[Progress | Difference]
+_Items = Iterator[Progress | Skipped | Difference]
 
 
 async def post_verify(request: Request) -> Response:
@@ -65,6 +66,9 @@ def _lines(items: _Items, declared: Declared) -> Iterator[bytes]:
             if isinstance(item, Difference):
                 differences += 1
                 yield _line(_difference(item, declared.metric(item.metric).by))
+            elif isinstance(item, Skipped):
+                gone = {"metric": item.metric, "gone_before": label(item.before_us, _UTC)}
+                yield _line(gone)
             else:
                 yield _line(item._asdict())
     except LivetallyError as error:

@@ -6,6 +6,7 @@ Guarantee: a backup is true at one position; a half one is never taken for a who
 
 from __future__ import annotations
 
+from livetally.backup.bucket import BucketPlace
 from livetally.backup.manifest import Erasure, Manifest, Part, StoredFile
 from livetally.backup.place import LocalPlace, Place, open_place
 from livetally.backup.restoring import Restored, Target, Wanted, restore
@@ -15,6 +16,7 @@ from livetally.backup.taking import Progress, Source, Taken, take
 
 __all__ = [
     "Backups",
+    "BucketPlace",
     "Erasure",
     "Job",
     "LocalPlace",

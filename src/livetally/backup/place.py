@@ -17,15 +17,15 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from livetally.backup.bucket import BucketPlace
+from livetally.backup.checked import blocks_of, write_checked
 from livetally.errors import BadInput, StoreFailed
 
 __all__ = ["LocalPlace", "Place", "open_place"]
 
-_BLOCK_BYTES = 1024 * 1024
 _PARTIAL = ".partial-"
 
 
@@ -75,13 +75,15 @@ class Place(Protocol):
 
 
 def open_place(text: str) -> Place:
-    """Return the place that ``text`` names: a directory, by its absolute path.
+    """Return the place that ``text`` names: a directory by its absolute path, or ``s3://BUCKET``.
 
     Raises:
         BadInput: it names none.
     """
+    if text.startswith("s3://"):
+        return BucketPlace(text)
     if "://" in text or not Path(text).is_absolute():
-        raise BadInput("to", "must be the absolute path of a directory")
+        raise BadInput("to", "must be the absolute path of a directory, or s3://BUCKET/PREFIX")
     return LocalPlace(Path(text))
 
 
@@ -143,7 +145,7 @@ class LocalPlace:
             _sync_folder(self._objects)
         partial = target.parent / f"{_PARTIAL}{secrets.token_hex(4)}"
         try:
-            _copied(source, partial, checksum)
+            write_checked(blocks_of(source), partial, checksum)
             partial.rename(target)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -154,7 +156,7 @@ class LocalPlace:
         """Write a kept file to ``path``, synced, after checking it."""
         what = "A file of the backup can't be read, or not be written here"
         with _told(what), self._object(checksum).open("rb") as source:
-            _copied(source, path, checksum)
+            write_checked(blocks_of(source), path, checksum)
 
     def drop(self, checksum: str) -> None:
         """Take a file away."""
@@ -181,20 +183,6 @@ class LocalPlace:
 
     def _object(self, checksum: str) -> Path:
         return self._objects / checksum[:2] / checksum
-
-
-def _copied(source: BinaryIO, target: Path, checksum: str) -> None:
-    """Copy bytes to a new file, check them on the way, and sync it."""
-    seen = sha256()
-    with target.open("xb") as write:
-        while block := source.read(_BLOCK_BYTES):
-            seen.update(block)
-            write.write(block)
-        write.flush()
-        os.fsync(write.fileno())
-    if seen.hexdigest() != checksum:
-        target.unlink()
-        raise StoreFailed(f"A file of the backup is damaged: {checksum} is not its checksum.")
 
 
 def _sync_folder(path: Path) -> None:

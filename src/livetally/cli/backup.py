@@ -6,13 +6,13 @@ Guarantee: exit code 0 means that the backup is whole and on the disk.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from livetally.cli.codes import DONE
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import whole_place
 from livetally.errors import StoreFailed
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def backup(
 ) -> int:
     """Write a backup while the server runs.
 
-    Each one is complete; of what the directory has already, nothing is written again. The directory
-    is one of the server's machine.
+    Each one is complete; of what the place has already, nothing is written again. A directory is
+    one of the server's machine.
 
     Args:
-        to: Directory; that of the server's settings by default.
+        to: Directory, or s3://BUCKET/PREFIX; that of the server's settings by default.
         full: Read and write everything again.
         show: List the backups that are there, and take none.
         json: Print the result as JSON.
@@ -47,7 +47,7 @@ def backup(
     """
     from livetally.cli.output import print_json, print_table, shown
 
-    place = os.path.abspath(to) if to else to  # noqa: PTH100 - no links followed
+    place = whole_place(to) if to else to
     if show:
         params = (("place", place),) if place else ()
         told = msgspec.json.decode(connection.call("GET", "/v1/backups", params=params).body)

@@ -6,6 +6,7 @@ Guarantee: a mistyped option is not taken for a file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -14,12 +15,17 @@ from cyclopts import Parameter
 
 from livetally.cli.codes import WrongUsage
 
-__all__ = ["Input", "expanded", "require_files"]
+__all__ = ["Input", "expanded", "require_files", "whole_place"]
 
 Input: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A file, or standard input."""
 
 _STDIN = Path("-")
+
+
+def whole_place(text: str) -> str:
+    """Return a directory's absolute path, no links followed; a bucket as it is named."""
+    return text if text.startswith("s3://") else os.path.abspath(text)  # noqa: PTH100
 
 
 def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:

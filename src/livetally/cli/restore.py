@@ -7,11 +7,11 @@ directory is marked as not whole, and the same command begins anew.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from livetally.cli.argument_secrets import refuse_secret
 from livetally.cli.codes import DONE
+from livetally.cli.inputs import whole_place
 
 __all__ = ["restore"]
 
@@ -29,7 +29,7 @@ def restore(
     """Put a backup back into an empty data directory, without a server.
 
     Args:
-        place: Directory of the backups.
+        place: Directory of the backups, or s3://BUCKET/PREFIX.
         data: The data directory to fill; ./livetally-data by default.
         catalog: URL of the catalog to fill, if it is not to be in --data; it must be empty.
         backup: Name of the backup; the newest by default.
@@ -46,12 +46,11 @@ def restore(
     from livetally.settings import load_settings
 
     refuse_secret("--catalog", "catalog", catalog)
-    named = os.path.abspath(place)  # noqa: PTH100 - no links followed
     settings = load_settings({"data": None if data is None else str(data), "catalog": catalog})
     with steps("Restoring") as show:
         restored = restore_into(
             settings,
-            named,
+            whole_place(place),
             Wanted(backup, to_position),
             lambda done, total: show("bytes", done, max(total, 1)),
         )

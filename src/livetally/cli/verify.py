@@ -66,6 +66,7 @@ def _checked(client: Client, params: tuple[tuple[str, str], ...]) -> dict[str, A
 
     metrics: dict[str, None] = {}
     differing: list[dict[str, Any]] = []
+    gone: dict[str, str] = {}
     line: dict[str, Any] = {}
     with steps("Recomputing") as show:
         for text in client.lines(Call("POST", "/v1/verify", params)):
@@ -75,11 +76,14 @@ def _checked(client: Client, params: tuple[tuple[str, str], ...]) -> dict[str, A
             metrics[line["metric"]] = None
             if "kept" in line:
                 differing.append(line)
+            elif "gone_before" in line:
+                gone[line["metric"]] = line["gone_before"]
             else:
                 show(line["metric"], line["done"], line["total"])
     if "verified" not in line:
         raise StoreFailed(line.get("detail") or "The server stopped before it was done.")
-    return {"verified": line["verified"], "metrics": list(metrics), "differences": differing}
+    told = {"verified": line["verified"], "metrics": list(metrics), "differences": differing}
+    return {**told, "gone_before": gone} if gone else told
 
 
 def _print(checked: dict[str, Any]) -> None:
@@ -89,6 +93,11 @@ def _print(checked: dict[str, Any]) -> None:
     wrong = {one["metric"] for one in differing}
     for name in checked["metrics"]:
         print(f"{name}: {'differs' if name in wrong else 'every bucket is equal'}.")
+        if name in checked.get("gone_before", {}):
+            before = checked["gone_before"][name]
+            note(
+                f"What was sent before {before} is gone (keep_data): {name} was checked from then."
+            )
     if differing:
         print_table(
             list(differing[0]), ([str(v) for v in d.values()] for d in differing[:_SHOWN_MAX])

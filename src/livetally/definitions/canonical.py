@@ -56,8 +56,16 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _event(event: EventType) -> dict[str, Any]:
     """Write an event type."""
     data = {path: _field(field) for path, field in event.fields.items()}
-    keep = f"{event.keep_days} days" if event.keep_days is not None else None
-    return _given({"description": event.description, "data": data, "keep": keep})
+    kept = {
+        "keep": _days(event.keep_days),
+        "keep_data": _days(event.keep_data_days),
+        "keep_size": event.keep_bytes and f"{event.keep_bytes // 1_000_000} MB",
+    }
+    return _given({"description": event.description, "data": data, **kept})
+
+
+def _days(days: int | None) -> str | None:
+    return None if days is None else f"{days} days"
 
 
 def _field(field: Field) -> dict[str, Any]:

@@ -82,9 +82,13 @@ class EventType(msgspec.Struct, frozen=True):
         description: a sentence for people.
         fields: the declared fields of its data by path.
         keep_days: how many days its events are kept after they occurred; None: for ever.
+        keep_data_days: how many days what is not declared of them is kept; None: as long as they.
+        keep_bytes: how much disk its events may take, the newest of them; None: any.
     """
 
     name: str
     description: str = ""
     fields: dict[str, Field] = {}
     keep_days: int | None = None
+    keep_data_days: int | None = None
+    keep_bytes: int | None = None

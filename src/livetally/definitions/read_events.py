@@ -31,6 +31,8 @@ __all__ = ["read_events"]
 _TYPE_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,100}")
 _KEEP: Final = re.compile(r"([1-9][0-9]{0,4}) (day|week|year)s?")
 _DAYS: Final = {"day": 1, "week": 7, "year": 365}
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,5}) (MB|GB|TB)")
+_UNITS: Final = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 _KEEP_DAYS_MAX: Final = 36_500
 _FIELDS_MAX: Final = 500
 _ONE_OF_MAX: Final = 1_000
@@ -65,23 +67,37 @@ def read_events(root: Table) -> tuple[dict[str, EventType], frozenset[tuple[str,
             if len(table.problems) > before:
                 doubtful.add((name, path))
         _check_fields(table, fields)
-        keep_days = _keep_days(table)
+        kept = (_days(table, "keep"), _days(table, "keep_data"), _bytes(table, "keep_size"))
+        if kept[0] is not None and kept[1] is not None and kept[1] >= kept[0]:
+            table.problem("must be shorter than 'keep', which takes all of them", "keep_data")
         table.finish()
-        events[name] = EventType(name, description, fields, keep_days)
+        events[name] = EventType(name, description, fields, *kept)
     return events, frozenset(doubtful)
 
 
-def _keep_days(table: Table) -> int | None:
-    """Read how long events are kept: ``90 days``, ``2 years``; None when nothing is said."""
-    text = table.text("keep")
+def _days(table: Table, key: str) -> int | None:
+    """Read how long something is kept: ``90 days``, ``2 years``; None when nothing is said."""
+    text = table.text(key)
     if not text:
         return None
     found = _KEEP.fullmatch(text)
     days = int(found[1]) * _DAYS[found[2]] if found else 0
     if not 1 <= days <= _KEEP_DAYS_MAX:
-        table.problem("must be a length such as '90 days', '8 weeks' or '2 years'", "keep")
+        table.problem("must be a length such as '90 days', '8 weeks' or '2 years'", key)
         return None
     return days
+
+
+def _bytes(table: Table, key: str) -> int | None:
+    """Read how much may be kept: ``500 MB``, ``10 GB``; None when nothing is said."""
+    text = table.text(key)
+    if not text:
+        return None
+    found = _SIZE.fullmatch(text)
+    if not found:
+        table.problem("must be a size such as '500 MB', '10 GB' or '2 TB'", key)
+        return None
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _entries(below: Table, above: str) -> Iterator[tuple[str, Table]]:

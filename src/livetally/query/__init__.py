@@ -10,7 +10,7 @@ from livetally.query.plan import Window
 from livetally.query.projections import declared_fields, projections
 from livetally.query.run import Runner
 from livetally.query.spec import MetricQuery, parse_query
-from livetally.query.verify import Difference, Progress, verify
+from livetally.query.verify import Difference, Progress, Skipped, verify
 
 __all__ = [
     "ROWS_MAX",
@@ -23,6 +23,7 @@ __all__ = [
     "Progress",
     "QueryLimits",
     "Runner",
+    "Skipped",
     "Window",
     "declared_fields",
     "empty_value",

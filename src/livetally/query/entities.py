@@ -29,6 +29,8 @@ from livetally.query.allowed import allowed_actions
 from livetally.query.conditions import condition_on, conditions_of, reference_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
+from livetally.query.horizons import Needs
+from livetally.query.needs import columns_of
 from livetally.query.parameters import Parameters, known_only, page_limit, single
 from livetally.store.events import Engine, Projection, Reference
 from livetally.store.events.entities import (
@@ -49,6 +51,7 @@ __all__ = [
     "EntityQuery",
     "EntityState",
     "ask_entity_page",
+    "entity_needs",
     "entity_projection",
     "entity_shapes",
     "one_entity",
@@ -145,6 +148,15 @@ def ask_entity_page(
 def entity_shapes(entity: Entity, declared: Declared) -> dict[str, Field]:
     """Return of which type each field of an entity is, as a field without an event."""
     return {name: _column(name, one, entity, declared).shape for name, one in entity.fields.items()}
+
+
+def entity_needs(entity: Entity, declared: Declared) -> Needs:
+    """Return what the states of an entity are made of."""
+    question = _question(one_entity(entity.name, ""), entity, declared, team=0)
+    sources = [source for column in question.columns for source in column.sources]
+    values = [source.value for source in sources if source.value is not None]
+    tested = [condition.reference for source in sources for condition in source.where]
+    return columns_of([question.key, *values, *tested])
 
 
 def entity_projection(entity: Entity, declared: Declared) -> Projection | None:

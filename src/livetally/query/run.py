@@ -25,6 +25,7 @@ from livetally.query.evaluate import Asked, Evaluator
 from livetally.query.extents import Extents
 from livetally.query.horizons import Horizons
 from livetally.query.limits import NARROW, QueryLimits, is_too_large
+from livetally.query.needs import needs_of
 from livetally.query.plan import Window
 from livetally.query.spec import MetricQuery
 from livetally.store.events import Engine, EngineError
@@ -133,7 +134,8 @@ class Runner:
         asked = Asked(declared, team, mark[0], mark[0], window)
         answer = self._evaluator.answer(query, asked)
         start_us = answer.previous[0] if answer.previous else query.start_us
-        gone = self.horizons.gone_before(team, _types(query.metric, declared), start_us)
+        types, needs = _types(query.metric, declared), needs_of(query, declared)
+        gone = self.horizons.gone_before(team, types, start_us, needs)
         answer = answer._replace(gone_before_us=gone)
         if window is None:
             scope = _scope(query, declared, team, answer)

@@ -26,7 +26,7 @@ from livetally.query.spec import MetricQuery
 from livetally.store.events import Engine
 from livetally.store.events.recount import count_events, sent_events
 
-__all__ = ["Difference", "Progress", "verify"]
+__all__ = ["Difference", "Progress", "Skipped", "verify"]
 
 _UTC = find_zone("UTC")
 _DAY_US = 86_400_000_000
@@ -42,6 +42,13 @@ class Progress(NamedTuple):
     metric: str
     done: int
     total: int
+
+
+class Skipped(NamedTuple):
+    """What of a metric can't be recounted: what was sent before an instant is gone."""
+
+    metric: str
+    before_us: int
 
 
 class Difference(NamedTuple):
@@ -63,7 +70,7 @@ def verify(
     team: int,
     names: Sequence[str] = (),
     bounds: tuple[int | None, int | None] = (None, None),
-) -> Iterator[Progress | Difference]:
+) -> Iterator[Progress | Skipped | Difference]:
     """Recompute metrics from raw events and compare. Blocks for each item.
 
     Args:
@@ -82,7 +89,12 @@ def verify(
         if extent is None:
             yield Progress(metric.name, 0, 0)
             continue
-        low = max(extent[0], extent[0] if bounds[0] is None else bounds[0]) // _DAY_US
+        start_us = max(extent[0], extent[0] if bounds[0] is None else bounds[0])
+        whole_us = runner.horizons.whole_from(team, types)
+        if whole_us is not None and whole_us > start_us:
+            yield Skipped(metric.name, whole_us)
+            start_us = whole_us
+        low = start_us // _DAY_US
         high = -(min(extent[1], extent[1] if bounds[1] is None else bounds[1]) // -_DAY_US)
         yield from _verify_metric(runner, (declared, team), metric, (low, high))
 

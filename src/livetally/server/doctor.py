@@ -13,7 +13,6 @@ import platform
 import resource
 import shutil
 import socket
-import ssl
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from typing import NamedTuple
 from livetally.backup import backups_in, open_place
 from livetally.clock import US_PER_S, SystemClock
 from livetally.errors import InvalidDefinition, LivetallyError
+from livetally.server.certificate import seconds_left
 from livetally.server.directory import DataDirectory, written_by_newer
 from livetally.server.memory import memory_there_is
 from livetally.server.registry import read_files
@@ -45,6 +45,7 @@ _FILES_MIN = 4096
 _MEMORY_BYTES_MIN = 900 * _MIB
 _PYTHON_MIN = (3, 11)
 _KEYS_DAYS = 14
+_CERTIFICATE_DAYS = 14
 _DAY_US = 86_400 * US_PER_S
 _AHEAD_US = 60 * US_PER_S
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
@@ -108,15 +109,19 @@ def _settings(settings: Settings) -> _Findings:
         told = f"listens on {settings.host} without https: keys can be read on the way"
         yield Finding("settings", Grade.LOOK, told)
     elif settings.tls_cert:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key)
-        except (OSError, ssl.SSLError) as error:
-            yield Finding("settings", Grade.WRONG, f"the certificate can't be used: {error}")
-            return
-        yield Finding("settings", Grade.WELL, "certificate and key fit")
+        yield _certificate(settings.tls_cert, settings.tls_key)
     else:
         yield Finding("settings", Grade.WELL, f"listens on {settings.host}:{settings.port}")
+
+
+def _certificate(cert: str, key: str) -> Finding:
+    try:
+        left_s = seconds_left(cert, key)
+    except (OSError, ValueError) as error:
+        return Finding("settings", Grade.WRONG, f"the certificate can't be used: {error}")
+    days = left_s / 86_400
+    grade = Grade.LOOK if days < _CERTIFICATE_DAYS else Grade.WELL
+    return Finding("settings", grade, f"certificate and key fit, for {days:.0f} days more")
 
 
 def _definitions(settings: Settings) -> _Findings:

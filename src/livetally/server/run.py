@@ -12,7 +12,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,7 @@ from livetally.errors import SettingInvalid
 from livetally.server.build import built
 from livetally.server.crowd import Crowd, places
 from livetally.server.directory import DataDirectory
+from livetally.server.going import kept_going
 from livetally.server.lending import LendingProtocol
 from livetally.server.logs import set_up_logs
 from livetally.server.reading import ReadingBounds, watch_readers
@@ -84,17 +85,9 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     with built(settings, directory, SystemClock(), on_failure) as (app, services):
         server = _Server(_config(app, settings))
         stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
-        tasks = [
-            loop.create_task(services.hub.run(), name="live hub"),
-            loop.create_task(watch_catalog(services), name="catalog watch"),
-            loop.create_task(follow_definitions(services), name="definitions watch"),
-            *_sources(loop, services, settings),
-            loop.create_task(services.alerts.run(), name="alerts"),
-            loop.create_task(services.backups.run(), name="backups"),
-            loop.create_task(services.keeping.run(), name="retention"),
-            loop.create_task(watch_readers(server.server_state.connections), name="readers watch"),
-            stop,
-        ]
+        loops = _loops(services, server, settings)
+        tasks = [loop.create_task(kept_going(*one), name=one[0]) for one in loops.items()]
+        tasks.append(stop)
         _announce(listener, services, settings)
         try:
             await server.serve(sockets=[listener])
@@ -118,13 +111,22 @@ async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: 
     await services.hub.close()
 
 
-def _sources(
-    loop: asyncio.AbstractEventLoop, services: Services, settings: Settings
-) -> list[asyncio.Task[None]]:
-    """Look after the sources, unless another process is to."""
-    if settings.sources_on == "nowhere":
-        return []
-    return [loop.create_task(services.sources.run(), name="sources")]
+def _loops(
+    services: Services, server: uvicorn.Server, settings: Settings
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return what runs beside the server."""
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "live hub": services.hub.run,
+        "catalog watch": partial(watch_catalog, services),
+        "definitions watch": partial(follow_definitions, services),
+        "alerts": services.alerts.run,
+        "backups": services.backups.run,
+        "retention": services.keeping.run,
+        "readers watch": partial(watch_readers, server.server_state.connections),
+    }
+    if settings.sources_on != "nowhere":  # unless another process is to
+        loops["sources"] = services.sources.run
+    return loops
 
 
 def _listen(settings: Settings) -> socket.socket:

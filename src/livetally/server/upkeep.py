@@ -54,7 +54,7 @@ def upkeep(settings: Settings, rooms: Rooms, found: Found) -> Upkeep:
     turn = threading.Lock()
     erasing = Erasing(rooms, turn)
     erasing.resume(found.cut_off)
-    rooms.runner.horizons.replace(read_horizons(rooms.catalog))
+    rooms.runner.horizons.replace(*read_horizons(rooms.catalog))
     keeping = Keeping(rooms, erasing, rooms.runner.horizons, settings.retention_look_s)
     retention = Retention(settings.backup_keep_newest, settings.backup_keep_days)
     plan = Plan(settings.backup_to, settings.backup_every_h, retention)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from livetally.store.events.expressions import Binder
 from livetally.store.events.schema import TABLE
 
-__all__ = ["of_team", "without"]
+__all__ = ["of_team", "rewritten", "without"]
 
 
 def of_team(team: int, binder: Binder) -> str:
@@ -24,3 +24,11 @@ def without(team: int, condition: str) -> str:
     Nothing can be bound in it, so every value in ``condition`` is a literal.
     """
     return f"ALTER TABLE {TABLE} DELETE WHERE team = {team:d} AND ({condition})"
+
+
+def rewritten(team: int, assignments: str, condition: str) -> str:
+    """Return the statement that sets columns in the rows of a team for which ``condition`` holds.
+
+    As for ``without``, every value in it is a literal.
+    """
+    return f"ALTER TABLE {TABLE} UPDATE {assignments} WHERE team = {team:d} AND ({condition})"
