@@ -73,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``logfmt``, ``json``, or ``auto``: for people on a terminal, else logfmt."""
     log_requests: bool = False
     """Log a line for each request: method, kind of path, status, milliseconds, and its id."""
+    traces: str = ""
+    """Address of an OpenTelemetry collector (OTLP over HTTP): `http://127.0.0.1:4318`."""
     disk_free_bytes_min: int = 256 * 1024 * 1024
     """Bytes that the disk must have left for ``/readyz`` to say that the server is ready."""
     query_threads: int = 4

@@ -25,6 +25,11 @@ FORBIDDEN = {
         "import starlette.responses",
     ),
     "The store's drivers stay in store": ("query/planted.py", "from sqlite3 import dbapi2"),
+    "Who collects spans is known in one place": (
+        "server/planted.py",
+        "import opentelemetry.trace",
+    ),
+    "The buckets' client stays in backup": ("server/planted.py", "import obstore.store"),
     "The expression language stays in mapping": ("definitions/planted.py", "import jmespath"),
     "The brokers' clients stay in sources": ("server/planted.py", "import nats.errors"),
     "What draws on a terminal stays in cli": ("server/planted.py", "import rich.console"),

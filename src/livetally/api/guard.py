@@ -21,6 +21,7 @@ from livetally.api.requests import HEADER, kind_of, name_of, timer_of
 from livetally.api.services import Services
 from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
+from livetally.tracing import span
 
 __all__ = ["Guard", "completed"]
 
@@ -35,6 +36,7 @@ _GUARDS: _Lines = [
 ]
 # Looked up once: there is one more for each request.
 _ANSWERS = {hundreds: ANSWERS.labels(f"{hundreds}xx") for hundreds in range(1, 6)}
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -64,6 +66,7 @@ class Guard:
                 took_s = clock.monotonic_s() - began_s
                 _ANSWERS[status // 100].inc()
                 timer_of(kind).observe(took_s)
+                told.set_attribute("http.response.status_code", status)
                 message["headers"] = completed(scope, message.get("headers", ()))
                 message["headers"].append((HEADER, name.encode()))
                 if self._services.log_requests:
@@ -76,9 +79,12 @@ class Guard:
                     )
             await send(message)
 
-        if scope["method"] == "OPTIONS" and await self._preflight(scope, guarded):
-            return
-        await self._app(scope, receive, guarded)
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        about = {"http.request.method": method, "livetally.kind": kind}
+        with span(f"{method} {kind}", about, headers_of(scope)) as told:
+            if method == "OPTIONS" and await self._preflight(scope, guarded):
+                return
+            await self._app(scope, receive, guarded)
 
     async def _preflight(self, scope: Scope, send: Send) -> bool:
         headers = headers_of(scope)

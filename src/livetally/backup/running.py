@@ -21,6 +21,7 @@ from livetally.backup.taking import Progress, Source, Taken, take
 from livetally.clock import US_PER_S
 from livetally.errors import BadInput, ForbiddenByState, LivetallyError
 from livetally.telemetry import BACKUP_AGE_SECONDS, BACKUP_SECONDS, BACKUPS
+from livetally.tracing import span
 
 __all__ = ["Backups", "Job", "Plan"]
 
@@ -92,7 +93,7 @@ class Backups:
 
         def run() -> None:
             try:
-                with self._turn, BACKUP_SECONDS.time():
+                with self._turn, BACKUP_SECONDS.time(), span("backup"):
                     job.taken = take(self._source, place, job.tell, full=full)
                 BACKUPS.labels("done").inc()
             except Exception as error:  # noqa: BLE001 - told to whoever asked, and in the log

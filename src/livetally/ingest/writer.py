@@ -37,6 +37,7 @@ from livetally.telemetry import (
     POSITION,
     WAITING_EVENTS,
 )
+from livetally.tracing import span
 
 __all__ = ["Deliver", "Notice", "Outcome", "Receipt", "Writer", "WriterLimits"]
 
@@ -243,8 +244,10 @@ class Writer:
                 if not work:
                     continue
                 self._began_s = self._clock.monotonic_s()
-                with COMMIT_SECONDS.time():
+                with COMMIT_SECONDS.time(), span("commit") as told:
                     self._commit(work)
+                    told.set_attribute("livetally.position", self._position)
+                    told.set_attribute("livetally.batches", len(work))
                 self._began_s = None
             except BaseException as error:  # noqa: BLE001 - whatever it was: nothing is acknowledged
                 self._fail(error, work)

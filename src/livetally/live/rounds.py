@@ -26,6 +26,7 @@ from livetally.live.question import Reply, Touched, Turn
 from livetally.live.telling import Telling
 from livetally.live.topic import Change, Topic
 from livetally.telemetry import LIVE_DELAY_SECONDS
+from livetally.tracing import span
 
 __all__ = ["Pace", "Rounds"]
 
@@ -86,7 +87,8 @@ class Rounds:
         while True:
             topics = [topic for topic in await self._line.take() if topic.followers]
             if topics:
-                await self.refresh(topics)
+                with span("live round", {"livetally.questions": len(topics)}):
+                    await self.refresh(topics)
             # However short the rests, other work has its turn.
             await asyncio.sleep(0)
 

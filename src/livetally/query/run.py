@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from livetally.clock import Clock
@@ -30,6 +31,7 @@ from livetally.query.plan import Window
 from livetally.query.spec import MetricQuery
 from livetally.store.events import Engine, EngineError
 from livetally.telemetry import QUERY_ANSWERS, QUERY_SECONDS
+from livetally.tracing import span
 
 __all__ = ["Runner"]
 
@@ -155,9 +157,15 @@ class Runner:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, function, *arguments)
+            run = copy_context().run  # so that its span is part of the request's
+            return await loop.run_in_executor(self._threads, run, _spanned, function, *arguments)
         finally:
             self._waiting -= 1
+
+
+def _spanned(function: Callable[..., _Result], *arguments: Any) -> _Result:
+    with span("question"):
+        return function(*arguments)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ from livetally.server.logs import set_up_logs
 from livetally.server.reading import ReadingBounds, watch_readers
 from livetally.server.watching import follow_definitions, watch_catalog
 from livetally.settings import Settings
+from livetally.tracing import trace_to
 
 __all__ = ["serve"]
 
@@ -53,7 +54,8 @@ def serve(settings: Settings) -> int:
     """
     set_up_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_S)
-    with DataDirectory(Path(settings.data)) as directory:
+    with DataDirectory(Path(settings.data)) as directory, contextlib.ExitStack() as last:
+        last.callback(trace_to(settings.traces))
         return uvloop.run(_serve(settings, directory))
 
 

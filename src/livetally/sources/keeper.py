@@ -31,6 +31,7 @@ from livetally.sources.wire import Here
 from livetally.store.catalog import Catalog, SourceEnd, SourceState
 from livetally.telemetry import SOURCE_LAST_OK_TIMESTAMP_SECONDS, SOURCE_RECORDS, SOURCE_RUNS
 from livetally.tenancy import TeamId
+from livetally.tracing import span
 
 __all__ = ["Declared", "Follow", "Keeper", "Runs", "ScheduleText"]
 
@@ -298,7 +299,8 @@ class Keeper:
     async def _run(self, one: Declared, known: Known, active: _Active) -> Outcome:
         """Fetch a source once; messages are taken until cancelled."""
         if one.source.messages is None:
-            return await self._runs.run(one, known)
+            with span("source run"):
+                return await self._runs.run(one, known)
         if self._follow is None:
             raise SourceFailed("Nobody takes messages here.")
         await self._follow(one, active.counts)

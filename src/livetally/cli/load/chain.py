@@ -44,7 +44,8 @@ class Chain:
         """Take the next rows, as texts; return the id of each."""
         digest, file, ids = self._digest, self._file, []
         number = self._rows
-        for number, row in enumerate(rows, number + 1):
+        for row in rows:
+            number += 1
             digest = blake2b(
                 digest + row.encode("utf-8", "surrogateescape"), digest_size=_BYTES
             ).digest()
