@@ -61,3 +61,11 @@ def test_coming_from_elsewhere(place: Place) -> None:
         run_again = [one for one in blocks(GUIDES / "migrate.md") if "livetally import" in one]
         for block in run_again:
             place.run(block)
+
+
+def test_other_tools(place: Place) -> None:
+    """CSV for a spreadsheet, and the engine's own SQL on a copy, tell the same events."""
+    said = [place.run(block) for block in blocks(GUIDES / "tools.md")]
+    assert said[2].splitlines()[0] == "time,subject,value"
+    rows = [line.split(",")[:3] for line in said[3].splitlines() if line.startswith('"request"')]
+    assert [(row[1], row[2]) for row in rows] == [('"customer-1"', "2"), ('"customer-2"', "1")]
