@@ -25,6 +25,10 @@ by = ["till"]
 [metric.payments]
 event = "pay"
 aggregate = "count"
+[entity.till]
+key = "till"
+events = ["pay"]
+fields.paid = { sum = "value" }
 """
 
 # These tests ask more than the hundred questions that a key has in an hour.

@@ -82,6 +82,7 @@ def test_query_of_nothing_says_so(run: Run) -> None:
         (("query", "payments", "--url", "localhost"), "url: must be like"),
         (("query", "payments", "--team", "nobody"), "no team is called 'nobody'"),
         (("watch", "paymnts"), "did you mean 'payments'?"),
+        (("watch", "--entity", "tll"), "did you mean 'till'?"),
         (("keys", "revoke", "nosuchkey1"), "no key is called"),
         (("keys", "create", "--scope", "fly"), "scopes"),
         (("keys", "create", "--scope", "read", "--expires", "soon"), "--expires: write 90d"),
@@ -104,6 +105,28 @@ def test_a_failure_says_what_to_do(words: tuple[str, ...], said: str, run: Run) 
     assert said in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("watch",), "Name one thing to watch"),
+        (("watch", "payments", "--events"), "Name one thing to watch"),
+        (("watch", "--entity", "till", "--by", "till"), "--by goes with a metric only"),
+        (("watch", "--entity", "till", "--from", "2026"), "--from and --to go with"),
+        (("watch", "payments", "--sort", "x"), "--sort goes with --entity only"),
+        (("watch", "payments", "--limit", "3"), "--limit goes with"),
+        (("watch", "--events", "--one", "x"), "--one goes with --entity only"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_what_does_not_go_together_is_wrong_usage(
+    words: tuple[str, ...], said: str, run: Run
+) -> None:
+    """Exit code 2, and which option it is."""
+    done = run(*words)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
 def test_watch_prints_the_answer_and_each_change(run: Run, server: Server) -> None:
     """Lines of JSON for machines, cells for people; it ends after so many updates."""
     done = run("watch", "payments", "--by", "till", "--updates", "1", "--json")
@@ -111,6 +134,21 @@ def test_watch_prints_the_answer_and_each_change(run: Run, server: Server) -> No
     assert (done.code, update["event"]) == (0, "snapshot")
     assert update["rows"] == [{"till": "a", "value": 5}, {"till": "b", "value": 5}]
     assert run("watch", "payments", "--by", "till", "--updates", "1").out == "a\t5\nb\t5\n"
+
+
+def test_watch_follows_entities_and_events(run: Run) -> None:
+    """A page of either, whole or one entity or some events, for people and for machines."""
+    done = run("watch", "--entity", "till", "--sort", "key", "--updates", "1")
+    assert [line.split("\t")[:3] for line in done.out.splitlines()] == [
+        ["a", "50.25", "5"],
+        ["b", "50.25", "5"],
+    ]
+    update = run("watch", "--entity", "till", "--one", "b", "--updates", "1", "--json").json
+    assert [row["fields"] for row in update["rows"]] == [{"paid": Decimal("50.250000000")}]
+    words = ("--events", "--type", "pay", "--where", "till:a", "--limit", "2", "--updates", "1")
+    cells = [line.split("\t") for line in run("watch", *words).out.splitlines()]
+    assert [(one[1], one[3]) for one in cells] == [("pay", "p8"), ("pay", "p6")]
+    assert cells[0][4] == '{"value":10.05,"till":"a"}'
 
 
 def test_verify_compares_with_the_raw_events(run: Run, server: Server) -> None:

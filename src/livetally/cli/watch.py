@@ -1,4 +1,4 @@
-"""``livetally watch``: a metric as it changes, drawn again with every change.
+"""``livetally watch``: a metric, entities or events as they change, drawn with every change.
 
 In the flow: receives a question from the command line, follows it through ``client``.
 Guarantee: what is shown is the whole present answer, also after a lost connection; without a
@@ -7,13 +7,14 @@ terminal each changed row is a line.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
 from livetally.cli.asking import WHOLE, Range, asked
-from livetally.cli.codes import DONE
+from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
 
 if TYPE_CHECKING:
@@ -21,28 +22,63 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from livetally.client import Update
+    from livetally.client import Client, PageUpdate, Update
 
-__all__ = ["watch"]
+__all__ = ["Page", "watch"]
 
 _TABLE_ROWS = 8
 _REFRESHES_PER_S = 8
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What to watch instead of a metric, and which part of it."""
+
+    entity: str | None = None
+    """Watch the entities of this name."""
+
+    events: bool = False
+    """Watch the newest events."""
+
+    one: str | None = None
+    """Of entities, only the one with this key."""
+
+    sort: str | None = None
+    """Of entities, the field to sort by; -field for the largest first."""
+
+    type: list[str] | None = None
+    """Of events, only those of this type; may be repeated."""
+
+    subject: str | None = None
+    """Of events, only those about this subject."""
+
+    limit: int | None = None
+    """Rows of entities or events at most; 100 by default."""
+
+
+_NONE = Page()
+_OF_METRICS = ("interval", "by", "fill")
+_OF_ENTITIES = ("one", "sort")
+_OF_EVENTS = ("type", "subject")
+
+
 def watch(
-    metric: str,
+    metric: str | None = None,
     /,
     *,
     within: Range = WHOLE,
+    page: Page = _NONE,
     updates: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     json: bool = False,
     connection: Connection = LOCAL,
 ) -> int:
-    """Show a metric live, until Ctrl-C.
+    """Show a metric, entities or events live, until Ctrl-C.
 
     Args:
-        metric: Name of the metric.
+        metric: Name of the metric; without one, --entity or --events.
         within: Which part of it, and how it is divided.
+        page: What to watch instead of a metric.
         updates: End after so many updates, the first answer among them.
         json: Print each update as a line of JSON.
         connection: How to reach the server.
@@ -50,25 +86,86 @@ def watch(
     Raises:
         LivetallyError: the question can't be answered, or the key is no longer good.
     """
-    from rich.console import Console
-
-    screen = Console()
+    _require_one(metric, within, page)
     with connection.open() as client:
-        stream = islice(client.watch(metric, **asked(within)), updates)
         try:
-            if json:
-                _print_json(stream)
-            elif screen.is_terminal:
-                _draw(stream, screen)
+            if metric is not None:
+                _show_metric(islice(client.watch(metric, **asked(within)), updates), as_json=json)
             else:
-                _print_lines(stream)
+                name, stream = _page_of(client, within, page)
+                _show_page(islice(stream, updates), name, as_json=json)
         except KeyboardInterrupt:
             # The only way to end it is no failure.
             return DONE
     return DONE
 
 
-def _print_json(updates: Iterable[Update]) -> None:
+def _require_one(metric: str | None, within: Range, page: Page) -> None:
+    """Refuse what names nothing or two things, and options of what is not watched."""
+    named = {"METRIC": metric is not None, "--entity": bool(page.entity), "--events": page.events}
+    chosen = [name for name, given in named.items() if given]
+    if len(chosen) != 1:
+        raise WrongUsage("Name one thing to watch: a metric, --entity NAME, or --events.")
+    given = [
+        *(("METRIC", name) for name in _OF_METRICS if getattr(within, name) is not None),
+        *(("--entity", name) for name in _OF_ENTITIES if getattr(page, name) is not None),
+        *(("--events", name) for name in _OF_EVENTS if getattr(page, name) is not None),
+    ]
+    for owner, name in given:
+        if owner != chosen[0]:
+            what = "a metric" if owner == "METRIC" else owner
+            raise WrongUsage(f"--{name} goes with {what} only.")
+    if page.limit is not None and metric is not None:
+        raise WrongUsage("--limit goes with --entity and --events only.")
+    if page.entity and (within.start or within.end):
+        raise WrongUsage("--from and --to go with a metric and with --events only.")
+
+
+def _page_of(client: Client, within: Range, page: Page) -> tuple[str, Iterable[PageUpdate]]:
+    where = within.where or ()
+    if page.entity:
+        name = page.entity
+        if page.one is not None:
+            return f"{name} {page.one}", client.watch_entities(name, key=page.one)
+        return name, client.watch_entities(name, where=where, sort=page.sort, limit=page.limit)
+    return "events", client.watch_events(
+        type=page.type or (),
+        subject=page.subject,
+        start=within.start,
+        end=within.end,
+        tz=within.tz,
+        where=where,
+        limit=page.limit,
+    )
+
+
+def _show_metric(updates: Iterable[Update], *, as_json: bool) -> None:
+    from rich.console import Console
+
+    screen = Console()
+    if as_json:
+        _print_json(updates)
+    elif screen.is_terminal:
+        _draw(updates, screen)
+    else:
+        _print_lines(updates)
+
+
+def _show_page(updates: Iterable[PageUpdate], name: str, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from livetally.cli.watch_pages import draw_pages, print_page_lines
+
+    screen = Console()
+    if as_json:
+        _print_json(updates)
+    elif screen.is_terminal:
+        draw_pages(updates, name, screen)
+    else:
+        print_page_lines(updates)
+
+
+def _print_json(updates: Iterable[Update | PageUpdate]) -> None:
     from livetally.cli.output import print_json
 
     for update in updates:

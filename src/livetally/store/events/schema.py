@@ -69,9 +69,6 @@ _SLOT = (
 # Parts that were replaced go within half a minute, not within five: what is erased may be in them.
 _CLEANING = "cleanup_delay_period = 5, max_cleanup_delay_period = 20"
 
-# A row is merged fewer times on its way into a large part; the engine's own choice is 5.
-_MERGING = "merge_selector_base = 7"
-
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS {TABLE}
 (
@@ -101,8 +98,7 @@ SETTINGS fsync_after_insert = 1,
          materialize_projections_on_merge = 1,
          deduplicate_merge_projection_mode = 'rebuild',
          lightweight_mutation_projection_mode = 'rebuild',
-         {_CLEANING},
-         {_MERGING}
+         {_CLEANING}
 """
 
 
@@ -115,8 +111,8 @@ def create(engine: Engine) -> None:
         " WHERE database = 'livetally' AND name = 'events'"
     )
     made = str(rows[0][0])
-    if "merge_selector_base" not in made or "cleanup_delay_period" not in made:
-        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}, {_MERGING}")
+    if "cleanup_delay_period" not in made:
+        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
     if "ZSTD(3)" in made:
         engine.execute(f"ALTER TABLE {TABLE} MODIFY COLUMN data CODEC(ZSTD(1))")
 
