@@ -10,6 +10,7 @@ packs with LZ4, and what RocksDB keeps, holds the first of equal texts as it is.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,15 +34,22 @@ def files_with(directory: Path, text: str) -> list[str]:
 
 def contents(directory: Path) -> Iterator[tuple[str, bytes]]:
     """Yield each file's name, relative to ``directory``, with its bytes, then with each frame's."""
-    for path in sorted(directory.rglob("*")):
-        try:
-            data = path.read_bytes() if path.is_file() else b""
-        except FileNotFoundError:
-            continue  # a part that was just removed
-        name = path.relative_to(directory).as_posix()
-        yield name, data
-        for frame in _frames(data):
-            yield name, frame
+    for folder, _, names in os.walk(directory, onerror=_unless_gone):
+        for path in sorted(Path(folder, name) for name in names):
+            try:
+                data = path.read_bytes() if path.is_file() else b""
+            except FileNotFoundError:
+                continue  # of a part that was just removed
+            name = path.relative_to(directory).as_posix()
+            yield name, data
+            for frame in _frames(data):
+                yield name, frame
+
+
+def _unless_gone(error: OSError) -> None:
+    """Go on past the folder of a part that was just removed; whatever else it is, fail."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -260,6 +260,8 @@ def _typed(value: Any, shape: Field) -> Any:
         return Decimal(value)
     if isinstance(value, str) and shape.type is FieldType.INTEGER:
         return int(value)
+    if isinstance(value, str) and shape.type is FieldType.NUMBER:
+        return None  # a sum beyond the largest binary number: JSON has no word for it
     if value is not None and shape.type is FieldType.TIME:
         return label(int(value), _UTC)
     return value

@@ -43,6 +43,14 @@ class QueryLimits(NamedTuple):
             "optimize_use_projections": int(self.projections),
         }
 
+    @property
+    def page_settings(self) -> dict[str, int]:
+        """The bounds of what is no metric: pages of entities and events, single rows."""
+        return {
+            "max_execution_time": self.seconds_max,
+            "max_memory_usage": self.memory_bytes_max,
+        }
+
 
 def is_too_large(code: int) -> bool:
     """Tell whether the engine's error ``code`` means that a limit was reached."""

@@ -8,6 +8,7 @@ rounded once; nothing is computed in binary floating point that was not stored s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from livetally.calendar import label
 from livetally.definitions import Aggregate, Field, FieldType, Metric, Ratio, Term
+from livetally.errors import QueryTooLarge
 from livetally.store.events import Group, Reference
 
 __all__ = ["EXACT", "Key", "Value", "empty_value", "key_of", "quotient", "values_of"]
@@ -24,6 +26,11 @@ Key = tuple[Value, ...]
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 """Enough digits for any sum of the store: decimal's usual 28 would round silently."""
+
+_BEYOND = (
+    "A sum of binary numbers is beyond 1.8e308, the largest there is: ask for less of them, or"
+    " declare the field as a decimal."
+)
 
 # An average of decimals has this many digits more than its field, a ratio with a decimal so many.
 _AVERAGE_DIGITS = 6
@@ -39,10 +46,17 @@ def empty_value(metric: Metric | Ratio) -> int | None:
 
 
 def values_of(metric: Metric, parts: Sequence[Sequence[Any]], zone: ZoneInfo) -> Sequence[Any]:
-    """Return the values of all rows, from the parts column by column; ``zone`` writes times."""
+    """Return the values of all rows, from the parts column by column; ``zone`` writes times.
+
+    Raises:
+        QueryTooLarge: a sum of binary numbers is beyond the largest there is.
+    """
     if metric.aggregate is Aggregate.COUNT and [term.sign for term in metric.terms] == [1]:
         return parts[0]
-    return [_value_of(metric, row, zone) for row in zip(*parts, strict=True)]
+    values = [_value_of(metric, row, zone) for row in zip(*parts, strict=True)]
+    if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+        raise QueryTooLarge(_BEYOND)
+    return values
 
 
 def _value_of(metric: Metric, parts: Sequence[Any], zone: ZoneInfo) -> Any:
@@ -139,6 +153,8 @@ def _read(field: Field | None, part: Any) -> Any:
             return Decimal(part)
         if field.type is FieldType.INTEGER:
             return int(part)
+        if field.type is FieldType.NUMBER:
+            return float(part)  # "inf": a sum beyond the largest number, or the mean of such
     return part
 
 

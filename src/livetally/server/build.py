@@ -129,6 +129,7 @@ def _opened(
     catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
     engine = Engine(directory.events)
     stack.callback(engine.close)
+    engine.bounds.update(_limits(settings).page_settings)
     create(engine)
     index = IdentityIndex(directory.identities)
     stack.callback(index.close)
@@ -136,9 +137,13 @@ def _opened(
 
 
 def _runner(settings: Settings, engine: Engine, clock: Clock, writer: Writer) -> Runner:
-    limits = QueryLimits(memory_bytes_max=memory_bounds(settings).query)
+    limits = _limits(settings)
     position = lambda: writer.position  # noqa: E731 - what it is when it is asked
     return Runner(engine, Extents(engine), clock, position, settings.query_threads, limits)
+
+
+def _limits(settings: Settings) -> QueryLimits:
+    return QueryLimits(memory_bytes_max=memory_bounds(settings).query)
 
 
 def _secrets() -> Callable[[str], SecretText | None]:

@@ -45,6 +45,8 @@ _READ_SETTINGS = {
     "max_execution_time": 30,
     "max_memory_usage": 2_000_000_000,
     "log_queries": 0,
+    # A sum of binary numbers may be beyond the largest: null would pass for no events.
+    "output_format_json_quote_denormals": 1,
     # It would read isNotNull(x) from a part of the column, which no projection has.
     "optimize_functions_to_subcolumns": 0,
 }
@@ -71,6 +73,8 @@ class Engine:
         # The newest block of each table that was inserted into; by the one thread that inserts.
         self._newest: dict[str, int] = {}
         self._folders: dict[str, Path] = {}
+        self.bounds: dict[str, Setting] = {}
+        """What one query may take, unless it says otherwise."""
         self.projections: tuple[Projection, ...] | None = None
         """What the events table keeps, None when that is not known."""
         self.version = chdb.engine_version
@@ -94,7 +98,7 @@ class Engine:
 
         64-bit and longer integers arrive as ``int``, decimals as ``str`` with every digit.
         """
-        answer = self._query(_with_settings(sql, settings), _ROW_FORMAT, parameters)
+        answer = self._query(self._with_settings(sql, settings), _ROW_FORMAT, parameters)
         return _lists.decode(b"[" + b",".join(answer.splitlines()) + b"]") if answer else []
 
     def read_columns(
@@ -107,7 +111,7 @@ class Engine:
 
         For many rows: they take a third of the time when no list is made for each.
         """
-        answer = self._query(_with_settings(sql, settings), _COLUMN_FORMAT, parameters)
+        answer = self._query(self._with_settings(sql, settings), _COLUMN_FORMAT, parameters)
         return _lists.decode(answer)
 
     def read_bytes(
@@ -196,6 +200,11 @@ class Engine:
             self._open.clear()
         self._local = threading.local()
 
+    def _with_settings(self, sql: str, settings: Mapping[str, Setting] | None) -> str:
+        chosen = {**_READ_SETTINGS, **self.bounds, **(settings or {})}
+        text = ", ".join(f"{name} = {literal(value)}" for name, value in chosen.items())
+        return f"{sql}\nSETTINGS {text}"
+
     def _query(
         self, sql: str, output_format: str, parameters: Mapping[str, Parameter] | None
     ) -> bytes:
@@ -230,12 +239,6 @@ class Engine:
             if failed in self._open:
                 self._open.remove(failed)
                 failed.close()
-
-
-def _with_settings(sql: str, settings: Mapping[str, Setting] | None) -> str:
-    chosen = {**_READ_SETTINGS, **(settings or {})}
-    text = ", ".join(f"{name} = {literal(value)}" for name, value in chosen.items())
-    return f"{sql}\nSETTINGS {text}"
 
 
 def _bound(value: Parameter) -> Any:
