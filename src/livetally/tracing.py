@@ -10,8 +10,8 @@ Source: OpenTelemetry, semantic conventions of HTTP servers; W3C Trace Context.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
 
@@ -108,20 +108,29 @@ def _provider(address: str) -> TracerProvider:
 
 
 def _beginning(provider: TracerProvider) -> _Begin:
-    from opentelemetry.trace import SpanKind
+    from opentelemetry.trace import SpanKind, StatusCode
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     tracer = provider.get_tracer("livetally")
     propagator = TraceContextTextMapPropagator()
 
+    @contextmanager
     def begin(
         name: str, attributes: Mapping[str, Attribute], carried: Mapping[str, str] | None
-    ) -> AbstractContextManager[Span]:
-        if carried is None:
-            return tracer.start_as_current_span(name, attributes=attributes)
-        context = propagator.extract(carried)
-        return tracer.start_as_current_span(
-            name, context=context, kind=SpanKind.SERVER, attributes=attributes
-        )
+    ) -> Iterator[Span]:
+        with tracer.start_as_current_span(
+            name,
+            context=None if carried is None else propagator.extract(carried),
+            kind=SpanKind.INTERNAL if carried is None else SpanKind.SERVER,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as begun:
+            try:
+                yield begun
+            except Exception as error:
+                # Not its message: that may hold what a client sent.
+                begun.set_status(StatusCode.ERROR, type(error).__name__)
+                raise
 
     return begin

@@ -81,6 +81,8 @@ def test_spans_tell_what_a_request_did(tmp_path: Path) -> None:
             path = "/v1/events?subject=hush-hush&limit=1"
             assert client.get(path, headers=parent).status_code == 200
             until(lambda: kept.named("question"), "the spans to come")
+            assert client.get("/v1/entities/hush-hush").status_code == 404
+            until(lambda: len(kept.named("question")) == 2, "the failed question")
         [asked] = kept.named("GET events")
         assert asked.trace_id.hex() == TRACE
         assert asked.parent_span_id.hex() == "b7ad6b7169203331"
@@ -90,6 +92,8 @@ def test_spans_tell_what_a_request_did(tmp_path: Path) -> None:
         below = [one for one in kept.named("question") if one.parent_span_id == asked.span_id]
         assert len(below) == 1
         assert below[0].trace_id == asked.trace_id
+        failed = [one.status.message for one in kept.named("question") if one.status.code == 2]
+        assert failed == ["UnknownName"]
         [committed] = kept.named("commit")
         told = {one.key: one.value for one in committed.attributes}
         assert told["livetally.position"].int_value == 1

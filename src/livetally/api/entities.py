@@ -110,8 +110,9 @@ def _gone(services: Services, who: Identity, entity: str) -> dict[str, str]:
     """Say before when events are gone that the states of an entity would have followed from."""
     declared = services.definitions.declared(who.team)
     asked = declared.entity(entity)
-    needs = entity_needs(asked, declared)
-    at_us = services.runner.horizons.gone_before(who.team, asked.events, None, needs)
+    horizons = services.runner.horizons
+    needs = entity_needs(asked, declared) if horizons.thinned else None
+    at_us = horizons.gone_before(who.team, asked.events, None, needs)
     return {} if at_us is None else {"gone_before": label(at_us, _UTC)}
 
 

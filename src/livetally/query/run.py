@@ -136,7 +136,8 @@ class Runner:
         asked = Asked(declared, team, mark[0], mark[0], window)
         answer = self._evaluator.answer(query, asked)
         start_us = answer.previous[0] if answer.previous else query.start_us
-        types, needs = _types(query.metric, declared), needs_of(query, declared)
+        needs = needs_of(query, declared) if self.horizons.thinned else None
+        types = _types(query.metric, declared)
         gone = self.horizons.gone_before(team, types, start_us, needs)
         answer = answer._replace(gone_before_us=gone)
         if window is None:
