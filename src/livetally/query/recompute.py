@@ -7,11 +7,10 @@ column, no projection, no cache. So an agreement of both means something.
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from livetally.definitions import (
     read_literal,
     segments,
 )
+from livetally.query.gathered import EXACT, Gathered, gathered_for
 from livetally.store.events.recount import SentEvent
 
 __all__ = ["Recomputed", "Recount"]
@@ -38,7 +38,6 @@ _UTC = find_zone("UTC")
 _INT64 = 2**63
 # The same as ingest: of a decimal's 38 digits ten are left for sums.
 _DECIMAL_DIGITS = 28
-_EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _AVERAGE_DIGITS = 6
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_time = msgspec.json.Decoder(datetime).decode
@@ -61,7 +60,7 @@ class Recount:
         """Count for ``metric``; ``bucket`` returns the start of the bucket of an instant."""
         self._metric = metric
         self._bucket = bucket
-        self._met: dict[Place, list[tuple[Any, Any, int]]] = {}
+        self._met: dict[Place, Gathered] = {}
         self._versions: dict[Place, int] = {}
         self._terms = {
             kind: [term for term in metric.terms if term.event == kind]
@@ -82,8 +81,11 @@ class Recount:
             value: Any = 1
             if term.value is not None or self._metric.aggregate is Aggregate.UNIQUE:
                 value = _member(term.value or "subject", term, kind, event, data)
-            order = (event.at_us, event.position, event.id.encode())
-            self._met.setdefault(place, []).append((order, value, term.sign))
+            met = self._met.get(place)
+            if met is None:
+                met = self._met[place] = gathered_for(self._metric.aggregate)
+            if value is not None:
+                met.add((event.at_us, event.position, event.id.encode()), value, term.sign)
             self._versions[place] = max(self._versions.get(place, 0), event.position)
 
     def values(self) -> dict[Place, Recomputed]:
@@ -93,38 +95,28 @@ class Recount:
             for place, met in self._met.items()
         }
 
-    def _value(self, met: list[tuple[Any, Any, int]]) -> Any:
-        known = [one for one in met if one[1] is not None]
-        aggregate = self._metric.aggregate
-        match aggregate:
-            case Aggregate.COUNT | Aggregate.SUM:
-                return _total([value * sign for _, value, sign in known])
-            case Aggregate.UNIQUE:
-                return len({value for _, value, _ in known})
-        if not known:
-            return None
-        match aggregate:
+    def _value(self, met: Gathered) -> Any:
+        value = met.value()
+        match self._metric.aggregate:
             case Aggregate.AVG:
-                return self._average([value for _, value, _ in known])
-            case Aggregate.LATEST:
-                return self._shown(max(known, key=lambda one: one[0])[1])
-            case Aggregate.FIRST:
-                return self._shown(min(known, key=lambda one: one[0])[1])
-        ranked = sorted(value for _, value, _ in known)
-        return ranked[_rank(aggregate, len(ranked))]
+                return self._average(value)
+            case Aggregate.LATEST | Aggregate.FIRST:
+                return self._shown(value)
+        return value
 
     def _shown(self, value: Any) -> Any:
         term = self._metric.terms[0]
         return _shown(term.value or "", term, value)
 
-    def _average(self, values: list[Any]) -> Any:
-        mean = Fraction(_total(values)) / len(values)
+    def _average(self, mean: Fraction | None) -> Any:
+        if mean is None:
+            return None
         fields = [term.fields.get(term.value or "") for term in self._metric.terms]
         scales = [field.scale for field in fields if field and field.scale is not None]
         if not scales:
             return float(mean)
         digits = max(scales) + _AVERAGE_DIGITS
-        return _EXACT.scaleb(Decimal(round(mean * 10**digits)), -digits)
+        return EXACT.scaleb(Decimal(round(mean * 10**digits)), -digits)
 
 
 def _shown(name: str, term: Term, value: Any) -> Any:
@@ -132,24 +124,6 @@ def _shown(name: str, term: Term, value: Any) -> Any:
     field = term.fields.get(name)
     is_time = value is not None and field is not None and field.type is FieldType.TIME
     return label(value, _UTC) if is_time else value
-
-
-def _rank(aggregate: Aggregate, count: int) -> int:
-    """Return the place of a minimum, maximum or nearest-rank quantile among ``count`` values."""
-    if aggregate is Aggregate.MIN:
-        return 0
-    if aggregate is Aggregate.MAX:
-        return count - 1
-    return math.ceil(Fraction(int(aggregate.value[1:]), 100) * count) - 1
-
-
-def _total(values: list[Any]) -> Any:
-    if any(isinstance(value, float) for value in values):
-        return math.fsum(values)
-    total = sum((Fraction(value) for value in values), Fraction())
-    if total.denominator == 1:
-        return total.numerator
-    return _EXACT.divide(Decimal(total.numerator), Decimal(total.denominator))
 
 
 def _member(name: str, term: Term, kind: str, event: SentEvent, data: Any) -> Any:
@@ -196,7 +170,7 @@ def _decimal(field: Field, value: Any) -> Decimal | None:
         return None
     if not number.is_finite() or number.adjusted() >= _DECIMAL_DIGITS - scale:
         return None
-    cut = _EXACT.scaleb(number, scale)
+    cut = EXACT.scaleb(number, scale)
     return number if cut == cut.to_integral_value() else None
 
 
