@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from livetally.store.events import Engine, EngineError, create
+from livetally.store.events import Engine, EngineError
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
 
@@ -52,17 +50,3 @@ def test_columns_are_the_rows_turned(engine: Engine) -> None:
     assert isinstance(rows[0][2], str)
     assert int(rows[0][1]) == 2**127 - 1
     assert engine.read_columns("SELECT number FROM numbers(0)") == []
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux gives threads priorities")
-def test_merges_give_way(engine: Engine) -> None:
-    """The engine's threads that merge have a lower priority than those that commit and ask."""
-    create(engine)
-    threads = [
-        int(task.name)
-        for task in Path("/proc/self/task").iterdir()
-        if (task / "comm").read_text().strip() == "MergeMutate"
-    ]
-    assert threads
-    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {5}
-    assert os.getpriority(os.PRIO_PROCESS, 0) == 0

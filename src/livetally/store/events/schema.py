@@ -19,7 +19,6 @@ from collections.abc import Iterable
 from livetally.definitions import Field
 from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
-from livetally.store.events.priority import let_merges_wait
 from livetally.store.events.projection import Projection
 
 __all__ = [
@@ -116,7 +115,6 @@ def create(engine: Engine) -> None:
         engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
     if "ZSTD(3)" in made:
         engine.execute(f"ALTER TABLE {TABLE} MODIFY COLUMN data CODEC(ZSTD(1))")
-    let_merges_wait()
 
 
 def existing_columns(engine: Engine) -> set[str]:
