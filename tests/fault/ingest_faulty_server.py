@@ -156,7 +156,8 @@ def _in_definition_change(nth: int, delay_ms: float) -> None:
 
 def _acknowledge_first(_nth: int, _delay_ms: float) -> None:
     """Answer before the insert, as a server does that trusts its memory."""
-    from livetally.ingest.writer import Receipt, Writer
+    from livetally.ingest.commits import Receipt
+    from livetally.ingest.writer import Writer
 
     def patched(self: Any, work: Any) -> None:
         receipts = [Receipt(self._position + 1, len(item.batch), (), ()) for item in work]

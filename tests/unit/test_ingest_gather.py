@@ -16,7 +16,7 @@ from livetally.event import Decoded, EventLimits, Rejection, check_limits, decod
 from livetally.ingest.batch import Batch, Schema, prepare
 from livetally.ingest.dedupe import Differing
 from livetally.ingest.gather import Gatherer, Share
-from livetally.ingest.writer import Outcome, Receipt
+from livetally.ingest.commits import Outcome, Receipt
 
 TEAM = 7
 

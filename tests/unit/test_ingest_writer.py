@@ -16,7 +16,7 @@ from livetally.errors import NotDurable, Overloaded, StoreFailed
 from livetally.event import EventLimits, check_limits, decode_lines
 from livetally.ingest import Batch, Notice, Schema, Writer, WriterLimits
 from livetally.ingest.batch import prepare
-from livetally.ingest.writer import Outcome, Receipt
+from livetally.ingest.commits import Outcome, Receipt
 from livetally.store.events import Engine
 from livetally.store.identities import IdentityIndex, Stored
 from livetally.testing import ManualClock

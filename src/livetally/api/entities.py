@@ -78,7 +78,7 @@ async def list_entities(request: Request) -> Response:
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.READ)
     query = parse_entities(request.path_params["entity"], parameters_of(request.query_params))
-    services.writer.require_position(query.min_position)
+    await services.writer.reached(query.min_position)
     left = await charge(services, who)
     shown = await entity_page(services, who, query)
     page = Page(

@@ -31,7 +31,7 @@ async def explore(request: Request) -> Response:
     form = chosen_type(request.headers.get("accept", ""), (JSON, CSV))
     asked = parse_adhoc(parameters_of(request.query_params))
     query = asked.query
-    services.writer.require_position(query.min_position)
+    await services.writer.reached(query.min_position)
     declared = await run_in_threadpool(asked.declared, services.definitions.declared(who.team))
     kept = services.runner.kept(query, declared, who.team)
     left = {} if kept is not None else await charge(services, who)

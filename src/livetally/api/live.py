@@ -183,7 +183,7 @@ async def _subscribe(
         try:
             if isinstance(ask, ClientError):
                 raise ask
-            services.writer.require_position(ask.min_position)
+            await services.writer.reached(ask.min_position)
             team, epoch = stream.who.team, stream.epoch.decode()
             question = live_question(ask, declared, team, epoch, services.runner)
             waiting.append((hub.follow(stream, question, prefix), prefix))

@@ -99,7 +99,7 @@ def is_known(tag: str, known: str) -> bool:
 
 async def _wait_for(query: MetricQuery, services: Services) -> None:
     """Wait until ``min_position`` is committed; on one machine it is, or nobody has seen it."""
-    services.writer.require_position(query.min_position)
+    await services.writer.reached(query.min_position)
 
 
 def _described(metric: Metric | Ratio) -> dict[str, Any]:

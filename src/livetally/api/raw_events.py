@@ -29,7 +29,7 @@ async def list_events(request: Request) -> Response:
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.READ)
     query = parse_raw(parameters_of(request.query_params))
-    services.writer.require_position(query.min_position)
+    await services.writer.reached(query.min_position)
     left = await charge(services, who)
     position = services.writer.position
     declared = services.definitions.declared(who.team)

@@ -15,7 +15,7 @@ from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.backup import Backups
 from livetally.clock import Clock
 from livetally.definitions import Application, Plan, RouteTable
-from livetally.ingest import Intake, Schema, Writer
+from livetally.ingest import Commits, Intake, Schema
 from livetally.live import Hub
 from livetally.query import Declared, Runner
 from livetally.sinks import Sinks
@@ -127,7 +127,7 @@ class Services:
     catalog: Catalog
     keys: KeyCache
     definitions: Definitions
-    writer: Writer
+    writer: Commits
     intake: Intake
     runner: Runner
     hub: Hub

@@ -20,11 +20,11 @@ from livetally.clock import Clock
 from livetally.errors import ClientError, NotDurable, Overloaded, StoreFailed
 from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
 from livetally.ingest.batch import Batch, Schema, prepare
+from livetally.ingest.commits import Commits, Outcome, Receipt
 from livetally.ingest.compare import conflicting
 from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer
 from livetally.ingest.lines import whole_lines
 from livetally.ingest.tally import Accepted, Tally
-from livetally.ingest.writer import Outcome, Receipt, Writer
 
 __all__ = ["Intake", "IntakeLimits", "deliver_to"]
 
@@ -53,7 +53,7 @@ class Intake:
 
     def __init__(
         self,
-        writer: Writer,
+        writer: Commits,
         clock: Clock,
         schema_of: Callable[[int], Schema],
         event_limits: EventLimits | None = None,

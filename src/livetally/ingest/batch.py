@@ -9,14 +9,16 @@ writer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import msgspec
 
 from livetally.definitions import EventType, Field
 from livetally.event import Rejection, Within, content_sums, identity_keys, new_ids
 from livetally.ingest.fields import FieldReader
 
-__all__ = ["Batch", "Schema", "mentions", "prepare"]
+__all__ = ["Batch", "Kept", "Schema", "mentions", "prepare"]
 
 
 class Schema:
@@ -30,6 +32,24 @@ class Schema:
             field.column: field for event in declared.values() for field in event.fields.values()
         }
         self.reject_unknown = reject_unknown
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """Of a batch what it can be restored from: on another machine, later."""
+
+    team: int
+    received_us: int
+    types: list[str]
+    sources: list[str]
+    subjects: list[str]
+    attributes: list[str]
+    ids: list[bytes]
+    data: list[bytes]
+    timed: list[bool]
+    occurred_us: list[int]
+    fields: dict[str, list[Any]]
+    declared: dict[str, Field]
+    unread: frozenset[str]
 
 
 class Batch:
@@ -81,6 +101,43 @@ class Batch:
         self.fields: dict[str, list[Any]] = {}
         self.declared: dict[str, Field] = {}
         self.unread: frozenset[str] = frozenset()
+
+    @classmethod
+    def restored(cls, kept: Kept) -> Self:
+        """Return the batch that ``kept`` was made from."""
+        batch = cls.__new__(cls)
+        for name in Kept.__struct_fields__:
+            setattr(batch, name, getattr(kept, name))
+        batch.indexes = list(range(len(kept.ids)))
+        batch.joined = b",".join(kept.data)
+        batch.keys = identity_keys(kept.team, kept.sources, kept.ids)
+        given_us = [
+            at if timed else None for at, timed in zip(kept.occurred_us, kept.timed, strict=True)
+        ]
+        batch.sums = content_sums(kept.types, given_us, kept.subjects, kept.data)
+        return batch
+
+    def kept(self, places: Sequence[int] | None = None) -> Kept:
+        """Return what the batch can be restored from, or only its events at ``places``."""
+
+        def chosen(values: list[Any]) -> list[Any]:
+            return values if places is None else [values[place] for place in places]
+
+        return Kept(
+            team=self.team,
+            received_us=self.received_us,
+            types=chosen(self.types),
+            sources=chosen(self.sources),
+            subjects=chosen(self.subjects),
+            attributes=chosen(self.attributes),
+            ids=chosen(self.ids),
+            data=chosen(self.data),
+            timed=chosen(self.timed),
+            occurred_us=chosen(self.occurred_us),
+            fields={name: chosen(values) for name, values in self.fields.items()},
+            declared=self.declared,
+            unread=self.unread,
+        )
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -49,8 +49,14 @@ class Sorted(NamedTuple):
 _NOTHING = Known((), ())
 
 
-def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
+def sort_out(batches: Sequence[Batch], index: IdentityIndex, again: int = 0) -> Sorted:
     """Look every identity of the commit up, in the index and in the commit itself. Blocks.
+
+    Args:
+        batches: the commit's.
+        index: what is known.
+        again: the commit's position if it may have been made before; the events that have it are
+            neither new nor known from elsewhere: what was told of them then holds.
 
     Raises:
         StoreFailed: the index can't be read.
@@ -63,7 +69,7 @@ def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
         return Sorted(len(keys), [None] * len(batches), [_NOTHING] * len(batches), keys, sums)
     outcome = Sorted(0, [], [], [], [])
     for batch in batches:
-        places, known = _part(batch, seen)
+        places, known = _part(batch, seen, again)
         outcome.places.append(places)
         outcome.known.append(known)
         outcome.keys.extend(batch.keys[i] for i in places)
@@ -71,7 +77,7 @@ def sort_out(batches: Sequence[Batch], index: IdentityIndex) -> Sorted:
     return outcome._replace(new=len(outcome.keys))
 
 
-def _part(batch: Batch, seen: dict[bytes, Stored]) -> tuple[list[int], Known]:
+def _part(batch: Batch, seen: dict[bytes, Stored], again: int) -> tuple[list[int], Known]:
     """Part one batch, and add what is new in it to ``seen``."""
     places: list[int] = []
     repeated: list[int] = []
@@ -81,6 +87,8 @@ def _part(batch: Batch, seen: dict[bytes, Stored]) -> tuple[list[int], Known]:
         if earlier is None:
             seen[key] = Stored(content, 0)
             places.append(place)
+        elif again and earlier == (content, again):
+            seen[key] = Stored(content, 0)
         elif earlier.content == content:
             repeated.append(place)
         else:

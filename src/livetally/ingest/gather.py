@@ -20,8 +20,8 @@ from typing import NamedTuple
 from livetally.errors import LivetallyError
 from livetally.event import Decoded, Rejection
 from livetally.ingest.batch import Batch
+from livetally.ingest.commits import Outcome, Receipt
 from livetally.ingest.dedupe import Differing
-from livetally.ingest.writer import Outcome, Receipt
 
 __all__ = ["GATHERED_EVENTS_MAX", "Gatherer", "Share"]
 

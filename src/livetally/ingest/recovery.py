@@ -9,7 +9,9 @@ nowhere stored, so it is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from livetally.event import content_sums, identity_keys
 from livetally.store.events import (
@@ -27,13 +29,19 @@ __all__ = ["recover", "steps"]
 _EVENTS_AT_ONCE = 50_000
 
 
-def recover(engine: Engine, index: IdentityIndex, position_min: int = 0) -> int:
+def recover(
+    engine: Engine,
+    index: IdentityIndex,
+    position_min: int = 0,
+    is_ours: Callable[[bytes], bool] | None = None,
+) -> int:
     """Complete ``index`` and return the last durable position (0 in a new store). Blocks.
 
     Args:
         engine: the store.
         index: what is completed.
         position_min: a position that was told before its events were erased: never told again.
+        is_ours: which keys this index is to know; None for all.
 
     Raises:
         StoreFailed: the table or the index can't be read or written.
@@ -44,7 +52,7 @@ def recover(engine: Engine, index: IdentityIndex, position_min: int = 0) -> int:
     complete_to = index.complete_to
     while complete_to < last:
         for first, until in steps(count_by_position(engine, complete_to)):
-            _add(index, read_identities(engine, first, until), until)
+            _add(index, read_identities(engine, first, until), is_ours)
             complete_to = until
     index.flush()
     return max(last, position_min)
@@ -64,18 +72,24 @@ def steps(counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield first, until
 
 
-def _add(index: IdentityIndex, rows: list[StoredIdentity], until: int) -> None:
-    keys: list[bytes] = []
-    sums: list[int] = []
-    by_team: dict[int, list[StoredIdentity]] = {}
-    for row in rows:
-        by_team.setdefault(row.team, []).append(row)
-    for team, group in by_team.items():
-        keys += identity_keys(team, [r.source for r in group], [r.id.encode() for r in group])
-        sums += content_sums(
-            [row.type for row in group],
-            [row.occurred_us if row.timed else None for row in group],
-            [row.subject for row in group],
-            [row.data.encode() for row in group],
-        )
-    index.record(keys, sums, until)
+def _add(
+    index: IdentityIndex, rows: list[StoredIdentity], is_ours: Callable[[bytes], bool] | None
+) -> None:
+    """Add rows in the order of their positions, each commit as it was made."""
+    for position, commit in groupby(rows, attrgetter("position")):
+        known: dict[bytes, int] = {}
+        by_team: dict[int, list[StoredIdentity]] = {}
+        for row in commit:
+            by_team.setdefault(row.team, []).append(row)
+        for team, group in by_team.items():
+            keys = identity_keys(team, [r.source for r in group], [r.id.encode() for r in group])
+            sums = content_sums(
+                [row.type for row in group],
+                [row.occurred_us if row.timed else None for row in group],
+                [row.subject for row in group],
+                [row.data.encode() for row in group],
+            )
+            known.update(zip(keys, sums, strict=True))
+        if is_ours is not None:
+            known = {key: content for key, content in known.items() if is_ours(key)}
+        index.record(list(known), list(known.values()), position)

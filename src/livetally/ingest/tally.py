@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from livetally.event import Rejection
-from livetally.ingest.writer import Receipt
+from livetally.ingest.commits import Receipt
 from livetally.telemetry import EVENTS
 
 __all__ = ["Accepted", "Tally"]

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple, TypeVar
 from livetally.clock import Clock
 from livetally.errors import BadInput, NotDurable, Overloaded
 from livetally.ingest.batch import Batch
-from livetally.ingest.dedupe import Differing, Sorted, sort_out
+from livetally.ingest.commits import Deliver, Notice, Outcome, Receipt, WriterLimits
+from livetally.ingest.dedupe import Sorted, sort_out
 from livetally.ingest.recovery import recover
 from livetally.ingest.rows import joined_rows, touched_slots
 from livetally.store.events import Engine, StoredIdentity, insert_rows, read_stored
@@ -39,51 +40,9 @@ from livetally.telemetry import (
 )
 from livetally.tracing import span
 
-__all__ = ["Deliver", "Notice", "Outcome", "Receipt", "Writer", "WriterLimits"]
+__all__ = ["Writer"]
 
 _Result = TypeVar("_Result")
-
-
-class WriterLimits(NamedTuple):
-    """Bounds of the writer: events in one commit, and events and bytes that may wait for one."""
-
-    commit_events_max: int = 50_000
-    waiting_events_max: int = 200_000
-    waiting_bytes_max: int = 256 * 1024 * 1024
-
-
-class Receipt(NamedTuple):
-    """What became of a batch, by place.
-
-    ``repeated`` are events that were stored before, ``differing`` known identities that came with
-    other bytes.
-    """
-
-    position: int
-    stored: int
-    repeated: tuple[int, ...]
-    differing: tuple[Differing, ...]
-
-    @property
-    def duplicates(self) -> int:
-        """How many were stored before."""
-        return len(self.repeated)
-
-
-Outcome = Receipt | NotDurable
-
-Deliver = Callable[[list[tuple[Any, Outcome]]], None]
-"""Takes ``(token, outcome)`` of every batch of a commit, from the writer's thread; must not block.
-One call for a commit, because waking the event loop costs as much as an event."""
-
-
-class Notice(NamedTuple):
-    """A commit as listeners see it: which quarter-hour slots of which (team, type) it touched."""
-
-    position: int
-    committed_us: int
-    events: int
-    touched: dict[tuple[int, str], frozenset[int]]
 
 
 class _Work(NamedTuple):
@@ -149,7 +108,7 @@ class Writer:
         """How many events wait for a commit."""
         return self._waiting_events
 
-    def require_position(self, position: int) -> None:
+    async def reached(self, position: int) -> None:
         """Go on only when ``position`` is committed.
 
         Raises:
@@ -157,6 +116,10 @@ class Writer:
         """
         if position > self._position:
             raise BadInput("min_position", f"is beyond the last commit, {self._position}")
+
+    def settled(self) -> int:
+        """Return the last commit: on one machine nothing else is acknowledged."""
+        return self._position
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` from the writer's thread after every commit, before it is acknowledged.

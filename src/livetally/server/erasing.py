@@ -20,7 +20,7 @@ import structlog
 
 from livetally.clock import Clock
 from livetally.event import identity_keys
-from livetally.ingest import Writer
+from livetally.ingest import Commits
 from livetally.query import Runner
 from livetally.server.registry import Registry
 from livetally.sinks import Sinks
@@ -53,7 +53,7 @@ class Rooms(NamedTuple):
     engine: Engine
     identities: IdentityIndex
     catalog: Catalog
-    writer: Writer
+    writer: Commits
     runner: Runner
     registry: Registry
     sinks: Sinks
@@ -90,7 +90,7 @@ class Erasing:
         """
         rooms = self._rooms
         with self.turn:
-            of = Subject(team, fingerprint_of(team, subject), rooms.writer.position)
+            of = Subject(team, fingerprint_of(team, subject), rooms.writer.settled())
             note_position(rooms.catalog, of.position)
             number = rooms.catalog.note_erasure(team, of.fingerprint, of.position)
             rows = count_rows(rooms.engine, of)

@@ -24,7 +24,9 @@ __all__ = [
 ]
 
 _POSITIONS_AT_ONCE = 10_000
-_IDENTITY = "team, type, source, id, subject, toUnixTimestamp64Micro(occurred_at), timed, data"
+_IDENTITY = (
+    "team, type, source, id, subject, toUnixTimestamp64Micro(occurred_at), timed, data, position"
+)
 
 
 class StoredIdentity(NamedTuple):
@@ -38,6 +40,7 @@ class StoredIdentity(NamedTuple):
     occurred_us: int
     timed: int
     data: str
+    position: int
 
 
 def last_position(engine: Engine) -> int:
