@@ -47,7 +47,11 @@ _AT_LEAST_ONE = (
     "worker_free_s_max",
     "worker_runs_max",
     "connections_max",
+    "log_replicas",
+    "log_keep_h",
+    "lease_s",
 )
+_ROLES = ("all", "api", "loader")
 _SOURCES_ON = ("server", "workers", "nowhere")
 _SUBJECT = re.compile(r"[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*")
 
@@ -65,6 +69,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Definition files to apply at start, for all teams; comma-separated in the environment."""
     catalog: str = ""
     """URL of the catalog: ``sqlite://``, ``postgresql://``, ``mariadb://``; empty: in ``data``."""
+    store: str = ""
+    """Where events are kept beyond one machine: ``clickhouse://user:password@host:8123``."""
+    log: str = ""
+    """NATS servers whose JetStream acknowledges events: addresses, comma-separated."""
+    role: str = "all"
+    """With ``store``: ``api`` answers requests, ``loader`` fills the store, ``all`` does both."""
+    log_replicas: int = 3
+    """On how many of its servers the log has each message before it is acknowledged."""
+    log_partitions: int = 0
+    """Parts of the log that are loaded side by side; 0: as the log was made, else 1."""
+    log_sync: str = "check"
+    """``check`` that the log's servers sync before they acknowledge, or ``trust`` them."""
+    log_monitors: str = ""
+    """Monitoring addresses of the log's servers, for the check: ``http://a:8222``, by comma."""
+    log_keep_h: int = 72
+    """Hours for which the log keeps what is in the store already."""
+    lease_s: int = 5
+    """Seconds of silence after which another process takes a loader's place."""
     root_key: str = ""
     """An operator's key that is accepted as it stands, for automation."""
     log_level: str = "info"
@@ -167,6 +189,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         shown["smtp_url"] = _PASSWORD.sub("***", self.smtp_url)
         shown["catalog"] = _PASSWORD.sub("***", self.catalog)
         shown["nats"] = _USER.sub("***", self.nats)
+        shown["log"] = _USER.sub("***", self.log)
+        shown["store"] = _PASSWORD.sub("***", self.store)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
@@ -226,12 +250,36 @@ def _check(settings: Settings) -> None:
         raise SettingInvalid(f"{PREFIX}SOURCES_ON must be server, workers or nowhere.")
     if settings.sources_on == "workers" and not settings.nats:
         raise SettingInvalid(f"{PREFIX}SOURCES_ON=workers needs {PREFIX}NATS=nats://HOST:4222.")
+    _check_cluster(settings)
     if not _SUBJECT.fullmatch(settings.nats_prefix):
         raise SettingInvalid(f"{PREFIX}NATS_PREFIX must be names with dots between them.")
     if settings.log_format not in ("auto", "json", "logfmt"):
         raise SettingInvalid(f"{PREFIX}LOG_FORMAT must be auto, json or logfmt.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         raise SettingInvalid(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
+
+
+def _check_cluster(settings: Settings) -> None:
+    if settings.role not in _ROLES:
+        raise SettingInvalid(f"{PREFIX}ROLE must be all, api or loader.")
+    if settings.log_sync not in ("check", "trust"):
+        raise SettingInvalid(f"{PREFIX}LOG_SYNC must be check or trust.")
+    if not settings.store and not settings.log:
+        if settings.role != "all":
+            raise SettingInvalid(f"{PREFIX}ROLE={settings.role} needs {PREFIX}STORE.")
+        return
+    if not (settings.store and settings.log):
+        raise SettingInvalid(f"{PREFIX}STORE and {PREFIX}LOG belong together.")
+    if not settings.catalog or settings.catalog.startswith("sqlite"):
+        raise SettingInvalid(
+            f"{PREFIX}STORE needs a catalog that all processes share:"
+            f" {PREFIX}CATALOG=postgresql://… or mariadb://…"
+        )
+    if settings.backup_to or settings.backup_every_h:
+        raise SettingInvalid(
+            f"{PREFIX}BACKUP_TO is for the embedded store: with {PREFIX}STORE, back up the"
+            " ClickHouse server by its own BACKUP, and the catalog's database by its own means."
+        )
 
 
 def _parsed(name: str, text: str) -> Any:

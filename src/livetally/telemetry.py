@@ -31,6 +31,7 @@ __all__ = [
     "EVENTS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
+    "LOADER_WAITING_MESSAGES",
     "MEMORY_BYTES",
     "POSITION",
     "QUERY_ANSWERS",
@@ -81,6 +82,12 @@ COMMIT_EVENTS = Histogram(
 )
 WAITING_EVENTS = Gauge(
     "livetally_waiting_events", "Events that wait for a commit.", registry=REGISTRY
+)
+LOADER_WAITING_MESSAGES = Gauge(
+    "livetally_loader_waiting_messages",
+    "Messages of the log that were read and are not in the store, by partition.",
+    ["partition"],
+    registry=REGISTRY,
 )
 POSITION = Gauge("livetally_position", "The last durable commit.", registry=REGISTRY)
 QUERY_ANSWERS = Counter(

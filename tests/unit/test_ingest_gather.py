@@ -14,9 +14,9 @@ import pytest
 from livetally.errors import NotDurable, Overloaded
 from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_json
 from livetally.ingest.batch import Batch, Schema, prepare
+from livetally.ingest.commits import Outcome, Receipt
 from livetally.ingest.dedupe import Differing
 from livetally.ingest.gather import Gatherer, Share
-from livetally.ingest.commits import Outcome, Receipt
 
 TEAM = 7
 

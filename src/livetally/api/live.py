@@ -28,6 +28,7 @@ from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.api.tables import JSON
 from livetally.errors import BadInput, ClientError, LivetallyError, Unauthenticated
+from livetally.ingest import Commits
 from livetally.live import Outlet, Place, Stream
 from livetally.query import Declared
 from livetally.tenancy import Identity
@@ -152,7 +153,7 @@ async def send_stream(
     try:
         await _require_still(sender, services)
         first = await _subscribe(stream, services, declared, asked)
-        resume = _resume_position(scope, epoch, services.writer.position)
+        resume = await _resume_position(scope, epoch, services.writer)
         if resume is not None and resume < 0:
             first, resume = first + _RESET, None
     except BaseException:
@@ -221,8 +222,12 @@ async def _require_still(sender: Sender, services: Services) -> None:
         raise Unauthenticated("The key was revoked just now.")
 
 
-def _resume_position(scope: Scope, epoch: str, newest: int) -> int | None:
-    """Return the position to resume from; -1 when it is none of ours; None for a new stream."""
+async def _resume_position(scope: Scope, epoch: str, writer: Commits) -> int | None:
+    """Return the position to resume from; -1 when it is none of ours; None for a new stream.
+
+    Raises:
+        Overloaded: it is another process's, and this one's answers are far behind.
+    """
     header = Headers(scope=scope).get("last-event-id")
     text = header or QueryParams(scope["query_string"]).get("last_event_id", "")
     if not text:
@@ -231,4 +236,8 @@ def _resume_position(scope: Scope, epoch: str, newest: int) -> int | None:
     if sent_epoch != epoch or not (digits.isascii() and digits.isdigit()):
         return -1
     position = int(digits[:_DIGITS_MAX])
-    return position if position <= newest else -1
+    try:
+        await writer.reached(position)
+    except BadInput:
+        return -1
+    return position

@@ -23,7 +23,7 @@ def troubles(services: Services) -> dict[str, str]:
     A part that is slow, but may recover by itself, is told of as well: a balancer should send
     requests elsewhere meanwhile.
     """
-    found: dict[str, str] = {}
+    found = services.troubles()
     writer = services.writer
     if writer.failure is not None:
         found["writer"] = "has stopped: events can't be made durable"

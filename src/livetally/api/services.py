@@ -145,6 +145,8 @@ class Services:
     backups: Backups
     erasing: Erasing
     keeping: Task
+    troubles: Callable[[], dict[str, str]] = dict
+    """What keeps the parts beyond this machine from their work."""
     log_requests: bool = False
     disk_free_bytes_min: int = 0
     sessions: Sessions = field(default_factory=Sessions)

@@ -26,6 +26,7 @@ def serve(
     data: Path | None = None,
     definitions: list[Path] | None = None,
     catalog: str | None = None,
+    role: str | None = None,
     log_level: str | None = None,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -40,6 +41,7 @@ def serve(
         data: Directory of everything that is kept; ./livetally-data by default.
         definitions: Definition file to apply at start, for all teams; may be repeated.
         catalog: URL of the catalog: sqlite://, postgresql://, mariadb://; in --data by default.
+        role: With a store beyond this machine: api, loader, worker (of sources) or all.
         log_level: debug, info, warning or error.
         tls_cert: File of the certificate and its chain (PEM); with --tls-key, https.
         tls_key: File of the certificate's private key (PEM).
@@ -52,6 +54,10 @@ def serve(
     from livetally.server.run import serve as serve_settings
     from livetally.settings import Settings, load_settings
 
+    if role == "worker":
+        from livetally.cli.worker import worker
+
+        return worker()
     refuse_secret("--catalog", "catalog", catalog)
     named: dict[str, Any] = {
         "host": host,
@@ -59,6 +65,7 @@ def serve(
         "data": _text(data),
         "definitions": tuple(map(str, definitions)) if definitions else None,
         "catalog": catalog,
+        "role": role,
         "log_level": log_level,
         "tls_cert": _text(tls_cert),
         "tls_key": _text(tls_key),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from livetally.ingest.accept import Intake, IntakeLimits, deliver_to
-from livetally.ingest.batch import Batch, Schema
-from livetally.ingest.commits import Commits, Notice, WriterLimits
+from livetally.ingest.batch import Batch, Kept, Schema
+from livetally.ingest.commits import Commits, Deliver, Notice, Outcome, Receipt, WriterLimits
+from livetally.ingest.dedupe import Differing, Sorted, sort_out
+from livetally.ingest.recovery import recover
+from livetally.ingest.rows import joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
 
@@ -12,11 +15,21 @@ __all__ = [
     "Accepted",
     "Batch",
     "Commits",
+    "Deliver",
+    "Differing",
     "Intake",
     "IntakeLimits",
+    "Kept",
     "Notice",
+    "Outcome",
+    "Receipt",
     "Schema",
+    "Sorted",
     "Writer",
     "WriterLimits",
     "deliver_to",
+    "joined_rows",
+    "recover",
+    "sort_out",
+    "touched_slots",
 ]

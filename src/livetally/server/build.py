@@ -7,10 +7,11 @@ Guarantee: what is opened here is closed here, in the opposite order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -23,37 +24,47 @@ from livetally.api.live import problem_frame
 from livetally.clock import Clock
 from livetally.console import routes
 from livetally.event import EventLimits
-from livetally.ingest import Intake, IntakeLimits, Writer, WriterLimits, deliver_to
+from livetally.ingest import Commits, Intake, IntakeLimits
 from livetally.live import Hub, HubLimits
-from livetally.query import Extents, QueryLimits, Runner
+from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
+from livetally.server.clustering import begun_anew, cluster_loops
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import Rooms
-from livetally.server.memory import memory_bounds
+from livetally.server.ground import Ground, query_limits, stood_on
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
-from livetally.server.upkeep import cleared, upkeep
+from livetally.server.upkeep import upkeep
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
-from livetally.store.catalog import Catalog, KeyCache, open_catalog
-from livetally.store.events import Engine, create
-from livetally.store.identities import IdentityIndex
+from livetally.store.catalog import KeyCache
+from livetally.store.events import Engine
 from livetally.tenancy import SecretText
 
-__all__ = ["built"]
+__all__ = ["Built", "built"]
 
 _DAY_S = 86_400
 
+Loops = dict[str, Callable[[], Awaitable[None]]]
 
-@contextmanager
-def built(
+
+class Built(NamedTuple):
+    """A server that only has to be run: what takes requests, and what runs beside it."""
+
+    app: ASGIApp
+    services: Services
+    loops: Loops
+
+
+@asynccontextmanager
+async def built(
     settings: Settings,
     directory: DataDirectory,
     clock: Clock,
     on_failure: Callable[[BaseException], None],
-) -> Iterator[tuple[ASGIApp, Services]]:
-    """Open every part of the server; to be entered on the event loop's thread.
+) -> AsyncIterator[Built]:
+    """Open every part of the server.
 
     Args:
         settings: the process's settings.
@@ -66,13 +77,11 @@ def built(
     """
     loop = asyncio.get_running_loop()
     applications = read_files(settings.definitions)
-    with ExitStack() as stack:
-        catalog, engine, index = _opened(stack, settings, directory, clock)
-        registry = Registry(catalog, engine)
+    async with AsyncExitStack() as stack:
+        ground = await stood_on(stack, settings, directory, clock)
+        catalog, engine, registry = ground.catalog, ground.engine, ground.registry
         registry.apply_shared(applications, "settings")
-        found = cleared(directory, catalog, engine, index)
-        limited = _writer_limits(settings)
-        writer = Writer(engine, index, clock, limited, deliver_to(loop), found.position_min)
+        writer = ground.writer
         writer.on_failure = on_failure
         runner = _runner(settings, engine, clock, writer)
         stack.callback(runner.close)
@@ -82,7 +91,10 @@ def built(
         writer.listen(lambda notice: runner.note(notice.position, notice.touched))
         writer.listen(hub.notice)
         registry.listen(partial(_let_go, loop, hub))
-        stack.callback((sinks := _started_sinks(registry, writer, runner, clock, directory)).close)
+        sinks = _sinks(registry, writer, runner, clock, directory)
+        stack.callback(sinks.close)
+        if ground.cluster is None:  # otherwise one process at a time keeps them
+            registry.listen(lambda _teams: sinks.declare(registry.sinks()))
         writer.start()
         stack.callback(writer.close)
         allowances = Allowances(catalog, settings.queries_per_hour)
@@ -90,8 +102,10 @@ def built(
         keys = KeyCache(catalog, clock)
         stack.callback(keys.close)
         forget = partial(_let_go, loop, hub, None)
-        rooms = Rooms(engine, index, catalog, writer, runner, registry, sinks, clock, forget)
-        kept = upkeep(settings, rooms, found)
+        rooms = Rooms(
+            engine, ground.identities, catalog, writer, runner, registry, sinks, clock, forget
+        )
+        kept = upkeep(settings, rooms, ground.found)
         stack.callback(kept.erasing.close)
         intake = Intake(writer, clock, registry.schema, *_bounds(settings))
         services = Services(
@@ -114,36 +128,29 @@ def built(
             sources=_sources(settings, registry, intake, clock),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
+            troubles=dict if ground.cluster is None else ground.cluster.troubles,
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
-        yield Guard(WayIn(build_app(services, routes()), services), services), services
+        app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
+        yield Built(app, services, _loops(settings, services, ground, rooms))
 
 
-def _opened(
-    stack: ExitStack, settings: Settings, directory: DataDirectory, clock: Clock
-) -> tuple[Catalog, Engine, IdentityIndex]:
-    """Open what is on the disk; ``stack`` closes it."""
-    catalog = open_catalog(settings.catalog or directory.catalog, clock)
-    stack.callback(catalog.close)
-    catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
-    engine = Engine(directory.events)
-    stack.callback(engine.close)
-    engine.bounds.update(_limits(settings).page_settings)
-    create(engine)
-    index = IdentityIndex(directory.identities)
-    stack.callback(index.close)
-    return catalog, engine, index
+def _loops(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Loops:
+    """Return what runs beside the server, by name."""
+    loops: Loops = {"live hub": services.hub.run, "alerts": services.alerts.run}
+    if settings.sources_on != "nowhere":  # unless another process is to
+        loops["sources"] = services.sources.run
+    if ground.cluster is None:
+        return loops | {"backups": services.backups.run, "retention": services.keeping.run}
+    rooms.registry.on_anew = partial(begun_anew, rooms)
+    return loops | cluster_loops(settings, ground.cluster, rooms, services.keeping.run)
 
 
-def _runner(settings: Settings, engine: Engine, clock: Clock, writer: Writer) -> Runner:
-    limits = _limits(settings)
+def _runner(settings: Settings, engine: Engine, clock: Clock, writer: Commits) -> Runner:
     position = lambda: writer.position  # noqa: E731 - what it is when it is asked
+    limits = query_limits(settings)
     return Runner(engine, Extents(engine), clock, position, settings.query_threads, limits)
-
-
-def _limits(settings: Settings) -> QueryLimits:
-    return QueryLimits(memory_bytes_max=memory_bounds(settings).query)
 
 
 def _secrets() -> Callable[[str], SecretText | None]:
@@ -156,14 +163,12 @@ def _secrets() -> Callable[[str], SecretText | None]:
     return secret_of
 
 
-def _started_sinks(
-    registry: Registry, writer: Writer, runner: Runner, clock: Clock, directory: DataDirectory
+def _sinks(
+    registry: Registry, writer: Commits, runner: Runner, clock: Clock, directory: DataDirectory
 ) -> Sinks:
-    """Keep the tables that the definitions declare, now and after each change of theirs."""
     store = Store(runner, clock, lambda: writer.position, registry.store_epoch)
     sinks = Sinks(store, load_secrets(), directory.sinks)
     writer.listen(sinks.notice)
-    registry.listen(lambda _teams: sinks.declare(registry.sinks()))
     return sinks
 
 
@@ -217,14 +222,6 @@ def _sessions(settings: Settings) -> Sessions:
 
 def _hub_limits(settings: Settings) -> HubLimits:
     return HubLimits(streams_max=settings.streams_max, key_streams_max=settings.key_streams_max)
-
-
-def _writer_limits(settings: Settings) -> WriterLimits:
-    return WriterLimits(
-        commit_events_max=settings.commit_events_max,
-        waiting_events_max=settings.waiting_events_max,
-        waiting_bytes_max=memory_bounds(settings).waiting,
-    )
 
 
 def _bounds(settings: Settings) -> tuple[EventLimits, IntakeLimits]:

@@ -41,6 +41,13 @@ class DataDirectory:
         """Where the index of identities is."""
         return self.path / "identities"
 
+    def identities_of(self, store: str, partition: int) -> Path:
+        """Where a loader's index of identities is, of a partition of a store beyond this machine.
+
+        The store's name is part of it: an index of another store would call new events known.
+        """
+        return self.path / f"identities-{store}-{partition}"
+
     @property
     def sinks(self) -> Path:
         """Where the tables of sinks without a database server are."""

@@ -13,8 +13,8 @@ What is noted is a fingerprint: a restored backup that is older is put right by 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -34,9 +34,8 @@ from livetally.store.events.erase import (
     identities_of,
     old_parts,
 )
-from livetally.store.identities import IdentityIndex
 
-__all__ = ["Begun", "Erasing", "Rooms", "mend", "note_position", "position_min"]
+__all__ = ["Begun", "Erasing", "Identities", "Rooms", "mend", "note_position", "position_min"]
 
 _log = structlog.get_logger("livetally.erasing")
 
@@ -47,11 +46,31 @@ _LOOK_S = 0.5
 _SLOW_S = 30.0
 
 
+class Identities(Protocol):
+    """Which identities are known, as far as erasing has to do with them."""
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Know these keys no more. Blocks."""
+        ...
+
+    def forget_all(self) -> None:
+        """Begin anew. Blocks."""
+        ...
+
+    def scrub(self) -> None:
+        """Write those files anew that hold keys which are known no more. Blocks."""
+        ...
+
+    def reopen(self) -> None:
+        """Let files go that are no part of it any more. Blocks."""
+        ...
+
+
 class Rooms(NamedTuple):
     """Everything that may hold something of a subject."""
 
     engine: Engine
-    identities: IdentityIndex
+    identities: Identities
     catalog: Catalog
     writer: Commits
     runner: Runner
@@ -179,12 +198,19 @@ def position_min(catalog: Catalog) -> int:
     return int(catalog.get_meta(_POSITION_MIN) or 0)
 
 
-def mend(catalog: Catalog, engine: Engine, index: IdentityIndex) -> list[ErasureRecord]:
+def mend(
+    catalog: Catalog, engine: Engine, index: Identities, before_us: int | None = None
+) -> list[ErasureRecord]:
     """Finish the rows of erasures that were cut off; before the writer starts. Blocks.
 
-    Their identities can't be found any more once rows are gone, so the index is made anew.
+    Their identities can't be found any more once rows are gone, so the index is made anew. With
+    ``before_us`` only older ones: another process may be at the others.
     """
-    pending = [one for one in catalog.list_erasures(None) if one.done_us is None]
+    pending = [
+        one
+        for one in catalog.list_erasures(None)
+        if one.done_us is None and (before_us is None or one.at_us < before_us)
+    ]
     for one in pending:
         erase_rows(engine, Subject(one.team, one.fingerprint, one.position))
     if pending:

@@ -98,8 +98,10 @@ class Registry:
         self._mark = (0, 0)
         self._applied = _Applied()
         self._store_epoch = ""
-        self._generation = ""
+        self._generation = catalog.get_meta(_GENERATION) or ""
         self._listeners: list[Listener] = []
+        self.on_anew: Callable[[], None] = lambda: None
+        """Called when another process has had live positions count anew: forget what was kept."""
         self.reload()
 
     def declared(self, team: int) -> Declared:
@@ -251,6 +253,10 @@ class Registry:
         with self._lock:
             if self.catalog.definitions_mark() != self._mark:
                 self.reload()
+            generation = self.catalog.get_meta(_GENERATION) or ""
+            if generation != self._generation:
+                self._generation = generation
+                self.on_anew()
 
     def reload(self) -> None:
         """Read the catalog again, and make the store keep what the definitions need. Blocks.
@@ -275,7 +281,6 @@ class Registry:
             changed = applied.changed_from(self._applied)
             self._applied = applied
             self._store_epoch = self._stored_epoch()
-            self._generation = self.catalog.get_meta(_GENERATION) or ""
             self._mark = mark
             if changed is None or changed:
                 for listener in self._listeners:
@@ -334,15 +339,14 @@ class Registry:
         The store keeps its name, by which sinks know their tables.
         """
         generation = secrets.token_hex(4)
-        self.catalog.set_meta(_GENERATION, generation)
-        self._generation = generation
+        with self._lock:
+            self._generation = generation  # first, so that this process does not follow itself
+            self.catalog.announce_meta(_GENERATION, generation)
 
     def _stored_epoch(self) -> str:
-        stored = self.catalog.get_meta(_EPOCH)
-        if stored is None:
-            stored = secrets.token_hex(4)
-            self.catalog.set_meta(_EPOCH, stored)
-        return stored
+        return self.catalog.get_meta(_EPOCH) or self.catalog.claim_meta(
+            _EPOCH, secrets.token_hex(4)
+        )
 
 
 def _reaching(changes: Plan) -> bool:

@@ -84,11 +84,12 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     listener = _listen(settings)
-    with built(settings, directory, SystemClock(), on_failure) as (app, services):
+    async with built(settings, directory, SystemClock(), on_failure) as (app, services, loops):
         server = _Server(_config(app, settings))
         stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
-        loops = _loops(services, server, settings)
-        tasks = [loop.create_task(kept_going(*one), name=one[0]) for one in loops.items()]
+        everywhere = _loops(services, server)
+        every = (loops | everywhere).items()
+        tasks = [loop.create_task(kept_going(*one), name=one[0]) for one in every]
         tasks.append(stop)
         _announce(listener, services, settings)
         try:
@@ -113,22 +114,13 @@ async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: 
     await services.hub.close()
 
 
-def _loops(
-    services: Services, server: uvicorn.Server, settings: Settings
-) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return what runs beside the server."""
-    loops: dict[str, Callable[[], Awaitable[None]]] = {
-        "live hub": services.hub.run,
+def _loops(services: Services, server: uvicorn.Server) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return what runs beside the server wherever it stores events."""
+    return {
         "catalog watch": partial(watch_catalog, services),
         "definitions watch": partial(follow_definitions, services),
-        "alerts": services.alerts.run,
-        "backups": services.backups.run,
-        "retention": services.keeping.run,
         "readers watch": partial(watch_readers, server.server_state.connections),
     }
-    if settings.sources_on != "nowhere":  # unless another process is to
-        loops["sources"] = services.sources.run
-    return loops
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -12,8 +12,9 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from livetally.backup import Backups, Erasure, Plan, Retention, Source
+from livetally.clock import US_PER_S, Clock
 from livetally.server.directory import DataDirectory
-from livetally.server.erasing import Erasing, Rooms, mend, position_min
+from livetally.server.erasing import Erasing, Identities, Rooms, mend, position_min
 from livetally.server.keeping import Keeping, read_horizons
 from livetally.settings import Settings
 from livetally.store.catalog import Catalog, ErasureRecord
@@ -21,7 +22,9 @@ from livetally.store.events import Engine
 from livetally.store.events.snapshot import thaw_all
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["Found", "Upkeep", "cleared", "upkeep"]
+__all__ = ["Found", "Upkeep", "cleared", "left_over", "upkeep"]
+
+_ANOTHERS_US = 600 * US_PER_S
 
 
 class Found(NamedTuple):
@@ -45,6 +48,15 @@ def cleared(
     """Clear away what a killed process has left, before the writer starts. Blocks."""
     thaw_all(engine)
     cut_off = mend(catalog, engine, identities)
+    directory.note_form(version("livetally"))
+    return Found(cut_off, position_min(catalog))
+
+
+def left_over(
+    directory: DataDirectory, catalog: Catalog, engine: Engine, identities: Identities, clock: Clock
+) -> Found:
+    """As ``cleared``, beyond one machine: what another process may be at is left to it. Blocks."""
+    cut_off = mend(catalog, engine, identities, clock.now_us() - _ANOTHERS_US)
     directory.note_form(version("livetally"))
     return Found(cut_off, position_min(catalog))
 

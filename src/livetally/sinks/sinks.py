@@ -104,6 +104,11 @@ class Sinks:
             raise UnknownName("name", "sink", name[:64])
         keeper.fill_anew()
 
+    def rebuild_all(self) -> None:
+        """Have every table filled anew; returns at once."""
+        for keeper in self._keepers.values():
+            keeper.fill_anew()
+
     def close(self) -> None:
         """End all of them; a transaction that does not end soon is cut off, and undone."""
         with self._lock:

@@ -16,7 +16,7 @@ Guarantee: nothing that a source gave is lost or counted twice, whatever fails i
 
 from __future__ import annotations
 
-from livetally.sources.broker import Broker, BrokerFailed
+from livetally.sources.broker import Broker, BrokerFailed, connected
 from livetally.sources.dispatch import RunsOnWorkers, WorkerPatience
 from livetally.sources.failures import SourceFailed
 from livetally.sources.fetching import Patience
@@ -58,6 +58,7 @@ __all__ = [
     "Worker",
     "WorkerPatience",
     "client",
+    "connected",
     "is_public",
     "mapped_lines",
     "mapped_records",

@@ -24,6 +24,32 @@ class Facts(CatalogPart):
         with self._database.reading() as connection:
             return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
 
+    def claim_meta(self, name: str, value: str) -> str:
+        """Set a text where there is none; return what is there: of several claims one is kept.
+
+        Raises:
+            BadInput, StoreFailed: as ``set_meta``.
+        """
+        check_meta_name(name)
+        check_text("value", value, LONG_TEXT_CHARS_MAX)
+        with self._changes.making() as connection:  # one after the other, on every database
+            found = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+            if found is None:
+                connection.execute(insert(meta), {"name": name, "value": value})
+        return str(value if found is None else found)
+
+    def announce_meta(self, name: str, value: str) -> None:
+        """Replace a text, and tell of it like a change of keys: in other processes too.
+
+        Raises:
+            BadInput, StoreFailed: as ``set_meta``.
+        """
+        check_meta_name(name)
+        check_text("value", value, LONG_TEXT_CHARS_MAX)
+        with self._changes.making() as connection:
+            connection.execute(delete(meta).where(meta.c.name == name))
+            connection.execute(insert(meta), {"name": name, "value": value})
+
     def set_meta(self, name: str, value: str | None) -> None:
         """Replace the text under ``name``; None takes it away.
 

@@ -17,8 +17,14 @@ from livetally.store.events.reading import (
     read_identities,
     read_stored,
 )
-from livetally.store.events.schema import SLOT_US, create
-from livetally.store.events.since import Added, added_events, commits_of, slots_of
+from livetally.store.events.schema import SLOT_US, create, existing_columns
+from livetally.store.events.since import (
+    Added,
+    added_events,
+    commits_of,
+    slots_of,
+    touched_between,
+)
 from livetally.store.events.size import StoreSize, store_size
 
 __all__ = [
@@ -43,6 +49,7 @@ __all__ = [
     "commits_of",
     "count_by_position",
     "create",
+    "existing_columns",
     "extent",
     "insert_rows",
     "keep",
@@ -52,4 +59,5 @@ __all__ = [
     "read_stored",
     "slots_of",
     "store_size",
+    "touched_between",
 ]

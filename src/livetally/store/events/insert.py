@@ -49,8 +49,10 @@ class EventRows(NamedTuple):
     fields: Mapping[str, tuple[Field, Sequence[Any]]]
 
 
-def insert_rows(engine: Engine, rows: EventRows, position: int) -> None:
+def insert_rows(engine: Engine, rows: EventRows, position: int, token: str = "") -> None:
     """Make ``rows`` durable as commit ``position``. Blocks until they are on disk.
+
+    A server takes rows with the same ``token`` once, however often they are inserted.
 
     Raises:
         EngineError: it is not certain that the rows are on disk.
