@@ -37,7 +37,7 @@ from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
 from livetally.store.catalog import Catalog, KeyCache, open_catalog
-from livetally.store.events import Engine, create
+from livetally.store.events import EmbeddedEngine, Engine, create
 from livetally.store.identities import IdentityIndex
 from livetally.tenancy import SecretText
 
@@ -127,7 +127,7 @@ def _opened(
     catalog = open_catalog(settings.catalog or directory.catalog, clock)
     stack.callback(catalog.close)
     catalog.set_root_key(SecretText(settings.root_key) if settings.root_key else None)
-    engine = Engine(directory.events)
+    engine = EmbeddedEngine(directory.events)
     stack.callback(engine.close)
     engine.bounds.update(_limits(settings).page_settings)
     create(engine)
