@@ -23,7 +23,7 @@ from livetally.cli.progress import steps
 from livetally.clock import SystemClock
 from livetally.definitions import read_toml
 from livetally.query import Declared, Extents, Runner, declared_fields, parse_query, projections
-from livetally.store.events import Engine, EventRows, create, insert_rows, keep
+from livetally.store.events import EmbeddedEngine, Engine, EventRows, create, insert_rows, keep
 
 ADDED = """
 [metric.pieces]
@@ -103,7 +103,7 @@ def main() -> None:
     before_s = 5 if arguments.quick else arguments.seconds
     with tempfile.TemporaryDirectory() as name, steps("adding a metric:") as show:
         (Path(name) / "events").mkdir()
-        engine = Engine(Path(name) / "events")
+        engine = EmbeddedEngine(Path(name) / "events")
         create(engine)
         old = [read_toml(DEFINITION, "bench.toml")]
         keep(engine, declared_fields(old), projections(old))

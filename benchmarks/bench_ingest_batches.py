@@ -20,7 +20,7 @@ from livetally.ingest import Schema
 from livetally.ingest.batch import prepare
 from livetally.ingest.rows import joined_rows
 from livetally.query import declared_fields, projections
-from livetally.store.events import Engine, create, insert_rows, keep
+from livetally.store.events import EmbeddedEngine, create, insert_rows, keep
 from livetally.testing import Server
 
 QUICK = "--quick" in sys.argv
@@ -33,7 +33,7 @@ CONNECTIONS = 8
 def raw_rate(sent: list[bytes], directory: Path) -> float:
     """Return the events/s of the engine alone; preparing and encoding are not counted."""
     application = read_toml(SHOP, "shop.toml")
-    engine = Engine(directory)
+    engine = EmbeddedEngine(directory)
     create(engine)
     keep(engine, declared_fields([application]), projections([application]))
     schema = Schema(application.events.values())

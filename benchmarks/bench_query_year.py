@@ -45,7 +45,7 @@ from livetally.query import (
 )
 from livetally.query.entities import ask_entity_page, one_entity, parse_entities
 from livetally.query.raw import ask_raw, parse_raw
-from livetally.store.events import Engine, create, keep
+from livetally.store.events import EmbeddedEngine, Engine, create, keep
 from livetally.store.events.schema import COLUMNS, existing_projections
 
 TEAM = 1
@@ -267,7 +267,7 @@ def run(count: int, arguments: argparse.Namespace) -> None:
         show = stack.enter_context(steps(f"{count:,} events:"))
         directory = Path(name)
         (directory / "events").mkdir()
-        engine = Engine(directory / "events")
+        engine = EmbeddedEngine(directory / "events")
         create(engine)
         applications = [read_toml(DEFINITION, "bench.toml")]
         keep(engine, declared_fields(applications), projections(applications))

@@ -30,7 +30,7 @@ from livetally.query import (
     parse_query,
     projections,
 )
-from livetally.store.events import Engine, create, insert_rows, keep
+from livetally.store.events import EmbeddedEngine, Engine, create, insert_rows, keep
 from livetally.store.events.schema import existing_projections
 from livetally.testing.clock import ManualClock
 from tests.query_model import EPOCH, Told
@@ -121,7 +121,7 @@ class EventStore:
 @contextmanager
 def event_store(directory: Path, *texts: str) -> Iterator[EventStore]:
     """Open a store in ``directory`` with these definitions."""
-    engine = Engine(directory)
+    engine = EmbeddedEngine(directory)
     store = EventStore(engine, *texts)
     try:
         yield store

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from livetally.store.events import Engine, EngineError
+from livetally.store.events import EmbeddedEngine, Engine, EngineError
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
 
@@ -14,7 +14,7 @@ FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Open an engine without tables."""
-    opened = Engine(tmp_path_factory.mktemp("events"))
+    opened = EmbeddedEngine(tmp_path_factory.mktemp("events"))
     yield opened
     opened.close()
 

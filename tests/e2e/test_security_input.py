@@ -58,7 +58,7 @@ WATCH = """
 import os
 
 if os.environ.get("STATEMENTS"):
-    from livetally.store.events.engine import Engine
+    from livetally.store.events.embedded import EmbeddedEngine as Engine
 
     kept = open(os.environ["STATEMENTS"], "a", encoding="utf-8", buffering=1)
     ask, insert = Engine._query, Engine.insert
@@ -67,9 +67,9 @@ if os.environ.get("STATEMENTS"):
         kept.write(sql + "\\n;;\\n")
         return ask(self, sql, *rest)
 
-    def watched_insert(self, table, columns, block, settings):
+    def watched_insert(self, table, columns, block, settings, *rest):
         kept.write(f"INSERT {table} {columns} {settings}\\n;;\\n")
-        return insert(self, table, columns, block, settings)
+        return insert(self, table, columns, block, settings, *rest)
 
     Engine._query, Engine.insert = watched, watched_insert
 """

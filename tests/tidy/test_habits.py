@@ -30,7 +30,7 @@ def test_environment_is_read_in_settings_only() -> None:
     ] == []
 
 
-_KEEPERS_OF_ALL = {"insert", "reading", "schema", "scope", "snapshot"}
+_KEEPERS_OF_ALL = {"insert", "layout", "reading", "schema", "scope", "snapshot"}
 """What stores, recovers, changes and backs up the rows of all teams; of ``store.events``."""
 
 

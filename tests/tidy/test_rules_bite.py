@@ -44,7 +44,7 @@ def test_a_package_may_say_one_sentence() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from livetally.store.events.schema import COLUMNS, TABLE\n",
+        "from livetally.store.events.layout import TABLE, Layout\n",
         'sql = f"SELECT count() FROM livetally.events WHERE {rest}"\n',
     ],
 )

@@ -20,7 +20,7 @@ from livetally.event import EventLimits, check_limits, decode_lines
 from livetally.ingest import Schema
 from livetally.ingest.batch import Batch, prepare
 from livetally.ingest.rows import joined_rows
-from livetally.store.events import Engine, create, insert_rows, keep, native
+from livetally.store.events import EmbeddedEngine, Engine, create, insert_rows, keep, native
 
 NOW_US = 1_790_000_000_000_000
 DECLARED = """
@@ -96,7 +96,7 @@ VALUES: dict[str, list[str]] = {
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Open an engine with the columns of everything declared above."""
     directory: Path = tmp_path_factory.mktemp("events")
-    opened = Engine(directory)
+    opened = EmbeddedEngine(directory)
     create(opened)
     declared = read_toml(DECLARED, "all.toml")
     fields = {f.column: f for event in declared.events.values() for f in event.fields.values()}

@@ -32,8 +32,11 @@ def troubles(services: Services) -> dict[str, str]:
     silent_s = services.clock.monotonic_s() - services.catalog.polled_at_s
     if silent_s > _CATALOG_S_MAX:
         found["catalog"] = f"has not answered for {silent_s:.0f} s"
+    directory = services.runner.engine.directory
+    if directory is None:  # the disk is a server's, which is looked at where it stands
+        return found
     try:
-        free = shutil.disk_usage(services.runner.engine.directory).free
+        free = shutil.disk_usage(directory).free
     except OSError as error:
         found["disk"] = f"can't be asked: {error.strerror}"
     else:

@@ -21,7 +21,7 @@ from livetally.backup.manifest import Erasure, Manifest, Part, decoded
 from livetally.backup.place import Place
 from livetally.errors import BadInput, StoreFailed
 from livetally.store.catalog import CatalogDump
-from livetally.store.events import Engine, last_position
+from livetally.store.events import EmbeddedEngine, Engine, last_position
 from livetally.store.events.erase import Subject, erase_rows
 from livetally.store.events.snapshot import attach, drop_after, materialise_all, open_table
 
@@ -71,7 +71,7 @@ def restore(
     manifest, others = _chosen(place, wanted)
     _require_room(place, manifest, target.events)
     dump = _catalog(place, manifest, target.events)
-    engine = Engine(target.events)
+    engine = EmbeddedEngine(target.events)
     try:
         _put_back(place, engine, manifest, tell)
         if wanted.position is not None:

@@ -89,6 +89,8 @@ class Loader:
         # How far others are: this partition is to say that it lacks nothing up to there.
         self._wanted = 0
         self._moved = asyncio.Event()
+        # Whether an insert of the next message may have been tried: by us, or by who loaded before.
+        self._again = True
         self._warm_s = -math.inf
         self.trouble = ""
         """What keeps it from loading now; empty when nothing does."""
@@ -145,6 +147,7 @@ class Loader:
             await self._take_all(receiver)
 
     async def _recovered(self) -> None:
+        self._again = True
         self._repeats_until = await asyncio.to_thread(self._recover)
         await asyncio.to_thread(self._look_at_columns)
 
@@ -225,7 +228,10 @@ class Loader:
         def insert() -> None:
             rows = joined_rows(batches, parted.places)
             self._lease.require()
-            insert_rows(self._place.engine, rows, position, f"{self.partition}-{position}")
+            again, self._again = self._again, True
+            token = f"{self.partition}-{position}"
+            insert_rows(self._place.engine, rows, position, token, again=again)
+            self._again = False
 
         await asyncio.to_thread(insert)
 

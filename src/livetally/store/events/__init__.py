@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from livetally.store.events.aggregate import Found, Group, Question, ask
-from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.embedded import EmbeddedEngine
+from livetally.store.events.engine import Engine, EngineError, EngineUnreachable
 from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
 from livetally.store.events.keep import keep
@@ -18,6 +19,7 @@ from livetally.store.events.reading import (
     read_stored,
 )
 from livetally.store.events.schema import SLOT_US, create, existing_columns
+from livetally.store.events.server import ServerEngine
 from livetally.store.events.since import (
     Added,
     added_events,
@@ -32,8 +34,10 @@ __all__ = [
     "SLOT_US",
     "Added",
     "Condition",
+    "EmbeddedEngine",
     "Engine",
     "EngineError",
+    "EngineUnreachable",
     "EventRows",
     "Found",
     "Group",
@@ -42,6 +46,7 @@ __all__ = [
     "Projection",
     "Question",
     "Reference",
+    "ServerEngine",
     "StoreSize",
     "StoredIdentity",
     "added_events",

@@ -1,33 +1,38 @@
-"""The embedded engine: one data directory, one connection for each thread that uses it.
+"""What every engine is: the SQL of ``store.events`` goes in, rows and columns come out.
 
 In the flow: every SQL text of ``store.events`` is run here; nothing above this room sees a driver.
+``embedded`` keeps the rows in files of this process, ``server`` asks a ClickHouse server.
 Guarantee: values travel as bound parameters only; an engine error becomes ``StoreFailed`` with the
-engine's code and first line, never a trace.
-
-The driver keeps one engine in the process, for one directory at a time; connections to it are cheap
-(about a millisecond) and run in parallel, each from one thread at a time. It releases the
-interpreter's lock while the engine works.
+engine's code and first line, never a trace and never a password.
 """
 
 from __future__ import annotations
 
 import re
-import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import chdb
 import msgspec
-from chdb.state.sqlitelike import Connection
 
 from livetally.errors import StoreFailed
+from livetally.store.events.layout import Layout
 from livetally.store.events.literals import literal
 
 if TYPE_CHECKING:
     from livetally.store.events.projection import Projection
 
-__all__ = ["Columns", "Engine", "EngineError", "Parameter", "Rows", "Setting"]
+__all__ = [
+    "Columns",
+    "Engine",
+    "EngineError",
+    "EngineUnreachable",
+    "Parameter",
+    "Rows",
+    "Setting",
+    "refusal",
+]
 
 Parameter = int | str | Sequence[int] | Sequence[str]
 Setting = int | str
@@ -36,7 +41,6 @@ Columns = list[list[Any]]
 
 _CODE = re.compile(r"Code: (\d+)")
 _lists = msgspec.json.Decoder(list[list[Any]])
-_NUMBERS_TRIED = 3
 _ROW_FORMAT = "JSONCompactEachRow"
 _COLUMN_FORMAT = "JSONCompactColumns"
 _READ_SETTINGS = {
@@ -61,28 +65,30 @@ class EngineError(StoreFailed):
         self.code = code
 
 
-class Engine:
-    """The engine of one data directory. Any thread may call any method but ``insert``."""
+class EngineUnreachable(EngineError):
+    """The engine did not answer, or can't now; what it was told may be done or not. Try again."""
 
-    def __init__(self, directory: Path) -> None:
-        """Open the engine's files in ``directory``, which must exist."""
-        self._path = str(directory)
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._open: list[Connection] = []
-        # The newest block of each table that was inserted into; by the one thread that inserts.
-        self._newest: dict[str, int] = {}
-        self._folders: dict[str, Path] = {}
+
+class Engine(ABC):
+    """An engine. Any thread may call any method but ``insert``, which is for one at a time."""
+
+    text_length_max: ClassVar[int] = 1_000_000_000
+    """How long the text of one bound value may be."""
+
+    def __init__(
+        self, version: str, *, directory: Path | None = None, layout: Layout | None = None
+    ) -> None:
+        """Keep what is known of an engine once it is open."""
         self.bounds: dict[str, Setting] = {}
         """What one query may take, unless it says otherwise."""
         self.projections: tuple[Projection, ...] | None = None
         """What the events table keeps, None when that is not known."""
-        self.version = chdb.engine_version
-
-    @property
-    def directory(self) -> Path:
-        """Where the engine's files are."""
-        return Path(self._path)
+        self.version = version
+        """The engine's own, such as 26.9.2.1."""
+        self.directory = directory
+        """Where the engine's files are; None if they are a server's."""
+        self.layout = layout or Layout()
+        """Where the rows of the events table are."""
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing. Blocks."""
@@ -120,136 +126,38 @@ class Engine:
         """Run a query and return the engine's bytes in ``output_format``. Blocks."""
         return self._query(sql, output_format, parameters)
 
-    def insert(self, table: str, columns: Sequence[str], block: bytes, settings: str) -> None:
+    @abstractmethod
+    def insert(
+        self, table: str, columns: Sequence[str], block: bytes, settings: str, token: str = ""
+    ) -> None:
         """Insert one block in the engine's Native format as one part. Blocks until it is on disk.
 
-        For one thread at a time.
+        Of a server's inserts with one ``token`` the first counts; without one every insert does.
+        An embedded engine has no use for it: it always knows whether a block was stored.
 
         Raises:
             EngineError: nothing of the block was stored, or it is not known whether it was.
         """
-        names = ", ".join(f"`{column}`" for column in columns)
-        connection = self._connection()
-        before = self._newest.get(table)
-        if before is None:
-            before = self._newest_block(table)
-        try:
-            stream = connection.send_insert(
-                f"INSERT INTO {table} ({names}) SETTINGS {settings}", "Native"
-            )
-            with stream:
-                stream.append(block)  # type: ignore[no-untyped-call]
-                stream.finish()
-        except RuntimeError as error:
-            raise _engine_error(error) from None
-        newest = self._made_block(table, before)
-        if newest <= before:
-            raise EngineError(f"The event store did not keep a commit: {self._last_error()}")
-        self._newest[table] = newest
 
-    def _made_block(self, table: str, before: int) -> int:
-        """Return the number of the block that an insert after block ``before`` made.
-
-        The engine counts blocks up and never again, and a part gets its name when it is on disk: so
-        an insert is stored if and only if there is a part with a higher number. The driver does not
-        tell: it reports rows as written whose fsync has failed, and which are in no part.
-
-        The name is known but for a number or two that other changes took, so a look at the folder
-        answers; asking the engine costs as much as a small commit.
-        """
-        folder = self._folder(table)
-        for number in range(before + 1, before + 1 + _NUMBERS_TRIED):
-            if (folder / f"all_{number}_{number}_0").is_dir():
-                return number
-        return self._newest_block(table)  # a merge took the part already, or there is none
-
-    def _newest_block(self, table: str) -> int:
-        """Return the number of the newest block that is stored, 0 for none."""
-        database, _, name = table.partition(".")
-        rows = self.read(
-            "SELECT max(max_block_number) FROM system.parts"
-            " WHERE database = {database:String} AND table = {name:String} AND active",
-            {"database": database, "name": name},
-        )
-        return int(rows[0][0])
-
-    def _folder(self, table: str) -> Path:
-        """Return where a table's parts are."""
-        found = self._folders.get(table)
-        if found is None:
-            database, _, name = table.partition(".")
-            rows = self.read(
-                "SELECT data_paths[1] FROM system.tables"
-                " WHERE database = {database:String} AND name = {name:String}",
-                {"database": database, "name": name},
-            )
-            found = self._folders[table] = Path(self._path) / str(rows[0][0])
-        return found
-
-    def _last_error(self) -> str:
-        rows = self.read(
-            "SELECT last_error_message FROM system.errors ORDER BY last_error_time DESC LIMIT 1"
-        )
-        return str(rows[0][0])[:500] if rows else "the engine gives no reason."
-
+    @abstractmethod
     def close(self) -> None:
-        """Close every connection; the engine stops when the last one is closed."""
-        with self._lock:
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
-        self._local = threading.local()
+        """Close every connection."""
+
+    @abstractmethod
+    def _query(
+        self, sql: str, output_format: str, parameters: Mapping[str, Parameter] | None
+    ) -> bytes:
+        """Run a statement with bound values and return the engine's bytes."""
 
     def _with_settings(self, sql: str, settings: Mapping[str, Setting] | None) -> str:
         chosen = {**_READ_SETTINGS, **self.bounds, **(settings or {})}
         text = ", ".join(f"{name} = {literal(value)}" for name, value in chosen.items())
         return f"{sql}\nSETTINGS {text}"
 
-    def _query(
-        self, sql: str, output_format: str, parameters: Mapping[str, Parameter] | None
-    ) -> bytes:
-        try:
-            bound = {name: _bound(value) for name, value in (parameters or {}).items()}
-            answer = self._connection().query(sql, output_format, params=bound)
-        except (RuntimeError, chdb.ChdbError) as error:
-            self._replace_connection()
-            raise _engine_error(error) from None
-        return bytes(answer.bytes())
 
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._local, "connection", None)
-        return self._connect() if connection is None else connection
-
-    def _connect(self) -> Connection:
-        with self._lock:
-            connection = Connection(self._path)
-            self._open.append(connection)
-        self._local.connection = connection
-        return connection
-
-    def _replace_connection(self) -> None:
-        """Never use this thread's connection again.
-
-        What a statement had written before it failed would stand before the rows of the next one.
-        The new one is opened first, because the engine stops when the last one is closed.
-        """
-        failed = self._connection()
-        self._connect()
-        with self._lock:
-            if failed in self._open:
-                self._open.remove(failed)
-                failed.close()
-
-
-def _bound(value: Parameter) -> Any:
-    """Write a text as the engine reads bound ones: with backslash escapes, like a TSV field."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
-def _engine_error(error: Exception) -> EngineError:
-    text = str(error)
-    code = _CODE.search(text)
+def refusal(text: str, code: int = 0) -> EngineError:
+    """Return the error for what an engine said, with the code that it or its text has."""
+    found = _CODE.search(text)
     lines = text.strip().splitlines() or ["no message"]
-    return EngineError(f"The event store refused: {lines[0][:500]}", int(code[1]) if code else 0)
+    number = code or (int(found[1]) if found else 0)
+    return EngineError(f"The event store refused: {lines[0][:500]}", number)

@@ -85,7 +85,7 @@ def identities_of(engine: Engine, of: Subject) -> Iterator[list[Identified]]:
 
 def erase_rows(engine: Engine, of: Subject) -> None:
     """Take a subject's rows away. Blocks until every part is without them."""
-    engine.execute(f"{without(of.team, _rows_of(of))} {_WAIT}")
+    engine.execute(f"{without(engine.layout, of.team, _rows_of(of))} {_WAIT}")
 
 
 def count_old(engine: Engine, team: int, kind: str, before_us: int) -> int:
@@ -98,17 +98,19 @@ def count_old(engine: Engine, team: int, kind: str, before_us: int) -> int:
 
 def erase_old(engine: Engine, team: int, kind: str, before_us: int) -> None:
     """Take a type's rows from before an instant (microseconds) away. Blocks until it is done."""
-    engine.execute(f"{without(team, _older(kind, before_us))} {_WAIT}")
+    engine.execute(f"{without(engine.layout, team, _older(kind, before_us))} {_WAIT}")
 
 
 def old_parts(engine: Engine) -> set[str]:
     """Return the parts on disk that no question reads any more: what is erased may be in them.
 
-    The engine removes them within a minute.
+    The engine removes them within a minute. On a cluster a name is one server's.
     """
+    layout = engine.layout
+    name = "concat(hostName(), ' ', name)" if layout.cluster else "name"
     rows = engine.read(
-        "SELECT name FROM system.parts"
-        " WHERE database = 'livetally' AND table = 'events' AND NOT active"
+        f"SELECT {name} FROM {layout.everywhere('system.parts')}"
+        f" WHERE {layout.of_local} AND NOT active"
     )
     return {str(name) for (name,) in rows}
 

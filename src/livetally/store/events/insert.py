@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from livetally.definitions import Field
 from livetally.store.events import native
 from livetally.store.events.columns import encode, engine_type
-from livetally.store.events.engine import Engine
-from livetally.store.events.schema import COLUMNS, TABLE
+from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.layout import TABLE
+from livetally.store.events.schema import COLUMNS
 
 __all__ = ["EventRows", "insert_rows"]
 
@@ -49,14 +50,47 @@ class EventRows(NamedTuple):
     fields: Mapping[str, tuple[Field, Sequence[Any]]]
 
 
-def insert_rows(engine: Engine, rows: EventRows, position: int, token: str = "") -> None:
+def insert_rows(
+    engine: Engine, rows: EventRows, position: int, token: str = "", *, again: bool = False
+) -> None:
     """Make ``rows`` durable as commit ``position``. Blocks until they are on disk.
 
-    A server takes rows with the same ``token`` once, however often they are inserted.
+    Args:
+        engine: the store.
+        rows: at least one.
+        position: of the commit; no other has it.
+        token: of the commit, for a server: inserts with the same one count once.
+        again: whether an earlier call with this token has failed, so that the rows may be stored.
 
     Raises:
+        EngineUnreachable: it is not known whether the rows are on disk; call ``again``.
         EngineError: it is not certain that the rows are on disk.
     """
+    block, names = _block(rows, position)
+    if not (again and engine.layout.server):
+        engine.insert(TABLE, names, block, _SETTINGS, token)
+        return
+    # The token alone is not enough when the server has died: it writes the token down beside the
+    # part, not with it, so that either may be there without the other. The rows themselves tell,
+    # once the token has made sure that the first insert does not go on.
+    if _count_at(engine, position) == len(rows.id):
+        return
+    engine.insert(TABLE, names, block, _SETTINGS, token)
+    stored = _count_at(engine, position)
+    if stored == 0:
+        engine.insert(TABLE, names, block, _SETTINGS, f"{token} again")
+        stored = _count_at(engine, position)
+    if stored != len(rows.id):
+        raise EngineError(f"Of commit {position}, {stored} of {len(rows.id)} events are stored.")
+
+
+def _count_at(engine: Engine, position: int) -> int:
+    sql = f"SELECT count() FROM {TABLE} WHERE position = {{position:UInt64}}"
+    return int(engine.read(sql, {"position": position})[0][0])
+
+
+def _block(rows: EventRows, position: int) -> tuple[bytes, list[str]]:
+    """Return the rows as one block, and the names of its columns."""
     count = len(rows.id)
     encoded = (
         native.uint32s(rows.team),
@@ -73,8 +107,7 @@ def insert_rows(engine: Engine, rows: EventRows, position: int, token: str = "")
     )
     columns = [(name, kind, data) for (name, kind), data in zip(COLUMNS, encoded, strict=True)]
     columns += [_field_column(field, values) for field, values in rows.fields.values()]
-    block = native.block(columns, count)
-    engine.insert(TABLE, [name for name, _, _ in columns], block, _SETTINGS)
+    return native.block(columns, count), [name for name, _, _ in columns]
 
 
 def _field_column(field: Field, values: Sequence[Any]) -> tuple[str, str, bytes]:

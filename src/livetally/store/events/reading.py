@@ -6,12 +6,12 @@ Guarantee: reads only; every answer is of the moment at which the engine runs th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.expressions import Binder
-from livetally.store.events.schema import TABLE
+from livetally.store.events.layout import TABLE
 from livetally.store.events.scope import of_team
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _POSITIONS_AT_ONCE = 10_000
+_POSITION_LENGTH_MAX = 22
+"""Digits of a position in a list, with what parts it from the next."""
 _IDENTITY = (
     "team, type, source, id, subject, toUnixTimestamp64Micro(occurred_at), timed, data, position"
 )
@@ -84,20 +86,37 @@ def read_stored(
         team: whose events.
         wanted: ``(id, position)``; ids in UTF-8.
     """
-    if not wanted:
-        return []
-    binder = Binder()
-    rows = engine.read(
-        f"SELECT {_IDENTITY} {of_team(team, binder)}"
-        " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
-        {
-            **binder.parameters,
-            "positions": sorted({position for _, position in wanted}),
-            # The driver does not quote texts in a list; these need no escaping.
-            "ids": f"[{','.join(sorted({_quoted_hex(event_id) for event_id, _ in wanted}))}]",
-        },
-    )
-    return [StoredIdentity(*row) for row in rows]
+    found: list[StoredIdentity] = []
+    for some in _portions(wanted, engine.text_length_max):
+        binder = Binder()
+        ids = sorted({_quoted_hex(event_id) for event_id, _ in some})
+        rows = engine.read(
+            f"SELECT {_IDENTITY} {of_team(team, binder)}"
+            " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
+            {
+                **binder.parameters,
+                "positions": sorted({position for _, position in some}),
+                # The driver does not quote texts in a list; these need no escaping.
+                "ids": f"[{','.join(ids)}]",
+            },
+        )
+        found += [StoredIdentity(*row) for row in rows]
+    return found
+
+
+def _portions(
+    wanted: Sequence[tuple[bytes, int]], length_max: int
+) -> Iterator[Sequence[tuple[bytes, int]]]:
+    """Cut what is wanted so that neither the ids nor the positions are too long a text."""
+    first, length = 0, 0
+    for place, (event_id, _) in enumerate(wanted):
+        more = max(2 * len(event_id) + 3, _POSITION_LENGTH_MAX)
+        if length + more > length_max and place > first:
+            yield wanted[first:place]
+            first, length = place, 0
+        length += more
+    if first < len(wanted):
+        yield wanted[first:]
 
 
 def _quoted_hex(event_id: bytes) -> str:

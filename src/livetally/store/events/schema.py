@@ -19,22 +19,23 @@ from collections.abc import Iterable
 from livetally.definitions import Field
 from livetally.store.events.columns import codec, default_expression, engine_type
 from livetally.store.events.engine import Engine, EngineError
+from livetally.store.events.layout import TABLE, Layout
+from livetally.store.events.literals import literal
 from livetally.store.events.projection import Projection
 
 __all__ = [
     "COLUMNS",
     "SLOT_US",
-    "TABLE",
     "add_column",
     "add_projection",
     "create",
+    "definitions",
     "drop_projections",
     "existing_columns",
     "existing_projections",
     "materialise",
 ]
 
-TABLE = "livetally.events"
 SLOT_US = 900_000_000
 """Width of a projection's time slot, microseconds: every zone's offset since 1972 is a multiple."""
 
@@ -69,8 +70,7 @@ _SLOT = (
 # Parts that were replaced go within half a minute, not within five: what is erased may be in them.
 _CLEANING = "cleanup_delay_period = 5, max_cleanup_delay_period = 20"
 
-_CREATE = f"""
-CREATE TABLE IF NOT EXISTS {TABLE}
+_COLUMNS = f"""
 (
     team         UInt32                      COMMENT 'whose event it is',
     type         LowCardinality(String)      COMMENT 'kind of event',
@@ -87,54 +87,96 @@ CREATE TABLE IF NOT EXISTS {TABLE}
     attributes   String                      CODEC(ZSTD(1)) COMMENT 'CloudEvents extensions, JSON',
     INDEX by_position position TYPE minmax GRANULARITY 1,
     INDEX by_slot slot TYPE minmax GRANULARITY 1
+)"""
+
+_KEEPING: tuple[str, ...] = (
+    "fsync_after_insert = 1",
+    "fsync_part_directory = 1",
+    "min_rows_to_fsync_after_merge = 1",
+    "materialize_projections_on_insert = 0",
+    "materialize_projections_on_merge = 1",
+    "deduplicate_merge_projection_mode = 'rebuild'",
+    "lightweight_mutation_projection_mode = 'rebuild'",
+    _CLEANING,
 )
-ENGINE = MergeTree
-ORDER BY (team, type, occurred_at, id)
-SETTINGS fsync_after_insert = 1,
-         fsync_part_directory = 1,
-         min_rows_to_fsync_after_merge = 1,
-         min_bytes_for_full_part_storage = 10485760,
-         materialize_projections_on_insert = 0,
-         materialize_projections_on_merge = 1,
-         deduplicate_merge_projection_mode = 'rebuild',
-         lightweight_mutation_projection_mode = 'rebuild',
-         {_CLEANING}
-"""
+"""What every layout's table is told; a server of its makers' own build knows all of it."""
+
+# A small part is one file. A server's build knows the setting too, but heeds it in a cloud only.
+_ARCHIVE = "min_bytes_for_full_part_storage = 10485760"
+
+# An insert is repeated after seconds, or minutes when a server was away: the last 10,000 are known,
+# on a cluster for a week, which the engine takes for one hour if it is not told.
+_WINDOW = "non_replicated_deduplication_window = 10000"
+_WINDOW_ON_CLUSTER = (
+    "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800"
+)
+
+# {shard} and {replica} are macros in the configuration of each server.
+_REPLICATED = (
+    "ReplicatedMergeTree('/clickhouse/tables/{shard}/livetally/events_local', '{replica}')"
+)
+
+# A share of every team for each shard; the same event always goes to the same.
+_SHARD = "cityHash64(team, source, id)"
+
+
+def definitions(layout: Layout) -> list[str]:
+    """Return the statements that make the database and the events table, in their order."""
+    on_cluster = layout.on_cluster
+    engine, kept = "MergeTree", _WINDOW if layout.server else _ARCHIVE
+    if layout.cluster:
+        engine, kept = _REPLICATED, _WINDOW_ON_CLUSTER
+    made = [
+        f"CREATE DATABASE IF NOT EXISTS livetally{on_cluster} ENGINE = Atomic",
+        f"CREATE TABLE IF NOT EXISTS {layout.local}{on_cluster}{_COLUMNS}\nENGINE = {engine}"
+        "\nORDER BY (team, type, occurred_at, id)\nSETTINGS "
+        + ",\n         ".join((*_KEEPING, kept)),
+    ]
+    if layout.cluster:
+        database, _, table = layout.local.partition(".")
+        made.append(
+            f"CREATE TABLE IF NOT EXISTS {TABLE}{on_cluster} AS {layout.local}\nENGINE ="
+            f" Distributed({literal(layout.cluster)}, {database}, {table}, {_SHARD})"
+        )
+    return made
 
 
 def create(engine: Engine) -> None:
     """Create the database and the events table unless they exist; bring an old one up to date."""
-    engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
-    engine.execute(_CREATE)
-    rows = engine.read(
-        "SELECT create_table_query FROM system.tables"
-        " WHERE database = 'livetally' AND name = 'events'"
-    )
+    layout = engine.layout
+    for definition in definitions(layout):
+        engine.execute(definition)
+    rows = engine.read(f"SELECT create_table_query FROM system.tables WHERE {layout.of_local}")
     made = str(rows[0][0])
     if "cleanup_delay_period" not in made:
-        engine.execute(f"ALTER TABLE {TABLE} MODIFY SETTING {_CLEANING}")
+        engine.execute(f"{layout.altering} MODIFY SETTING {_CLEANING}")
     if "ZSTD(3)" in made:
-        engine.execute(f"ALTER TABLE {TABLE} MODIFY COLUMN data CODEC(ZSTD(1))")
+        engine.execute(f"{layout.altering} MODIFY COLUMN data CODEC(ZSTD(1))")
+    if layout.server and not layout.cluster and "deduplication_window" not in made:
+        engine.execute(f"{layout.altering} MODIFY SETTING {_WINDOW}")
 
 
 def existing_columns(engine: Engine) -> set[str]:
-    """Return the names of the table's columns."""
-    sql = "SELECT name FROM system.columns WHERE database = 'livetally' AND table = 'events'"
-    return {row[0] for row in engine.read(sql)}
+    """Return the names of the table's columns; on a cluster, those that both tables have."""
+    sql = f"SELECT name FROM system.columns WHERE {engine.layout.of_all} GROUP BY name"
+    rows = engine.read(f"{sql} HAVING count() = {len(engine.layout.tables)}")
+    return {row[0] for row in rows}
 
 
 def existing_projections(engine: Engine) -> set[str]:
     """Return the names of the table's projections."""
-    sql = "SELECT name FROM system.projections WHERE database = 'livetally' AND table = 'events'"
+    sql = f"SELECT name FROM system.projections WHERE {engine.layout.of_local}"
     return {row[0] for row in engine.read(sql)}
 
 
 def add_column(engine: Engine, field: Field) -> None:
     """Give a declared field its column; old rows answer through the DEFAULT until rewritten."""
-    engine.execute(
-        f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS `{field.column}` {engine_type(field)}"
-        f" DEFAULT {default_expression(field)} CODEC({codec(field)})"
-    )
+    for table in engine.layout.tables:
+        engine.execute(
+            f"ALTER TABLE {table}{engine.layout.on_cluster}"
+            f" ADD COLUMN IF NOT EXISTS `{field.column}` {engine_type(field)}"
+            f" DEFAULT {default_expression(field)} CODEC({codec(field)})"
+        )
 
 
 def add_projection(engine: Engine, projection: Projection) -> None:
@@ -142,7 +184,7 @@ def add_projection(engine: Engine, projection: Projection) -> None:
     keys = ", ".join(projection.group)
     chosen = ", ".join((keys, *projection.aggregates))
     engine.execute(
-        f"ALTER TABLE {TABLE} ADD PROJECTION IF NOT EXISTS {projection.name}"
+        f"{engine.layout.altering} ADD PROJECTION IF NOT EXISTS {projection.name}"
         f" (SELECT {chosen} GROUP BY {keys})"
     )
 
@@ -155,7 +197,7 @@ def materialise(engine: Engine, columns: Iterable[str], projections: Iterable[st
     wanted = [f"MATERIALIZE COLUMN `{column}`" for column in columns]
     wanted += [f"MATERIALIZE PROJECTION {name}" for name in projections]
     if wanted:
-        engine.execute(f"ALTER TABLE {TABLE} {', '.join(wanted)} SETTINGS mutations_sync = 0")
+        engine.execute(f"{engine.layout.altering} {', '.join(wanted)} SETTINGS mutations_sync = 0")
 
 
 def drop_projections(engine: Engine, names: Iterable[str]) -> None:
@@ -167,7 +209,7 @@ def drop_projections(engine: Engine, names: Iterable[str]) -> None:
     for name in names:
         try:
             engine.execute(
-                f"ALTER TABLE {TABLE} DROP PROJECTION IF EXISTS {name} SETTINGS alter_sync = 0"
+                f"{engine.layout.altering} DROP PROJECTION IF EXISTS {name} SETTINGS alter_sync = 0"
             )
         except EngineError as error:
             if error.code != _STILL_COMPUTED:

@@ -8,7 +8,7 @@ question that forgets its team has nothing to ask.
 from __future__ import annotations
 
 from livetally.store.events.expressions import Binder
-from livetally.store.events.schema import TABLE
+from livetally.store.events.layout import TABLE, Layout
 
 __all__ = ["of_team", "rewritten", "without"]
 
@@ -18,17 +18,18 @@ def of_team(team: int, binder: Binder) -> str:
     return f"FROM {TABLE}\nWHERE team = {binder.bind(team, 'UInt32')}"
 
 
-def without(team: int, condition: str) -> str:
+def without(layout: Layout, team: int, condition: str) -> str:
     """Return the statement that takes the rows of a team away for which ``condition`` holds.
 
     Nothing can be bound in it, so every value in ``condition`` is a literal.
     """
-    return f"ALTER TABLE {TABLE} DELETE WHERE team = {team:d} AND ({condition})"
+    return f"{layout.altering} DELETE WHERE team = {team:d} AND ({condition})"
 
 
-def rewritten(team: int, assignments: str, condition: str) -> str:
+def rewritten(layout: Layout, team: int, assignments: str, condition: str) -> str:
     """Return the statement that sets columns in the rows of a team for which ``condition`` holds.
 
     As for ``without``, every value in it is a literal.
     """
-    return f"ALTER TABLE {TABLE} UPDATE {assignments} WHERE team = {team:d} AND ({condition})"
+    where = f"WHERE team = {team:d} AND ({condition})"
+    return f"{layout.altering} UPDATE {assignments} {where}"

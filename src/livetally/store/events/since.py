@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.expressions import Binder, Reference
-from livetally.store.events.schema import TABLE
+from livetally.store.events.layout import TABLE
 from livetally.store.events.scope import of_team
 
 __all__ = ["Added", "added_events", "commits_of", "slots_of", "touched_between"]

@@ -20,7 +20,8 @@ __all__ = ["StoreSize", "row_bytes", "rows_by_day", "store_size"]
 class StoreSize(NamedTuple):
     """Parts that are read, their bytes on disk, and the bytes that the disk has left.
 
-    ``merges`` are under way, ``changes`` (of columns, projections, erasures) not finished.
+    Of a cluster: the parts of all servers, and the room on that which has least. ``merges`` are
+    under way, ``changes`` (of columns, projections, erasures) not finished.
     """
 
     parts: int
@@ -37,25 +38,38 @@ def store_size(engine: Engine) -> StoreSize:
         EngineError: the engine can't be asked.
         OSError: the disk can't be asked.
     """
+    everywhere = engine.layout.everywhere
     rows = engine.read(
-        "SELECT count(), sum(bytes_on_disk) FROM system.parts"
+        f"SELECT count(), sum(bytes_on_disk) FROM {everywhere('system.parts')}"
         " WHERE active AND database NOT IN ('system', 'INFORMATION_SCHEMA')"
     )
     busy = engine.read(
-        "SELECT (SELECT count() FROM system.merges),"
-        " (SELECT count() FROM system.mutations WHERE NOT is_done)"
+        f"SELECT (SELECT count() FROM {everywhere('system.merges')}),"
+        f" (SELECT count() FROM {everywhere('system.mutations')} WHERE NOT is_done)"
     )
-    free = shutil.disk_usage(engine.directory).free
+    free = _free_bytes(engine)
     return StoreSize(int(rows[0][0]), int(rows[0][1]), free, int(busy[0][0]), int(busy[0][1]))
 
 
 def row_bytes(engine: Engine) -> float:
     """Return what an event takes of the disk, on average over the whole store. Blocks."""
+    layout = engine.layout
     rows = engine.read(
-        "SELECT sum(bytes_on_disk) / greatest(sum(rows), 1) FROM system.parts"
-        " WHERE active AND database = 'livetally' AND table = 'events'"
+        "SELECT sum(bytes_on_disk) / greatest(sum(rows), 1)"
+        f" FROM {layout.everywhere('system.parts')} WHERE active AND {layout.of_local}"
     )
     return float(rows[0][0])
+
+
+def _free_bytes(engine: Engine) -> int:
+    """Return the room that is left where the engine's files are; of a server's disks, the most."""
+    if engine.directory is not None:
+        return shutil.disk_usage(engine.directory).free
+    rows = engine.read(
+        "SELECT min(room) FROM (SELECT hostName() AS host, max(free_space) AS room"
+        f" FROM {engine.layout.everywhere('system.disks')} GROUP BY host)"
+    )
+    return int(rows[0][0])
 
 
 def rows_by_day(engine: Engine, team: int, kind: str) -> list[tuple[int, int]]:

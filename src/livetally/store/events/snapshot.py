@@ -4,6 +4,8 @@ In the flow: ``backup`` copies what ``freeze`` shows, and hands files back to ``
 Guarantee: a snapshot holds whole commits, exactly those that were stored when it was made; it costs
 no room until merges replace its parts, and nothing that happens later changes it.
 
+A server's files are not here: there is nothing to copy, and its own BACKUP does it.
+
 Parts are never altered once they are written, so a hard link to each is a snapshot. The engine's
 own BACKUP needs a configuration file, which an embedded engine has not got.
 """
@@ -17,11 +19,12 @@ from typing import NamedTuple
 
 from livetally.errors import StoreFailed
 from livetally.store.events.engine import Engine
+from livetally.store.events.layout import TABLE
 from livetally.store.events.reading import last_position
-from livetally.store.events.schema import TABLE
 
 __all__ = [
     "Frozen",
+    "NoSnapshot",
     "attach",
     "drop_after",
     "freeze",
@@ -36,6 +39,10 @@ _SHADOW = "shadow"
 _PREFIX = "livetally_"
 _PART = re.compile(r"[A-Za-z0-9_]{1,200}\Z")
 _WAIT = "SETTINGS mutations_sync = 2"
+
+
+class NoSnapshot(StoreFailed):
+    """The events are on a ClickHouse server: back them up with its own BACKUP statement."""
 
 
 class Frozen(NamedTuple):
@@ -58,8 +65,10 @@ def freeze(engine: Engine, name: str) -> Frozen:
     """Keep what is stored now under ``name``, until it is thawed. Blocks for milliseconds.
 
     Raises:
+        NoSnapshot: the files are a server's.
         StoreFailed: the engine did not do it.
     """
+    _files(engine)
     full = _full(name)
     thaw(engine, name)
     engine.execute(f"ALTER TABLE {TABLE} FREEZE WITH NAME '{full}'")
@@ -68,7 +77,7 @@ def freeze(engine: Engine, name: str) -> Frozen:
         " WHERE database = 'livetally' AND name = 'events'"
     )
     table, definition = str(rows[0][0]), str(rows[0][1])
-    folder = engine.directory / _SHADOW / full / "store" / table[:3] / table
+    folder = _files(engine) / _SHADOW / full / "store" / table[:3] / table
     if not folder.is_dir():
         if last_position(engine):
             raise StoreFailed("The event store made no snapshot.")
@@ -78,13 +87,23 @@ def freeze(engine: Engine, name: str) -> Frozen:
 
 def thaw(engine: Engine, name: str) -> None:
     """Let a snapshot go."""
+    if engine.directory is None:
+        return
     shutil.rmtree(engine.directory / _SHADOW / _full(name), ignore_errors=True)
 
 
 def thaw_all(engine: Engine) -> None:
     """Let go what a process that was killed has left behind."""
+    if engine.directory is None:
+        return
     for path in (engine.directory / _SHADOW).glob(f"{_PREFIX}*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _files(engine: Engine) -> Path:
+    if engine.directory is None:
+        raise NoSnapshot
+    return engine.directory
 
 
 def _full(name: str) -> str:
@@ -95,14 +114,16 @@ def open_table(engine: Engine, definition: str) -> Path:
     """Make the events table by its definition; return where files for ``attach`` are put.
 
     Raises:
+        NoSnapshot: the files are a server's.
         EngineError: this engine can't make such a table.
     """
+    files = _files(engine)
     engine.execute("CREATE DATABASE IF NOT EXISTS livetally ENGINE = Atomic")
     engine.execute(definition)
     rows = engine.read(
         "SELECT data_paths[1] FROM system.tables WHERE database = 'livetally' AND name = 'events'"
     )
-    return engine.directory / str(rows[0][0]) / "detached"
+    return files / str(rows[0][0]) / "detached"
 
 
 def attach(engine: Engine, part: str) -> None:
@@ -119,14 +140,13 @@ def attach(engine: Engine, part: str) -> None:
 
 def drop_after(engine: Engine, position: int) -> None:
     """Take every commit after ``position`` away. Blocks until it is done."""
-    engine.execute(f"ALTER TABLE {TABLE} DELETE WHERE position > {position:d} {_WAIT}")
+    engine.execute(f"{engine.layout.altering} DELETE WHERE position > {position:d} {_WAIT}")
 
 
 def materialise_all(engine: Engine) -> None:
     """Have the projections worked out in the background in parts that lack them."""
-    rows = engine.read(
-        "SELECT name FROM system.projections WHERE database = 'livetally' AND table = 'events'"
-    )
+    layout = engine.layout
+    rows = engine.read(f"SELECT name FROM system.projections WHERE {layout.of_local}")
     if rows:
         wanted = ", ".join(f"MATERIALIZE PROJECTION {name}" for (name,) in rows)
-        engine.execute(f"ALTER TABLE {TABLE} {wanted} SETTINGS mutations_sync = 0")
+        engine.execute(f"{layout.altering} {wanted} SETTINGS mutations_sync = 0")

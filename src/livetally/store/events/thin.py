@@ -19,7 +19,6 @@ NO_DATA = "null"
 """Stands where what was sent has been: JSON, and no event can be sent with it."""
 
 _SLOW = {"max_execution_time": 3600}
-_OF_TABLE = "database = 'livetally' AND table = 'events'"
 
 
 def columns_in_every_part(engine: Engine) -> frozenset[str] | None:
@@ -27,17 +26,19 @@ def columns_in_every_part(engine: Engine) -> frozenset[str] | None:
 
     None while some part lacks one: it is still being worked out from ``data``.
     """
-    changing = engine.read(
-        f"SELECT count() FROM system.mutations WHERE {_OF_TABLE} AND NOT is_done"
+    layout = engine.layout
+    mutations, parts, columns = (
+        f"FROM {layout.everywhere(f'system.{name}')} WHERE {layout.of_local}"
+        for name in ("mutations", "parts", "parts_columns")
     )
+    changing = engine.read(f"SELECT count() {mutations} AND NOT is_done")
     if changing[0][0]:
         return None
-    parts = engine.read(f"SELECT count() FROM system.parts WHERE {_OF_TABLE} AND active")
+    stored = engine.read(f"SELECT count() {parts} AND active")
     held = engine.read(
-        f"SELECT column, count() FROM system.parts_columns WHERE {_OF_TABLE} AND active"
-        " AND startsWith(column, 'f_') GROUP BY column"
+        f"SELECT column, count() {columns} AND active AND startsWith(column, 'f_') GROUP BY column"
     )
-    everywhere = {str(column) for column, count in held if count >= parts[0][0]}
+    everywhere = {str(column) for column, count in held if count >= stored[0][0]}
     declared = {name for name in existing_columns(engine) if name.startswith("f_")}
     return None if declared - everywhere else frozenset(declared)
 
@@ -52,7 +53,7 @@ def count_with_data(engine: Engine, team: int, kind: str, before_us: int) -> int
 def drop_data(engine: Engine, team: int, kind: str, before_us: int) -> None:
     """Take ``data`` and attributes from a type's rows from before an instant. Blocks until done."""
     assignments = f"data = {literal(NO_DATA)}, attributes = ''"
-    statement = rewritten(team, assignments, _whole(kind, before_us))
+    statement = rewritten(engine.layout, team, assignments, _whole(kind, before_us))
     engine.execute(f"{statement} SETTINGS mutations_sync = 2")
 
 
