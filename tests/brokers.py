@@ -42,6 +42,11 @@ class Broker:
 
         until(listens, f"{self._command[0]} to listen")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not ended by ``kill``."""
+        return self._process is not None
+
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None:

@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.fault.ingest_process import FaultyServer
-from tests.fault.ingest_senders import Ledger
+from tests.fault.ingest_senders import Asked, Ledger
 
 __all__ = ["check_statistics", "check_store", "raw_rows"]
 
@@ -23,7 +22,7 @@ _INTERVALS = ("", "hour", "day")
 _GROUPINGS: tuple[list[str], ...] = ([], ["shop"], ["till"], ["shop", "till"], ["source"])
 
 
-def raw_rows(server: FaultyServer) -> list[dict[str, Any]]:
+def raw_rows(server: Asked) -> list[dict[str, Any]]:
     """Return every stored event."""
     rows: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
@@ -35,7 +34,7 @@ def raw_rows(server: FaultyServer) -> list[dict[str, Any]]:
         cursor = {"cursor": told["next"]}
 
 
-def check_store(server: FaultyServer, ledger: Ledger) -> list[dict[str, Any]]:
+def check_store(server: Asked, ledger: Ledger) -> list[dict[str, Any]]:
     """Check that what was acknowledged is there, and nothing twice; senders may go on meanwhile.
 
     Returns:
@@ -66,7 +65,7 @@ def check_store(server: FaultyServer, ledger: Ledger) -> list[dict[str, Any]]:
     return rows
 
 
-def check_statistics(server: FaultyServer, rows: Iterable[dict[str, Any]], seed: int) -> None:
+def check_statistics(server: Asked, rows: Iterable[dict[str, Any]], seed: int) -> None:
     """Check every statistic against a recount of the raw rows; nobody may send meanwhile.
 
     Raises:
@@ -86,7 +85,7 @@ def check_statistics(server: FaultyServer, rows: Iterable[dict[str, Any]], seed:
 
 
 def _differing(
-    server: FaultyServer, rows: list[dict[str, Any]], year: int, interval: str, by: list[str]
+    server: Asked, rows: list[dict[str, Any]], year: int, interval: str, by: list[str]
 ) -> list[str]:
     """Return the metrics whose answer is not the recount of the year's rows."""
     expected = _recount(rows, interval, by)
@@ -131,7 +130,7 @@ def _plain(time: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _get(server: FaultyServer, path: str, **parameters: Any) -> Any:
+def _get(server: Asked, path: str, **parameters: Any) -> Any:
     answer = server.request("GET", f"{path}?{urlencode(parameters, doseq=True)}")
     assert answer.status == 200, answer
     return answer.body

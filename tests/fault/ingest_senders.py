@@ -14,11 +14,11 @@ import json
 import random
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from tests.fault.ingest_process import Answer, FaultyServer
+from tests.fault.ingest_process import Answer
 
-__all__ = ["BASE_S", "DAYS", "Ledger", "Sender"]
+__all__ = ["BASE_S", "DAYS", "Asked", "Ledger", "Sender"]
 
 BASE_S = 1_762_000_000
 """Events lie in the ``DAYS`` before this instant (in 2025), seconds since 1970."""
@@ -27,6 +27,14 @@ DAYS = 40
 _PAUSE_S = 0.05
 _IN_A_BATCH_MAX = 30
 _SHOPS = ("north", "south", "west", "øst")
+
+
+class Asked(Protocol):
+    """What takes requests: a server, or any of several."""
+
+    def request(self, method: str, path: str, body: str = "") -> Answer:
+        """Ask once. Raises OSError or http.client.HTTPException when there was no answer."""
+        ...
 
 
 class Ledger:
@@ -111,7 +119,7 @@ class Sender(threading.Thread):
     """Sends batches, each until it is acknowledged; ends when told to, with nothing open."""
 
     def __init__(
-        self, server: FaultyServer, ledger: Ledger, prefix: str, stopping: threading.Event
+        self, server: Asked, ledger: Ledger, prefix: str, stopping: threading.Event
     ) -> None:
         """Send to ``server`` until ``stopping``; ``prefix`` is one letter, the sender's own."""
         super().__init__(name=f"sender {prefix}", daemon=True)

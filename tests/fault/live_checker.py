@@ -14,11 +14,12 @@ import random
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -157,11 +158,11 @@ class Client:
 class Proxy:
     """Passes bytes on, and cuts most connections after some of them."""
 
-    def __init__(self, target: int, chance: random.Random) -> None:
-        """Pass on to the port ``target``."""
+    def __init__(self, servers: Sequence[Server], chance: random.Random) -> None:
+        """Pass each connection on to one of the servers."""
         self.cuts = 0
         self.calm = False
-        self._target = target
+        self._servers = servers
         self._chance = chance
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -184,7 +185,8 @@ class Proxy:
         """Serve one connection."""
         left = 10**9 if self._chance.random() < _SPARED else self._chance.randrange(_CUT_BYTES_MAX)
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            target = self._chance.choice(self._servers).url.rsplit(":", 1)[1]
+            there, back = await asyncio.open_connection("127.0.0.1", int(target))
         except OSError:
             writer.transport.abort()
             return
@@ -208,10 +210,10 @@ class Proxy:
 class Sender:
     """Sends events, late ones among them, and sends a batch again until it is acknowledged."""
 
-    def __init__(self, server: Server, name: str, chance: random.Random) -> None:
-        """Send to ``server`` as the source ``name``."""
+    def __init__(self, servers: Sequence[Server], name: str, chance: random.Random) -> None:
+        """Send to any of ``servers`` as the source ``name``."""
         self.position = 0
-        self._server = server
+        self._servers = servers
         self._name = name
         self._chance = chance
         self._made = 0
@@ -226,8 +228,9 @@ class Sender:
 
     async def _is_stored(self, body: bytes) -> bool:
         try:
-            reply = await asyncio.to_thread(ask, self._server, "/v1/events", body)
-        except (OSError, urllib.error.HTTPError):
+            server = self._chance.choice(self._servers)
+            reply = await asyncio.to_thread(ask, server, "/v1/events", body)
+        except (OSError, urllib.error.HTTPError, HTTPException):
             return False
         self.position = max(self.position, reply["position"])
         return True
@@ -302,14 +305,21 @@ def questions() -> list[str]:
     ]
 
 
-async def check(server: Server, seed: int, *, seconds: float, restarts: str, rest_s: float) -> str:
+async def check(
+    servers: Sequence[Server],
+    seed: int,
+    *,
+    seconds: float,
+    faults: Sequence[Callable[[], object]],
+    rest_s: float,
+) -> str:
     """Run everything; return one line that says how much happened.
 
     Args:
-        server: a started server with ``DEFINITION``.
+        servers: started servers with ``DEFINITION`` that all answer the same.
         seed: of everything that is chosen by chance.
-        seconds: how long to send, not counting restarts.
-        restarts: one letter each: ``t`` by SIGTERM, ``k`` by SIGKILL.
+        seconds: how long to send, not counting what faults take.
+        faults: what goes wrong meanwhile, one after the other; each blocks until it is mended.
         rest_s: how long after the last event the pictures may take to be right.
 
     Raises:
@@ -319,33 +329,33 @@ async def check(server: Server, seed: int, *, seconds: float, restarts: str, res
     asked = questions()
     clients = [Client([one]) for one in asked for _ in range(2)]
     clients += [Client(chance.sample(asked, len(asked))) for _ in range(3)]
-    proxy = Proxy(int(server.url.rsplit(":", 1)[1]), chance)
+    proxy = Proxy(servers, chance)
     listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    senders = [Sender(server, f"sender{n}", random.Random(seed + n)) for n in range(3)]
+    senders = [Sender(servers, f"sender{n}", random.Random(seed + n)) for n in range(3)]
     stopping = asyncio.Event()
-    part_s = seconds / (len(restarts) + 1)
+    part_s = seconds / (len(faults) + 1)
     loop = asyncio.get_running_loop()
-    following = [loop.create_task(one.follow(port, server.key, chance)) for one in clients]
+    following = [loop.create_task(one.follow(port, servers[0].key, chance)) for one in clients]
     sending = [loop.create_task(one.send(stopping)) for one in senders]
     try:
-        for how in restarts:
+        for fault in faults:
             await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
-            await asyncio.to_thread(server.stop if how == "t" else server.kill)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(fault)
         await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
         stopping.set()
         await asyncio.gather(*sending)
         proxy.calm = True
-        await _come_to_rest(server, clients, seed, rest_s)
+        for server in servers:
+            await _come_to_rest(server, clients, seed, rest_s)
     finally:
         for task in (*following, *sending):
             task.cancel()
         await asyncio.gather(*following, *sending, return_exceptions=True)
         listener.close()
         await proxy.close()
-    faults = [fault for client in clients for fault in client.faults]
-    assert not faults, f"seed {seed}: {faults[:5]}"
+    wrong = [fault for client in clients for fault in client.faults]
+    assert not wrong, f"seed {seed}: {wrong[:5]}"
     resets = sum(client.resets for client in clients)
     assert not resets, f"seed {seed}: {resets} resets without cause"
     opened = sum(client.opened for client in clients)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,11 @@ def definition(tmp_path: Path) -> Path:
     return path
 
 
+def _again(server: Server, end: Callable[[], object]) -> None:
+    end()
+    server.start()
+
+
 async def test_every_picture_equals_a_fresh_answer_after_cuts_and_restarts(
     definition: Path,
 ) -> None:
@@ -36,7 +43,8 @@ async def test_every_picture_equals_a_fresh_answer_after_cuts_and_restarts(
     seed = int(os.environ.get("LIVE_SEED", random.randrange(10**6)))
     print(f"seed {seed}: repeat with LIVE_SEED={seed}")  # noqa: T201 - shown when the test fails
     with Server(definitions=[definition], env=_UNCOUNTED) as server:
-        told = await check(server, seed, seconds=10, restarts="ktk", rest_s=20)
+        faults = [partial(_again, server, end) for end in (server.kill, server.stop, server.kill)]
+        told = await check([server], seed, seconds=10, faults=faults, rest_s=20)
     print(told)  # noqa: T201
 
 
@@ -56,4 +64,4 @@ async def test_the_check_fails_when_resuming_is_broken(
         Server(definitions=[definition], env=_UNCOUNTED | {"PYTHONPATH": paths}) as server,
         pytest.raises(AssertionError, match=rf"seed 7: \d+ differ.*{asked}"),
     ):
-        await check(server, 7, seconds=3, restarts="t", rest_s=5)
+        await check([server], 7, seconds=3, faults=[server.restart], rest_s=5)

@@ -139,7 +139,7 @@ class Loader:
         self._done = self._through = await self._known_done()
         sender, receiver = anyio.create_memory_object_stream[tuple[int, Message]](_READ_AHEAD)
         _log.info("loading", partition=self.partition, after=self._done)
-        async with anyio.create_task_group() as tasks, receiver:
+        async with receiver, anyio.create_task_group() as tasks:
             tasks.start_soon(self._read, sender)
             tasks.start_soon(self._beat)
             if self._place.log.partitions > 1:
