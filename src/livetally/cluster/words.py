@@ -45,8 +45,9 @@ class Words:
         self._listeners: list[Callable[[Notice], None]] = []
         self._through = list(done)
         self._position = min(done)
-        # Words about commits that answers do not include yet, by position.
-        self._told: list[tuple[int, Told]] = []
+        # Words about commits that answers do not include yet, by position, and these in a heap.
+        self._told: dict[int, Told] = {}
+        self._ahead: list[int] = []
         # Up to where some word may have been missed.
         self._missed_until = 0
         self._repairing: asyncio.Task[None] | None = None
@@ -114,8 +115,10 @@ class Words:
             self._recent[told.position] = told.known
             if len(self._recent) > _RECENT_MAX:
                 self._recent.popitem(last=False)
-            if told.touched and told.position > self._position:
-                heapq.heappush(self._told, (told.position, told))
+            # Two loaders may say it: who took over, and who had not heard of that.
+            if told.touched and told.position > self._position and told.position not in self._told:
+                self._told[told.position] = told
+                heapq.heappush(self._ahead, told.position)
         if told.since > self._through[told.partition]:
             self._missed_until = max(self._missed_until, told.since)
         self._through[told.partition] = max(self._through[told.partition], told.through)
@@ -129,11 +132,11 @@ class Words:
         if self._position < self._missed_until:
             self._repairing = self._loop.create_task(self._repair(until), name="log repair")
             return
-        while self._told and self._told[0][0] <= until:
-            position, told = heapq.heappop(self._told)
-            if position > self._position:  # otherwise another loader has said it before
+        while self._ahead and self._ahead[0] <= until:
+            told = self._told.pop(heapq.heappop(self._ahead))
+            if told.position > self._position:  # otherwise it was read from the store before
                 touched = {(team, kind): frozenset(slots) for team, kind, slots in told.touched}
-                self._notify(Notice(position, told.committed_us, told.events, touched))
+                self._notify(Notice(told.position, told.committed_us, told.events, touched))
         self._advance(until)
 
     async def _repair(self, until: int) -> None:

@@ -32,6 +32,7 @@ from livetally.server.clustering import begun_anew, cluster_loops
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import Rooms
 from livetally.server.ground import Ground, query_limits, stood_on
+from livetally.server.loading import OperationsOnly
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.server.upkeep import upkeep
@@ -133,6 +134,8 @@ async def built(
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
         app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
+        if settings.role == "loader":
+            app = OperationsOnly(app)
         yield Built(app, services, _loops(settings, services, ground, rooms))
 
 
