@@ -184,9 +184,11 @@ class ServerEngine(Engine):
             return ask()
         except ClickHouseError as error:
             text = _AROUND.sub("", str(error)).strip()
-            if self._password:
-                text = text.replace(self._password, "…")
-            raise _as_ours(text, getattr(error, "code", None)) from None
+            cause = getattr(error.__cause__, "reason", None) or error.__cause__
+            failure = _as_ours(text, getattr(error, "code", None), cause)
+            if self._password and self._password in failure.message:
+                failure = type(failure)(failure.message.replace(self._password, "…"), failure.code)
+            raise failure from None
 
     def _connected(self, address: Address, silent_s: int) -> Client:
         try:
@@ -241,11 +243,14 @@ def _bound(value: Parameter) -> Any:
     return value if isinstance(value, int | str) else list(value)
 
 
-def _as_ours(text: str, code: int | None) -> EngineError:
+def _as_ours(text: str, code: int | None, cause: BaseException | None) -> EngineError:
+    """Return our error for what the client says; ``cause`` is what became of the connection."""
     status = _STATUS.search(text)
     number = int(status[1]) if status else 0
-    if code is None and (not status or number >= _PROXY_STATUS_MIN or number == _TOO_MANY):
-        lines = text.splitlines() or ["no reason given"]
+    passing = number >= _PROXY_STATUS_MIN or number == _TOO_MANY
+    if code is None and (cause is not None or passing):
+        reason = text if cause is None else str(cause).rpartition(": ")[2]
+        lines = reason.splitlines() or [type(cause).__name__]
         return EngineUnreachable(f"The event store can't be reached: {lines[0][:500]}")
     error = refusal(text, code or 0)
     return EngineUnreachable(error.message, error.code) if error.code in _LATER else error
