@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,46 @@ def test_a_token_without_its_part_and_a_part_without_its_token_do_no_harm(
     assert count(engine, 1) == 2
     engine.close()
     server.close()
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """What stands before a server that is away: it answers every request with its own status."""
+
+    status = 502
+
+    def do_GET(self) -> None:
+        """Answer without one of the engine's codes."""
+        self.send_response(self.status)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b"<html>Oops")
+
+    def do_POST(self) -> None:
+        """Answer it the same."""
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("status", "later"), [(502, True), (503, True), (404, False)])
+def test_an_answer_without_a_code_is_a_proxy_s(
+    monkeypatch: pytest.MonkeyPatch, status: int, *, later: bool
+) -> None:
+    """One that can't reach the server may later; one that knows no such thing never will."""
+    monkeypatch.setattr(_Proxy, "status", status)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        with pytest.raises(EngineError, match=f"HTTP status {status}") as caught:
+            ServerEngine(f"clickhouse://me:sesame@127.0.0.1:{proxy.server_port}")
+        proxy.shutdown()
+    assert isinstance(caught.value, EngineUnreachable) == later
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be asked again."""
+    monkeypatch.setattr("livetally.store.events.server._SILENT_S", 1)
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, pytest.raises(EngineUnreachable, match="timed out"):
+        ServerEngine(f"clickhouse://127.0.0.1:{silent.getsockname()[1]}")
