@@ -89,15 +89,13 @@ def read_stored(
     found: list[StoredIdentity] = []
     for some in _portions(wanted, engine.text_length_max):
         binder = Binder()
-        ids = sorted({_quoted_hex(event_id) for event_id, _ in some})
         rows = engine.read(
             f"SELECT {_IDENTITY} {of_team(team, binder)}"
             " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
             {
                 **binder.parameters,
                 "positions": sorted({position for _, position in some}),
-                # The driver does not quote texts in a list; these need no escaping.
-                "ids": f"[{','.join(ids)}]",
+                "ids": sorted({event_id.hex().upper() for event_id, _ in some}),
             },
         )
         found += [StoredIdentity(*row) for row in rows]
@@ -117,10 +115,6 @@ def _portions(
         length += more
     if first < len(wanted):
         yield wanted[first:]
-
-
-def _quoted_hex(event_id: bytes) -> str:
-    return f"'{event_id.hex().upper()}'"
 
 
 def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
