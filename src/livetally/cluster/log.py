@@ -25,12 +25,14 @@ from livetally.sources import BrokerFailed, connected
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig
     from nats.js.kv import KeyValue
 
 __all__ = ["Log", "LogPlan", "open_log"]
 
 _log = structlog.get_logger("livetally.cluster")
 
+_ANSWER_S = 5
 _FETCHED = 64
 _FETCH_S = 2.0
 _AGAIN_S = 0.5
@@ -81,26 +83,15 @@ async def open_log(plan: LogPlan) -> Log:
 
 async def _opened(client: Client, plan: LogPlan) -> Log:
     from nats.errors import Error
-    from nats.js.api import DiscardPolicy, KeyValueConfig, StorageType, StreamConfig
+    from nats.js.api import KeyValueConfig
     from nats.js.errors import BucketNotFoundError, NotFoundError
 
-    stream = client.jetstream(timeout=5)
+    stream = client.jetstream(timeout=_ANSWER_S)
     try:
         try:
             found = (await stream.stream_info(plan.stream)).config
         except NotFoundError:
-            wanted = StreamConfig(
-                name=plan.stream,
-                subjects=[f"{plan.prefix}.log.*"],
-                storage=StorageType.FILE,
-                num_replicas=plan.replicas,
-                discard=DiscardPolicy.NEW,  # full is an error, never a loss
-                first_seq=plan.first_position,
-                allow_direct=False,  # what is read is what the leader has
-                deny_delete=True,
-                metadata={_PARTITIONS: str(plan.partitions or 1)},
-            )
-            found = (await stream.add_stream(wanted)).config
+            found = await _made(stream, plan)
         partitions = _checked(plan, found)
         bucket = f"{plan.stream}_state"
         try:
@@ -111,6 +102,27 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
     except Error as error:
         raise BrokerFailed(f"The log can't be used: {error}.") from None
     return Log(client, stream, state, plan, partitions)
+
+
+async def _made(stream: JetStreamContext, plan: LogPlan) -> StreamConfig:
+    from nats.js.api import DiscardPolicy, StorageType, StreamConfig
+    from nats.js.errors import BadRequestError
+
+    wanted = StreamConfig(
+        name=plan.stream,
+        subjects=[f"{plan.prefix}.log.*"],
+        storage=StorageType.FILE,
+        num_replicas=plan.replicas,
+        discard=DiscardPolicy.NEW,  # full is an error, never a loss
+        first_seq=plan.first_position,
+        allow_direct=False,  # what is read is what the leader has
+        deny_delete=True,
+        metadata={_PARTITIONS: str(plan.partitions or 1)},
+    )
+    try:
+        return (await stream.add_stream(wanted)).config
+    except BadRequestError:  # another process was first
+        return (await stream.stream_info(plan.stream)).config
 
 
 def _checked(plan: LogPlan, found: Any) -> int:
@@ -279,30 +291,14 @@ class Log:
                 with contextlib.suppress(Error, OSError):
                     await reader.unsubscribe()
 
-    async def note_loaded(self, partition: int, through: int) -> None:
-        """Remember up to where a partition is in the store; a note that gets lost costs time."""
-        from nats.errors import Error
-
-        try:
-            await self.state.put(f"loaded.{partition}", str(through).encode())
-        except (Error, OSError) as error:
-            _log.debug("progress not noted", reason=str(error))
-
-    async def noted_loaded(self, partition: int) -> int:
-        """Return up to where a partition is in the store at least.
+    async def before_first(self) -> int:
+        """Return the position before the first message that there can be.
 
         Raises:
             StoreFailed: nobody answers.
         """
         from nats.errors import Error
-        from nats.js.errors import KeyNotFoundError
 
-        try:
-            return int((await self.state.get(f"loaded.{partition}")).value or b"0")
-        except KeyNotFoundError:
-            pass  # nothing was loaded yet
-        except (Error, OSError) as error:
-            raise StoreFailed(f"The log's state does not answer: {error}.") from None
         try:
             info = await self._stream.stream_info(self._plan.stream)
         except (Error, OSError) as error:

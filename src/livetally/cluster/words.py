@@ -29,6 +29,7 @@ __all__ = ["Words"]
 _log = structlog.get_logger("livetally.cluster")
 
 _ALIVE_S = 3.0
+_FIRST_S_MAX = 10.0
 _RECENT_MAX = 2_000
 _AGAIN_S = 1.0
 
@@ -54,7 +55,8 @@ class Words:
         self._recent: OrderedDict[int, list[Known]] = OrderedDict()
         self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
-        self._heard_s = -_ALIVE_S
+        self._began_s = self._loop.time()
+        self._heard_s = self._began_s - _ALIVE_S
         self.on_advance: Callable[[], None] = lambda: None
         """Called whenever the position has moved."""
 
@@ -62,6 +64,11 @@ class Words:
     def position(self) -> int:
         """Everything up to it is in the answers that are computed from now on."""
         return self._position
+
+    @property
+    def are_awaited(self) -> bool:
+        """Whether this process has just begun, and no loader has said anything yet."""
+        return self._heard_s < self._began_s and self._loop.time() - self._began_s < _FIRST_S_MAX
 
     @property
     def are_fresh(self) -> bool:

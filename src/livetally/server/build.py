@@ -28,7 +28,7 @@ from livetally.ingest import Commits, Intake, IntakeLimits
 from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
-from livetally.server.clustering import begun_anew, cluster_loops
+from livetally.server.clustering import begun_anew, beyond, cluster_loops
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import Rooms
 from livetally.server.ground import Ground, query_limits, stood_on
@@ -129,7 +129,7 @@ async def built(
             sources=_sources(settings, registry, intake, clock),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
-            troubles=dict if ground.cluster is None else ground.cluster.troubles,
+            **beyond(ground.cluster),
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )

@@ -8,10 +8,11 @@ accepted; what only one process may do at a time is done under a lease.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import anyio
 
@@ -19,7 +20,9 @@ from livetally.clock import Clock
 from livetally.cluster import Lease, Loader, Log, LogPlan, LogWriter, Place, Words, open_log
 from livetally.cluster.care import check_sync, drop_loaded
 from livetally.cluster.frames import pack, unpack_told
-from livetally.cluster.loader import LOADED, partition_of
+from livetally.cluster.loader import LOADED
+from livetally.cluster.notes import Notes
+from livetally.cluster.parts import partition_of
 from livetally.ingest import Deliver, WriterLimits
 from livetally.server.erasing import Rooms
 from livetally.server.keeping import read_horizons
@@ -28,11 +31,15 @@ from livetally.settings import Settings
 from livetally.store.events import Engine, last_position
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["Cluster", "LogIdentities", "begun_anew", "cluster_loops", "open_cluster"]
+__all__ = ["Cluster", "LogIdentities", "begun_anew", "beyond", "cluster_loops", "open_cluster"]
 
 _FORGET_AT_ONCE = 5_000
 _PUBLISH_S_MAX = 30.0
-_TURN_LOOK_S = 1.0
+_SINKS_LOOK_S = 1.0
+# So many things that are to be done in turn are told apart; two of one slot wait for each other.
+_TURNS = 4_096
+_TURN_S = 30.0
+_TURN_LOOK_S = 0.02
 
 
 class LogIdentities:
@@ -90,15 +97,34 @@ class Cluster(NamedTuple):
     identities: LogIdentities
     upkeep: Lease
 
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Keep other processes from doing what has this name; answers are up to date meanwhile."""
+        slot = f"turn.{crc32(name.encode()) % _TURNS}"
+        lease = Lease(self.log.state, slot, process_name(), _TURN_S, _TURN_LOOK_S)
+        await lease.acquire()
+        try:
+            await self.writer.caught_up()
+            yield
+        finally:
+            await lease.release()
+
     def troubles(self) -> dict[str, str]:
         """Return what keeps this process from its work, by part."""
         found: dict[str, str] = {}
         if not self.log.is_connected:
             found["log"] = "no server of the log is connected"
+        if self.words.are_awaited:
+            found["loader"] = "none was heard of yet"
         waiting = [one for one in self.loaders if one.is_active and one.trouble]
         if waiting:
             found["loader"] = f"partition {waiting[0].partition} waits: {waiting[0].trouble}"
         return found
+
+
+def beyond(cluster: Cluster | None) -> dict[str, Any]:
+    """Return what ``Services`` takes from a cluster; nothing on one machine."""
+    return {} if cluster is None else {"turn": cluster.turn, "troubles": cluster.troubles}
 
 
 def cluster_loops(
@@ -139,7 +165,7 @@ async def _keep_sinks(cluster: Cluster, rooms: Rooms, changed: asyncio.Event) ->
     """Keep the declared tables for as long as it is this process's turn."""
     changed.set()
     while cluster.upkeep.is_held:
-        with anyio.move_on_after(_TURN_LOOK_S):
+        with anyio.move_on_after(_SINKS_LOOK_S):
             await changed.wait()
             changed.clear()
             await asyncio.to_thread(rooms.sinks.declare, rooms.registry.sinks())
@@ -193,8 +219,7 @@ async def open_cluster(
     )
     log = await open_log(plan)
     stack.push_async_callback(log.close)
-    done = [await log.noted_loaded(partition) for partition in range(log.partitions)]
-    words = Words(log, engine, clock, done)
+    words = Words(log, engine, clock, await _done(log))
     loaders: list[Loader] = []
     if settings.role != "api":
         for partition in range(log.partitions):
@@ -210,6 +235,13 @@ async def open_cluster(
     identities = LogIdentities(log, asyncio.get_running_loop())
     upkeep = Lease(log.state, "upkeep", name, settings.lease_s)
     return Cluster(log, writer, words, loaders, identities, upkeep)
+
+
+async def _done(log: Log) -> list[int]:
+    """Return up to where each partition is in the store at least."""
+    before = await log.before_first()
+    noted = [await Notes(log.state, partition).loaded() for partition in range(log.partitions)]
+    return [before if one is None else one for one in noted]
 
 
 def _passed_on(loaders: Sequence[Loader]) -> Callable[[bytes], Awaitable[None]]:
