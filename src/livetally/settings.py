@@ -85,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Monitoring addresses of the log's servers, for the check: ``http://a:8222``, by comma."""
     log_keep_h: int = 72
     """Hours for which the log keeps what is in the store already."""
+    log_copies: bool = False
+    """Publish a copy of each stored event as a CloudEvent, to ``PREFIX.copies.TEAM.TYPE``."""
     lease_s: int = 5
     """Seconds of silence after which another process takes a loader's place."""
     root_key: str = ""

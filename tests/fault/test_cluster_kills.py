@@ -94,6 +94,55 @@ def test_what_was_acknowledged_counts_once_whatever_dies(
         print(f"{len(ledger.sent)} events, {ledger.position} messages, {dict(storm.done)}")  # noqa: T201
 
 
+_BROKEN = {
+    "lost": """
+import livetally.cluster.log as log
+publish, count = log.Log.publish, 0
+async def lying(self, partition, body, number, deadline_s):
+    global count
+    count += 1
+    if count % 10:
+        return await publish(self, partition, body, number, deadline_s)
+    return await self.last_of() + 1
+log.Log.publish = lying
+""",
+    "doubled": """
+import livetally.cluster.storing as storing
+storing._Overlay.look_up = lambda self, keys: {}
+""",
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", sorted(_BROKEN))
+def test_the_check_fails_when_a_promise_is_broken(
+    postgresql_server: Database, tmp_path: Path, what: str
+) -> None:
+    """Acknowledged before the log has it: lost. Loaded without looking for duplicates: doubled."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(_BROKEN[what], encoding="utf-8")
+    paths = os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])
+    path = tmp_path / "shop.toml"
+    path.write_text(definition(), encoding="utf-8")
+    chance = random.Random(7)
+    ledger, stopping = Ledger(7), threading.Event()
+    with (
+        cluster_room(tmp_path, postgresql_server, nats=1) as room,
+        room.process("all", [path], {"PYTHONPATH": paths}) as server,
+    ):
+        asked = AnyOf([server], chance)
+        senders = [Sender(asked, ledger, name, stopping) for name in "abc"]
+        for sender in senders:
+            sender.start()
+        until(lambda: len(ledger.acknowledged) > 400, "events to be sent", 60)
+        stopping.set()
+        for sender in senders:
+            sender.join(30)
+        with pytest.raises(AssertionError, match=what):
+            check_store(asked, ledger)
+
+
 def _answers(asked: AnyOf, path: str) -> bool:
     return asked.request("GET", path).status == 200
 

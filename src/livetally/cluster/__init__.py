@@ -11,6 +11,7 @@ and the catalog alone; whichever of them dies, what was acknowledged counts exac
     words.py       hears loaders: up to where answers are complete
     loader.py      from the log into the store, one process for each partition
     ahead.py       what it has read; storing.py what it makes of it; notes.py what it leaves behind
+    copies.py      publishes what is stored for other programs
     lease.py       which process that is
     care.py        that the log keeps what it acknowledges, and not for ever
 """

@@ -33,6 +33,7 @@ import structlog
 
 from livetally.clock import Clock
 from livetally.cluster.ahead import Ahead, Numbered
+from livetally.cluster.copies import Copies
 from livetally.cluster.frames import Told, pack_told, unpack
 from livetally.cluster.lease import Lease, LeaseLost
 from livetally.cluster.log import Log
@@ -67,6 +68,7 @@ class Place(NamedTuple):
     clock: Clock
     position_min: Callable[[], int]
     """The last position that was told although its events may be erased. Blocks."""
+    copies: Copies | None = None
 
 
 class Loader:
@@ -82,6 +84,7 @@ class Loader:
         self._storing = Storing(
             place.engine, place.identities, partition, place.log.partitions, place.position_min
         )
+        self._copies = place.copies
         self._plan = Plan()
         # The last message that is done, and up to where nothing of this partition is missing.
         self._done = 0
@@ -181,6 +184,8 @@ class Loader:
                 storing.insert(ready)
 
             await self._tried(partial(asyncio.to_thread, insert))
+        if self._copies is not None:
+            await self._tried(partial(self._copies.publish, ready))
         for done in await asyncio.to_thread(storing.record, ready):
             COMMIT_EVENTS.observe(done.stored)
             self._done = done.position

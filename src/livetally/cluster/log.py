@@ -164,6 +164,11 @@ class Log:
         self.message_bytes_max = client.max_payload - 4096
         """How long a message may be; the rest is for its headers."""
         self.prefix = plan.prefix
+        self.replicas = plan.replicas
+
+    def stream_context(self) -> JetStreamContext:
+        """Return what asks the servers about streams, by this connection."""
+        return self._stream
 
     @property
     def is_connected(self) -> bool:

@@ -19,6 +19,7 @@ import anyio
 from livetally.clock import Clock
 from livetally.cluster import Lease, Loader, Log, LogPlan, LogWriter, Place, Words, open_log
 from livetally.cluster.care import check_sync, drop_loaded
+from livetally.cluster.copies import open_copies
 from livetally.cluster.frames import pack, unpack_told
 from livetally.cluster.loader import LOADED
 from livetally.cluster.notes import Notes
@@ -222,11 +223,12 @@ async def open_cluster(
     words = Words(log, engine, clock, await _done(log))
     loaders: list[Loader] = []
     if settings.role != "api":
+        copies = await open_copies(log, settings.log_keep_h) if settings.log_copies else None
         for partition in range(log.partitions):
             index = IdentityIndex(index_at(partition))
             stack.callback(index.close)
             lease = Lease(log.state, f"partition.{partition}", name, settings.lease_s)
-            place = Place(log, engine, index, clock, position_min)
+            place = Place(log, engine, index, clock, position_min, copies)
             loaders.append(Loader(place, partition, lease))
     await words.hear()
     if log.partitions > 1:
