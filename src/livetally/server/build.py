@@ -33,6 +33,7 @@ from livetally.server.memory import memory_bounds
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.server.upkeep import cleared, upkeep
+from livetally.server.versions import Past
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
@@ -94,6 +95,7 @@ def built(
         kept = upkeep(settings, rooms, found)
         stack.callback(kept.erasing.close)
         intake = Intake(writer, clock, registry.schema, *_bounds(settings))
+        past = Past(engine, lambda: writer.position)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -111,7 +113,7 @@ def built(
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
-            sources=_sources(settings, registry, intake, clock),
+            sources=_sources(settings, registry, intake, past, clock),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
             log_requests=settings.log_requests,
@@ -173,13 +175,15 @@ def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | N
         loop.call_soon_threadsafe(hub.forget, team)
 
 
-def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
+def _sources(
+    settings: Settings, registry: Registry, intake: Intake, past: Past, clock: Clock
+) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
     if not settings.catalog:
         # The catalog is in the data directory, which is ours alone: who held a source has died.
         registry.catalog.free_sources()
-    runs = runs_of(settings, intake, clock, holder)
+    runs = runs_of(settings, intake, past, clock, holder)
     follow = follow_of(settings, registry, intake)
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 

@@ -20,6 +20,7 @@ from livetally.store.events.reading import (
 from livetally.store.events.schema import SLOT_US, create
 from livetally.store.events.since import Added, added_events, commits_of, slots_of
 from livetally.store.events.size import StoreSize, store_size
+from livetally.store.events.versions import VersionsOf, newest_of_changed
 
 __all__ = [
     "BUILTINS",
@@ -38,6 +39,7 @@ __all__ = [
     "Reference",
     "StoreSize",
     "StoredIdentity",
+    "VersionsOf",
     "added_events",
     "ask",
     "commits_of",
@@ -48,6 +50,7 @@ __all__ = [
     "keep",
     "last_position",
     "measure_sql",
+    "newest_of_changed",
     "read_identities",
     "read_stored",
     "slots_of",
