@@ -95,7 +95,6 @@ def built(
         kept = upkeep(settings, rooms, found)
         stack.callback(kept.erasing.close)
         intake = Intake(writer, clock, registry.schema, *_bounds(settings))
-        past = Past(engine, lambda: writer.position)
         services = Services(
             clock=clock,
             catalog=catalog,
@@ -113,7 +112,7 @@ def built(
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
-            sources=_sources(settings, registry, intake, past, clock),
+            sources=_sources(settings, rooms, intake),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
             log_requests=settings.log_requests,
@@ -175,11 +174,11 @@ def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | N
         loop.call_soon_threadsafe(hub.forget, team)
 
 
-def _sources(
-    settings: Settings, registry: Registry, intake: Intake, past: Past, clock: Clock
-) -> Keeper:
+def _sources(settings: Settings, rooms: Rooms, intake: Intake) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
+    registry, writer, clock = rooms.registry, rooms.writer, rooms.clock
+    past = Past(rooms.engine, lambda: writer.position)
     if not settings.catalog:
         # The catalog is in the data directory, which is ours alone: who held a source has died.
         registry.catalog.free_sources()

@@ -28,7 +28,7 @@ CHANGED_MAX = 500_000
 
 _KEY_CHARS_MAX = 200
 _HASH_BYTES = 8
-_KEPT_BYTES_MAX = 32 * 1024 * 1024
+_KEPT_BYTES_MAX = 64 * 1024 * 1024
 _EVENT_BYTES = 500
 """What an event takes beside its data, about."""
 
