@@ -197,7 +197,9 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
     )
     mail = mail_server(settings.smtp_url, settings.smtp_from)
     name = process_name()
-    broker = Broker(settings.nats, f"livetally alerts {name}") if settings.nats else None
+    broker = None
+    if settings.nats:
+        broker = Broker(settings.nats, f"livetally alerts {name}", settings.nats_ca)
     couriers = Couriers(http, mail, broker, load_secrets(), clock)
     return Alerts(
         registry.catalog,

@@ -95,7 +95,7 @@ def runs_of(settings: Settings, intake: Intake, past: Past, clock: Clock, proces
 
     if settings.sources_on != "workers":
         return returning.around(RunsHere(puller_of(settings, clock), deliver_of))
-    broker = Broker(settings.nats, f"livetally server {process}")
+    broker = Broker(settings.nats, f"livetally server {process}", settings.nats_ca)
     patience = WorkerPatience(settings.worker_silence_s_max, settings.worker_free_s_max)
     subjects = Subjects(settings.nats_prefix)
     return returning.around(RunsOnWorkers(broker, subjects, deliver_of, patience))
@@ -108,6 +108,7 @@ def follow_of(settings: Settings, registry: Registry, intake: Intake) -> Follow:
         load_secrets(),
         lambda: registry.store_epoch,
         allow_private=settings.sources_allow_private,
+        nats_ca=settings.nats_ca,
     )
     return follower.follow
 
