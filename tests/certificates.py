@@ -33,6 +33,7 @@ def certificate(folder: Path) -> Certificate:
     """Make an authority, and a certificate of it for 127.0.0.1, in ``folder``."""
     openssl = shutil.which("openssl")
     assert openssl, "openssl makes the certificate: apt-get install openssl"
+    folder.mkdir(exist_ok=True)
     ca, ca_key = folder / "ca.pem", folder / "ca-key.pem"
     made = Certificate(folder / "cert.pem", folder / "key.pem", ca)
     make = [openssl, *_MAKE.split()]

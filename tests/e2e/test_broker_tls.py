@@ -76,6 +76,36 @@ async def test_our_own_authority_is_trusted(
             await broker.close()
 
 
+async def test_a_certificate_that_is_wrong_for_a_while(made: Certificate, tmp_path: Path) -> None:
+    """A connection that broke comes back when the server's certificate is trusted again."""
+    good, wrong = certificate(tmp_path / "good"), certificate(tmp_path / "wrong")
+    kept = [(file, file.read_bytes()) for file in good[:2]]
+    with nats_server(tmp_path, *good.options) as server:
+        broker = Broker(f"tls://127.0.0.1:{server.port}", "test", str(good.ca))
+        await broker.open()
+        await broker.answer("echo", _answer)
+        for ours, theirs in zip(good[:2], wrong[:2], strict=True):
+            ours.write_bytes(theirs.read_bytes())
+        server.kill()
+        server.start()
+        log = tmp_path / "nats.log"
+        await until_async(partial(_refused, log), "the certificate to be refused")
+        for file, content in kept:
+            file.write_bytes(content)
+        server.kill()
+        server.start()
+        await until_async(partial(_echoes, broker), "the connection to come back", 20)
+        await broker.close()
+
+
+async def _refused(log: Path) -> bool:
+    return _handshakes(log) > 5  # the first ones are of the test, which looks whether it listens
+
+
+def _handshakes(log: Path) -> int:
+    return log.read_text().count("TLS handshake error")
+
+
 async def _answer(body: bytes) -> bytes:
     return body
 
