@@ -165,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two looks for events that are older than their type's ``keep`` says."""
     nats: str = ""
     """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
+    nats_ca: str = ""
+    """File (PEM) of who signs NATS servers' certificates; with it ``nats`` is encrypted always."""
     nats_prefix: str = "livetally"
     """What the subjects of this Livetally begin with, on NATS servers that several share."""
     worker_silence_s_max: int = 10

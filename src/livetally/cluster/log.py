@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from livetally.errors import NotDurable, SettingInvalid, StoreFailed
-from livetally.sources import BrokerFailed, connected
+from livetally.sources import BrokerFailed, Login, connected
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -51,6 +51,7 @@ class LogPlan(NamedTuple):
         partitions: how many there are; 0 takes what the stream was made with.
         first_position: what the first message gets when the stream has to be made.
         name: how the servers show this process.
+        ca: file (PEM) of who signs the servers' certificates; with it nothing is sent in the clear.
     """
 
     servers: str
@@ -59,6 +60,7 @@ class LogPlan(NamedTuple):
     partitions: int
     first_position: int
     name: str
+    ca: str = ""
 
     @property
     def stream(self) -> str:
@@ -73,7 +75,7 @@ async def open_log(plan: LogPlan) -> Log:
         SettingInvalid: the client library is missing, or the stream is not as ``plan`` wants it.
         BrokerFailed: the servers can't be reached, or refuse us.
     """
-    client = await connected(plan.servers, plan.name)
+    client = await connected(plan.servers, plan.name, Login(ca=plan.ca, encrypted=bool(plan.ca)))
     try:
         return await _opened(client, plan)
     except BaseException:

@@ -36,6 +36,7 @@ from livetally.server.loading import OperationsOnly
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.server.upkeep import upkeep
+from livetally.server.versions import Past
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
@@ -126,7 +127,7 @@ async def built(
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
-            sources=_sources(settings, registry, intake, clock),
+            sources=_sources(settings, rooms, intake),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
             **beyond(ground.cluster),
@@ -181,13 +182,15 @@ def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | N
         loop.call_soon_threadsafe(hub.forget, team)
 
 
-def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
+def _sources(settings: Settings, rooms: Rooms, intake: Intake) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
+    registry, writer, clock = rooms.registry, rooms.writer, rooms.clock
+    past = Past(rooms.engine, lambda: writer.position)
     if not settings.catalog:
         # The catalog is in the data directory, which is ours alone: who held a source has died.
         registry.catalog.free_sources()
-    runs = runs_of(settings, intake, clock, holder)
+    runs = runs_of(settings, intake, past, clock, holder)
     follow = follow_of(settings, registry, intake)
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 
@@ -202,7 +205,9 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
     )
     mail = mail_server(settings.smtp_url, settings.smtp_from)
     name = process_name()
-    broker = Broker(settings.nats, f"livetally alerts {name}") if settings.nats else None
+    broker = None
+    if settings.nats:
+        broker = Broker(settings.nats, f"livetally alerts {name}", settings.nats_ca)
     couriers = Couriers(http, mail, broker, load_secrets(), clock)
     return Alerts(
         registry.catalog,

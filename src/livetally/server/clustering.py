@@ -217,6 +217,7 @@ async def open_cluster(
         partitions=settings.log_partitions,
         first_position=last + 1,
         name=f"livetally {name}",
+        ca=settings.nats_ca,
     )
     log = await open_log(plan)
     stack.push_async_callback(log.close)

@@ -28,6 +28,7 @@ from livetally.store.events.since import (
     touched_between,
 )
 from livetally.store.events.size import StoreSize, store_size
+from livetally.store.events.versions import VersionsOf, newest_of_changed
 
 __all__ = [
     "BUILTINS",
@@ -49,6 +50,7 @@ __all__ = [
     "ServerEngine",
     "StoreSize",
     "StoredIdentity",
+    "VersionsOf",
     "added_events",
     "ask",
     "commits_of",
@@ -60,6 +62,7 @@ __all__ = [
     "keep",
     "last_position",
     "measure_sql",
+    "newest_of_changed",
     "read_identities",
     "read_stored",
     "slots_of",
