@@ -36,31 +36,31 @@ PARTITIONS = (1, 3) if QUICK else (1, 2, 4)
 CONNECTIONS = 8
 
 
-def ready(server: Server) -> httpx2.Client:
-    """Return a client of a server that answers what it has just stored."""
-    client = httpx2.Client(base_url=server.url, headers={"X-API-Key": server.key}, timeout=60)
-    event = {"type": "sale", "data": {"value": "1", "shop": "a", "till": 1}}
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        position = client.post("/v1/events", json=event).raise_for_status().json()["position"]
-        asked = client.get("/v1/events", params={"limit": 1, "min_position": position})
-        if asked.status_code == httpx2.codes.OK:
-            return client
-    raise AssertionError("the store never had the first event")
+@contextmanager
+def ready(server: Server) -> Iterator[httpx2.Client]:
+    """Lend a client of a server that answers what it has just stored."""
+    headers = {"X-API-Key": server.key}
+    with httpx2.Client(base_url=server.url, headers=headers, timeout=60) as client:
+        caught_up(client)
+        yield client
 
 
-def rates(server: Server, sent: Sequence[bytes]) -> tuple[float, float]:
-    """Return events/s that were acknowledged, and that answers included."""
-    client = ready(server)
-    bodies = [b"".join(sent[at : at + PER]) for at in range(0, len(sent), PER)]
-    begun = time.perf_counter()
-    spent = send_bodies(server.url, server.key, bodies, CONNECTIONS)
+def caught_up(client: httpx2.Client) -> None:
+    """Send an event, and return when it is in answers."""
     event = {"type": "sale", "data": {"value": "1", "shop": "a", "till": 1}}
     last = client.post("/v1/events", json=event).raise_for_status().json()["position"]
     while not client.get("/v1/events", params={"limit": 1, "min_position": last}).is_success:
         pass
-    whole = time.perf_counter() - begun
-    client.close()
+
+
+def rates(server: Server, sent: Sequence[bytes]) -> tuple[float, float]:
+    """Return events/s that were acknowledged, and that answers included."""
+    bodies = [b"".join(sent[at : at + PER]) for at in range(0, len(sent), PER)]
+    with ready(server) as client:
+        begun = time.perf_counter()
+        spent = send_bodies(server.url, server.key, bodies, CONNECTIONS)
+        caught_up(client)
+        whole = time.perf_counter() - begun
     return len(sent) / spent, len(sent) / whole
 
 
@@ -92,10 +92,7 @@ def fail_over(servers: list[Server]) -> float:
         active = next(one for one in loaders if "event=loading" in one.log_text())
         active.kill()
         begun = time.perf_counter()
-        event = {"type": "sale", "data": {"value": "1", "shop": "a"}}
-        last = client.post("/v1/events", json=event).raise_for_status().json()["position"]
-        while not client.get("/v1/events", params={"limit": 1, "min_position": last}).is_success:
-            pass
+        caught_up(client)
         spent = time.perf_counter() - begun
         active.start()
     return spent
@@ -131,12 +128,9 @@ def outage(room: ClusterRoom, server: Server, sent: Sequence[bytes]) -> tuple[in
         sender.join(OUTAGE_S)
         stopping.set()
         sender.join()
-        event = {"type": "sale", "data": {"value": "1", "shop": "a"}}
-        last = client.post("/v1/events", json=event).raise_for_status().json()["position"]
         room.store_server.start()
         begun = time.perf_counter()
-        while not client.get("/v1/events", params={"limit": 1, "min_position": last}).is_success:
-            pass
+        caught_up(client)
         spent = time.perf_counter() - begun
     return count, spent, count / spent
 

@@ -133,6 +133,7 @@ def test_who_is_erased_is_erased_everywhere(three: tuple[Server, ...]) -> None:
     """Answers that another process has kept are gone, its streams begin anew, ids are free."""
     one, other, _ = three
     with talk(one, one.key) as here, talk(other, other.key) as there:
+        visit(here, "ida")
         told = visit(here, "zoe", "z1")
         path = "/v1/entities/member?sort=key"
         with Follower(other, path) as follower:

@@ -36,6 +36,7 @@ READ = {
     ("B608", f"{EVENTS}/reading.py:last_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:count_by_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:read_identities"): CONSTANTS,
+    ("B608", f"{EVENTS}/reading.py:touched_between"): CONSTANTS,
     ("B608", f"{EVENTS}/erase.py:old_parts"): NAMES,
     ("B608", f"{EVENTS}/insert.py:_count_at"): CONSTANTS,
     ("B608", f"{EVENTS}/schema.py:create"): NAMES,

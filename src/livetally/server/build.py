@@ -88,11 +88,7 @@ async def built(
         runner = _runner(settings, engine, clock, writer)
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
-        stack.callback(catalog.subscribe(hub.keys_changed))
-        stack.callback(catalog.listen())
-        writer.listen(lambda notice: runner.note(notice.position, notice.touched))
-        writer.listen(hub.notice)
-        registry.listen(partial(_let_go, loop, hub))
+        _told(stack, loop, ground, runner, hub)
         sinks = _sinks(registry, writer, runner, clock, directory)
         stack.callback(sinks.close)
         if ground.cluster is None:  # otherwise one process at a time keeps them
@@ -134,10 +130,27 @@ async def built(
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
-        app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
-        if settings.role == "loader":
-            app = OperationsOnly(app)
-        yield Built(app, services, _loops(settings, services, ground, rooms))
+        yield Built(_app(settings, services), services, _loops(settings, services, ground, rooms))
+
+
+def _told(
+    stack: AsyncExitStack,
+    loop: asyncio.AbstractEventLoop,
+    ground: Ground,
+    runner: Runner,
+    hub: Hub,
+) -> None:
+    """Tell those who answer of every commit, and of what changes in the catalog."""
+    stack.callback(ground.catalog.subscribe(hub.keys_changed))
+    stack.callback(ground.catalog.listen())
+    ground.writer.listen(lambda notice: runner.note(notice.position, notice.touched))
+    ground.writer.listen(hub.notice)
+    ground.registry.listen(partial(_let_go, loop, hub))
+
+
+def _app(settings: Settings, services: Services) -> ASGIApp:
+    app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
+    return OperationsOnly(app) if settings.role == "loader" else app
 
 
 def _loops(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Loops:

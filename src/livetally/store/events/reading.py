@@ -1,6 +1,6 @@
 """Raw rows: the last position, the identities of a commit, the extent of what is stored.
 
-In the flow: called by ``ingest.recovery``, ``ingest.compare`` and ``query``.
+In the flow: called by ``ingest.recovery``, ``ingest.compare``, ``cluster.words`` and ``query``.
 Guarantee: reads only; every answer is of the moment at which the engine runs the query.
 """
 
@@ -21,6 +21,7 @@ __all__ = [
     "last_position",
     "read_identities",
     "read_stored",
+    "touched_between",
 ]
 
 _POSITIONS_AT_ONCE = 10_000
@@ -130,3 +131,13 @@ def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
     )
     oldest, newest, count = rows[0]
     return (oldest, newest) if count else None
+
+
+def touched_between(engine: Engine, since: int, upto: int) -> dict[tuple[int, str], frozenset[int]]:
+    """Return the quarter-hour slots in which each (team, type) has gained events. Blocks."""
+    rows = engine.read(
+        f"SELECT team, type, groupUniqArray(slot) FROM {TABLE}"
+        " WHERE position > {since:UInt64} AND position <= {upto:UInt64} GROUP BY team, type",
+        {"since": since, "upto": upto},
+    )
+    return {(team, kind): frozenset(slots) for team, kind, slots in rows}
