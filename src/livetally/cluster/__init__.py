@@ -4,7 +4,7 @@ In the flow: stands where the writer of one machine stands; wired by ``server``.
 Guarantee: any number of processes, started in any order, find each other through the log, the store
 and the catalog alone; whichever of them dies, what was acknowledged counts exactly once.
 
-    log.py         one JetStream stream: publish, read, small facts beside it
+    log.py         one JetStream stream, and small facts beside it; reading.py reads it in order
     frames.py      what stands in it, as bytes
     parts.py       batches become messages
     log_writer.py  publishes, and gives receipts

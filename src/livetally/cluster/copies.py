@@ -92,7 +92,7 @@ async def open_copies(log: Log, keep_h: int) -> Copies:
     from nats.js.api import StorageType, StreamConfig
     from nats.js.errors import BadRequestError, NotFoundError
 
-    stream = log.stream_context()
+    _, stream = log.connection
     name = f"{log.prefix.replace('.', '_')}_copies"
     try:
         try:

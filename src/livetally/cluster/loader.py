@@ -38,6 +38,7 @@ from livetally.cluster.frames import Told, pack_told, unpack
 from livetally.cluster.lease import Lease, LeaseLost
 from livetally.cluster.log import Log
 from livetally.cluster.notes import Notes, Plan, PlanRefused
+from livetally.cluster.reading import read
 from livetally.cluster.storing import Done, Storing
 from livetally.errors import LivetallyError
 from livetally.store.events import Engine
@@ -152,12 +153,10 @@ class Loader:
 
     async def _read(self, ahead: Ahead) -> None:
         """Read ahead, so that the next messages are unpacked while some are inserted."""
-        async for found in self._log.read(self.partition, self._done):
+        async for position, body in read(self._log, self.partition, self._done):
             self._lease.require()
-            if found is not None:
-                position, body = found
-                unpacked = await self._tried(partial(asyncio.to_thread, unpack, body))
-                await ahead.put(Numbered(position, unpacked))
+            unpacked = await self._tried(partial(asyncio.to_thread, unpack, body))
+            await ahead.put(Numbered(position, unpacked))
 
     async def _next_group(self, ahead: Ahead) -> list[Numbered]:
         """Take what goes into the next insert."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
@@ -33,11 +33,7 @@ __all__ = ["Log", "LogPlan", "open_log"]
 _log = structlog.get_logger("livetally.cluster")
 
 _ANSWER_S = 5
-_FETCHED = 64
-_FETCH_S = 2.0
 _AGAIN_S = 0.5
-_SILENT_FETCHES_MAX = 5
-_IDLE_S = 60.0
 _PARTITIONS = "livetally_partitions"
 
 
@@ -168,9 +164,15 @@ class Log:
         self.prefix = plan.prefix
         self.replicas = plan.replicas
 
-    def stream_context(self) -> JetStreamContext:
-        """Return what asks the servers about streams, by this connection."""
-        return self._stream
+    @property
+    def connection(self) -> tuple[Client, JetStreamContext]:
+        """The connection, and what asks the servers about streams by it."""
+        return self._client, self._stream
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return self._plan.stream
 
     @property
     def is_connected(self) -> bool:
@@ -198,7 +200,7 @@ class Log:
         reason = "no server is connected"
         while (left_s := deadline_s - loop.time()) > 0:
             try:
-                headers = {"Nats-Msg-Id": number, "Nats-Expected-Stream": self._plan.stream}
+                headers = {"Nats-Msg-Id": number, "Nats-Expected-Stream": self.stream}
                 said = await self._stream.publish(
                     subject, body, timeout=min(left_s, 3.0), headers=headers
                 )
@@ -225,78 +227,15 @@ class Log:
 
         try:
             if partition is None:
-                info = await self._stream.stream_info(self._plan.stream)
+                info = await self._stream.stream_info(self.stream)
                 return int(info.state.last_seq)
             subject = f"{self.prefix}.log.{partition}"
-            message = await self._stream.get_last_msg(self._plan.stream, subject)
+            message = await self._stream.get_last_msg(self.stream, subject)
             return int(message.seq or 0)
         except NotFoundError:
             return 0
         except (Error, OSError) as error:
             raise StoreFailed(f"The log does not answer: {error}.") from None
-
-    async def read(self, partition: int, after: int) -> AsyncIterator[tuple[int, bytes] | None]:
-        """Yield a partition's messages after a position in order, and None while there are none.
-
-        Whatever breaks meanwhile, nothing is left out and nothing comes twice.
-        """
-        while True:
-            with contextlib.suppress(_Broken):
-                async for found in self._read_once(partition, after):
-                    if found is not None:
-                        after = found[0]
-                    yield found
-            yield None
-            await asyncio.sleep(_AGAIN_S)
-
-    async def _read_once(
-        self, partition: int, after: int
-    ) -> AsyncIterator[tuple[int, bytes] | None]:
-        """Read by a consumer of our own, which the servers forget when we are gone."""
-        from nats.errors import Error
-        from nats.errors import TimeoutError as TooLate
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=after + 1,
-            ack_policy=AckPolicy.NONE,
-            inactive_threshold=_IDLE_S,
-            num_replicas=1,
-            mem_storage=True,
-        )
-        subject = f"{self.prefix}.log.{partition}"
-        reader = None
-        try:
-            reader = await self._stream.pull_subscribe(
-                subject, stream=self._plan.stream, config=config
-            )
-            expected = 1
-            silent = 0
-            while True:
-                try:
-                    messages = await reader.fetch(_FETCHED, timeout=_FETCH_S)
-                except TooLate:
-                    silent += 1
-                    if silent >= _SILENT_FETCHES_MAX:
-                        await reader.consumer_info()  # raises when it is gone
-                        silent = 0
-                    yield None
-                    continue
-                silent = 0
-                for message in messages:
-                    place = message.metadata.sequence
-                    if place.consumer != expected:
-                        raise _Broken  # one was lost on the way
-                    expected += 1
-                    yield int(place.stream), message.data
-        except (Error, OSError) as error:
-            _log.warning("reading the log again", partition=partition, reason=str(error))
-            raise _Broken from None
-        finally:
-            if reader is not None:
-                with contextlib.suppress(Error, OSError):
-                    await reader.unsubscribe()
 
     async def before_first(self) -> int:
         """Return the position before the first message that there can be.
@@ -307,7 +246,7 @@ class Log:
         from nats.errors import Error
 
         try:
-            info = await self._stream.stream_info(self._plan.stream)
+            info = await self._stream.stream_info(self.stream)
         except (Error, OSError) as error:
             raise StoreFailed(f"The log does not answer: {error}.") from None
         return max(0, int(info.state.first_seq) - 1)
@@ -317,7 +256,7 @@ class Log:
         from nats.errors import Error
 
         with contextlib.suppress(Error, OSError):
-            await self._stream.purge_stream(self._plan.stream, seq=until + 1)
+            await self._stream.purge_stream(self.stream, seq=until + 1)
 
     async def tell(self, subject: str, body: bytes) -> None:
         """Say something to every process that listens now; who does not, misses it."""
@@ -349,7 +288,3 @@ class Log:
         """End the connection."""
         with contextlib.suppress(Exception):
             await self._client.close()
-
-
-class _Broken(Exception):
-    """The log has to be read from where it was read to."""
