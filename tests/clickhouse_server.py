@@ -102,6 +102,7 @@ class ClickHouseServer:
             [sys.executable, "-m", "tests.clickhouse_server", str(self.directory), str(self.port)],
             cwd=_ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(("src", str(_ROOT)))},
+            stdin=subprocess.PIPE,  # which ends with this process, and the child with it
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -120,8 +121,9 @@ class ClickHouseServer:
         """Wait until it has ended."""
         assert self._process is not None
         self._process.wait(_STARTS_S)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
 
     def die_at_insert(self, moment: str, delay_ms: float = 0) -> None:
         """Have it killed at the next insert: ``before`` it, ``after`` it, or ``meanwhile``."""
@@ -300,6 +302,11 @@ def _form(body: bytes, boundary: str) -> dict[str, str]:
     return fields
 
 
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    _die()
+
+
 def main(directory: str, port: str) -> None:
     """Serve the engine's files in ``directory`` until killed; tell the port when ready."""
     from chdb.state.sqlitelike import Connection
@@ -313,6 +320,7 @@ def main(directory: str, port: str) -> None:
     kept.query("SELECT 1", "Null")
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), _Handler)
     server.daemon_threads = True
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -48,6 +48,14 @@ def engine(
     started.close()
 
 
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[ClickHouseServer]:
+    """Start a server of the test's own, to be killed."""
+    started = ClickHouseServer(tmp_path)
+    yield started
+    started.close()
+
+
 def rows(*ids: str) -> EventRows:
     """Return events that differ in nothing but their ids."""
     count = len(ids)
@@ -152,69 +160,63 @@ def test_an_unknown_cluster_is_named_with_those_there_are(server: ClickHouseServ
         ServerEngine(server.url + "?cluster=other")
 
 
-def test_a_server_that_is_away_may_be_asked_again(tmp_path: Path) -> None:
+def test_a_server_that_is_away_may_be_asked_again(lone: ClickHouseServer) -> None:
     """At the start, and later; when it is back the same engine goes on."""
-    server = ClickHouseServer(tmp_path)
-    engine = ServerEngine(server.url)
+    engine = ServerEngine(lone.url)
     create(engine)
-    server.kill()
+    lone.kill()
     for ask in (lambda: engine.read("SELECT 1"), lambda: insert_rows(engine, rows("a"), 1)):
         with pytest.raises(EngineUnreachable, match="Connection refused") as caught:
             ask()
         assert PASSWORD not in str(caught.value)
     with pytest.raises(EngineUnreachable):
-        ServerEngine(server.url)
-    server.start()
+        ServerEngine(lone.url)
+    lone.start()
     assert count(engine, 1) == 0
     engine.close()
-    server.close()
 
 
 @pytest.mark.parametrize("cluster", ["", CLUSTER], ids=["server", "cluster"])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_commit_counts_once_though_the_database_is_killed_in_it(
-    tmp_path: Path, moment: str, cluster: str
+    lone: ClickHouseServer, moment: str, cluster: str
 ) -> None:
     """Before it is stored, after, or anywhere between: repeated with its token it is there once."""
-    server = ClickHouseServer(tmp_path)
-    engine = ServerEngine(server.url, cluster)
+    engine = ServerEngine(lone.url, cluster)
     create(engine)
     insert_rows(engine, rows("before"), 1, token="0")
     for position in range(2, 8 if moment == "meanwhile" else 3):
-        server.die_at_insert(moment, delay_ms=position - 2)
+        lone.die_at_insert(moment, delay_ms=position - 2)
         with pytest.raises(EngineUnreachable):
             insert_rows(engine, rows("a", "b"), position, token=f"{position}")
-        server.wait()
-        server.start()
+        lone.wait()
+        lone.start()
         insert_rows(engine, rows("a", "b"), position, token=f"{position}", again=True)
         assert count(engine, position) == 2
     assert count(engine, 1) == 1
     engine.close()
-    server.close()
 
 
 @pytest.mark.parametrize("lost", ["part", "token"])
 def test_a_token_without_its_part_and_a_part_without_its_token_do_no_harm(
-    tmp_path: Path, lost: str
+    lone: ClickHouseServer, lost: str
 ) -> None:
     """The server writes both, one after the other, and may die between them."""
-    server = ClickHouseServer(tmp_path)
-    engine = ServerEngine(server.url)
+    engine = ServerEngine(lone.url)
     create(engine)
     insert_rows(engine, rows("a", "b"), 1, token="one")
     if lost == "part":
         engine.execute("ALTER TABLE livetally.events DELETE WHERE 1 SETTINGS mutations_sync = 2")
         insert_rows(engine, rows("a", "b"), 1, token="one")
         assert count(engine, 1) == 0, "the token alone would lose the commit"
-    server.kill()
+    lone.kill()
     if lost == "token":
-        for log in tmp_path.rglob("deduplication_log_*"):
+        for log in lone.directory.rglob("deduplication_log_*"):
             log.write_bytes(b"")
-    server.start()
+    lone.start()
     insert_rows(engine, rows("a", "b"), 1, token="one", again=True)
     assert count(engine, 1) == 2
     engine.close()
-    server.close()
 
 
 class _Proxy(BaseHTTPRequestHandler):

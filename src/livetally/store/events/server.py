@@ -53,7 +53,7 @@ _T = TypeVar("_T")
 
 _VERSION_MIN = (25, 3)
 _CONNECT_S = 10
-# How long a server may be silent; while it works on a question it shows that every few seconds.
+# How long a server may be silent; one that works on a question says so before that.
 _SILENT_S = 120
 # A change of rows or columns returns when it is done, and is silent until then.
 _CHANGE_S = 3_700
@@ -158,12 +158,7 @@ class ServerEngine(Engine):
             EngineError: the server refuses it.
         """
         bound = {name: _bound(value) for name, value in (parameters or {}).items()}
-        try:
-            self._told(lambda: self._changing.raw_query(sql, bound, dict(self._altering)))
-        except EngineError as error:
-            if error.code == _TOOK_TOO_LONG:
-                raise EngineUnreachable(error.message, error.code) from None
-            raise
+        self._changed(lambda: self._changing.raw_query(sql, bound, dict(self._altering)))
 
     def insert(
         self, table: str, columns: Sequence[str], block: bytes, settings: str, token: str = ""
@@ -172,7 +167,7 @@ class ServerEngine(Engine):
 
         Raises:
             EngineUnreachable: it is not known whether it is stored: repeat it with its token.
-            EngineError: nothing of the block was stored.
+            EngineError: the server refused it; on a cluster some shards may have stored theirs.
         """
         names = ", ".join(f"`{column}`" for column in columns)
         # The client itself repeats what it sent into a connection that was closed meanwhile.
@@ -182,7 +177,7 @@ class ServerEngine(Engine):
         body, packed = statement.encode() + block, None
         if len(body) >= _PACKED_BYTES_MIN:
             body, packed = zstd.compress(body, _PACKED_LEVEL), "zstd"
-        self._told(lambda: self._asking.raw_insert("", insert_block=body, compression=packed))
+        self._changed(lambda: self._asking.raw_insert("", insert_block=body, compression=packed))
 
     def close(self) -> None:
         """Close every connection."""
@@ -196,6 +191,14 @@ class ServerEngine(Engine):
         return self._told(
             lambda: self._asking.raw_query(sql, bound, dict(self._reading), fmt=output_format)
         )
+
+    def _changed(self, change: Callable[[], object]) -> None:
+        try:
+            self._told(change)
+        except EngineError as error:
+            if error.code == _TOOK_TOO_LONG:
+                raise EngineUnreachable(error.message, error.code) from None
+            raise
 
     def _told(self, ask: Callable[[], _T]) -> _T:
         """Return what the client returns, or raise its error as ours, without the password."""
