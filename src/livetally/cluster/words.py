@@ -17,7 +17,7 @@ import structlog
 
 from livetally.clock import Clock
 from livetally.cluster.frames import Known, Told, unpack_told
-from livetally.cluster.loader import LOADED
+from livetally.cluster.loader import LOADED, Loader
 from livetally.cluster.log import Log
 from livetally.errors import LivetallyError, Overloaded
 from livetally.ingest import Notice
@@ -44,6 +44,7 @@ class Words:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Callable[[Notice], None]] = []
+        self._loaders: Sequence[Loader] = ()
         self._through = list(done)
         self._position = min(done)
         # Words about commits that answers do not include yet, by position, and these in a heap.
@@ -74,6 +75,10 @@ class Words:
     def are_fresh(self) -> bool:
         """Whether some loader has said something just now."""
         return self._loop.time() - self._heard_s < _ALIVE_S
+
+    def pass_on_to(self, loaders: Sequence[Loader]) -> None:
+        """Have this process's loaders know how far others are."""
+        self._loaders = loaders
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` on the loop's thread for every commit; it must not block."""
@@ -118,6 +123,8 @@ class Words:
         if told is None or not 0 <= told.partition < len(self._through):
             return
         self._heard_s = self._loop.time()
+        for loader in self._loaders:
+            loader.heard(told)
         if told.position:
             self._recent[told.position] = told.known
             if len(self._recent) > _RECENT_MAX:

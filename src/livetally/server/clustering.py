@@ -20,8 +20,7 @@ from livetally.clock import Clock
 from livetally.cluster import Lease, Loader, Log, LogPlan, LogWriter, Place, Words, open_log
 from livetally.cluster.care import check_sync, drop_loaded
 from livetally.cluster.copies import open_copies
-from livetally.cluster.frames import pack, unpack_told
-from livetally.cluster.loader import LOADED
+from livetally.cluster.frames import pack
 from livetally.cluster.notes import Notes
 from livetally.cluster.parts import partition_of
 from livetally.ingest import Deliver, WriterLimits
@@ -231,9 +230,8 @@ async def open_cluster(
             lease = Lease(log.state, f"partition.{partition}", name, settings.lease_s)
             place = Place(log, engine, index, clock, position_min, copies)
             loaders.append(Loader(place, partition, lease))
+    words.pass_on_to(loaders)
     await words.hear()
-    if log.partitions > 1:
-        await log.hear(LOADED, _passed_on(loaders))
     writer = LogWriter(log, engine, words, clock, limits, deliver)
     identities = LogIdentities(log, asyncio.get_running_loop())
     upkeep = Lease(log.state, "upkeep", name, settings.lease_s)
@@ -245,13 +243,3 @@ async def _done(log: Log) -> list[int]:
     before = await log.before_first()
     noted = [await Notes(log.state, partition).loaded() for partition in range(log.partitions)]
     return [before if one is None else one for one in noted]
-
-
-def _passed_on(loaders: Sequence[Loader]) -> Callable[[bytes], Awaitable[None]]:
-    async def heard(body: bytes) -> None:
-        told = unpack_told(body)
-        if told is not None:
-            for loader in loaders:
-                loader.heard(told)
-
-    return heard
