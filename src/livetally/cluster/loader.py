@@ -81,7 +81,7 @@ class Loader:
         self._clock = place.clock
         self.partition = partition
         self._lease = lease
-        self._notes = Notes(place.log.state, partition)
+        self._notes = Notes(place.log, partition)
         self._storing = Storing(
             place.engine, place.identities, partition, place.log.partitions, place.position_min
         )

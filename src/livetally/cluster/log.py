@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,7 @@ _log = structlog.get_logger("livetally.cluster")
 _ANSWER_S = 5
 _AGAIN_S = 0.5
 _PARTITIONS = "livetally_partitions"
+_BORN = "livetally_born"
 
 
 class LogPlan(NamedTuple):
@@ -99,7 +101,8 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
             state = await stream.create_key_value(config)
     except Error as error:
         raise BrokerFailed(f"The log can't be used: {error}.") from None
-    return Log(client, stream, state, plan, partitions)
+    born = (found.metadata or {}).get(_BORN, "0")
+    return Log(client, stream, state, plan, partitions, born)
 
 
 async def _made(stream: JetStreamContext, plan: LogPlan) -> StreamConfig:
@@ -115,7 +118,7 @@ async def _made(stream: JetStreamContext, plan: LogPlan) -> StreamConfig:
         first_seq=plan.first_position,
         allow_direct=False,  # what is read is what the leader has
         deny_delete=True,
-        metadata={_PARTITIONS: str(plan.partitions or 1)},
+        metadata={_PARTITIONS: str(plan.partitions or 1), _BORN: secrets.token_hex(4)},
     )
     try:
         return (await stream.add_stream(wanted)).config
@@ -151,6 +154,7 @@ class Log:
         state: KeyValue,
         plan: LogPlan,
         partitions: int,
+        born: str,
     ) -> None:
         """Take an open connection over."""
         self._client = client
@@ -159,6 +163,8 @@ class Log:
         """Small facts beside the log: leases, and how far loaders are."""
         self._plan = plan
         self.partitions = partitions
+        self.born = born
+        """The name of this very stream; one that is made in its place has another."""
         self.message_bytes_max = client.max_payload - 4096
         """How long a message may be; the rest is for its headers."""
         self.prefix = plan.prefix

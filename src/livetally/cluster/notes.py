@@ -14,7 +14,7 @@ import structlog
 from livetally.errors import StoreFailed
 
 if TYPE_CHECKING:
-    from nats.js.kv import KeyValue
+    from livetally.cluster.log import Log
 
 __all__ = ["Notes", "Plan", "PlanRefused"]
 
@@ -35,11 +35,12 @@ class Plan(NamedTuple):
 class Notes:
     """The notes about one partition. For one event loop."""
 
-    def __init__(self, state: KeyValue, partition: int) -> None:
+    def __init__(self, log: Log, partition: int) -> None:
         """Read nothing yet."""
-        self._state = state
-        self._loaded = f"loaded.{partition}"
-        self._plan = f"plan.{partition}"
+        self._state = log.state
+        # Notes about a stream that was deleted say nothing about the one in its place.
+        self._loaded = f"loaded.{log.born}.{partition}"
+        self._plan = f"plan.{log.born}.{partition}"
         self._revision = 0
 
     async def note_loaded(self, through: int) -> None:

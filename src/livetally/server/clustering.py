@@ -241,5 +241,5 @@ async def open_cluster(
 async def _done(log: Log) -> list[int]:
     """Return up to where each partition is in the store at least."""
     before = await log.before_first()
-    noted = [await Notes(log.state, partition).loaded() for partition in range(log.partitions)]
+    noted = [await Notes(log, partition).loaded() for partition in range(log.partitions)]
     return [before if one is None else one for one in noted]
