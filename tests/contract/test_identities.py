@@ -91,12 +91,20 @@ def test_forgetting_begins_anew(index: IdentityIndex) -> None:
     assert index.complete_to == 1
 
 
+def test_what_may_have_gaps_is_known_but_not_complete(index: IdentityIndex) -> None:
+    """Keys beyond it are known; who completes the index begins where nothing is missing."""
+    index.record(keys(1), [1], 9, complete_to=4)
+    index.flush()
+    assert index.look_up(keys(1))[keys(1)[0]].position == 9
+    assert index.complete_to == 4
+
+
 def test_a_failed_write_is_told_to_the_writer(
     index: IdentityIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the files could not be written, nothing is answered as if all were well."""
 
-    def full(_position: int, _contents: dict[bytes, int]) -> None:
+    def full(_commit: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(index, "_write", full)

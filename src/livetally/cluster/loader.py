@@ -124,14 +124,14 @@ class Loader:
             return
         self._warm_s = now_s
         try:
-            await asyncio.to_thread(self._storing.recover)
+            await asyncio.to_thread(self._storing.recover, await self._loaded_before())
         except LivetallyError as error:
             _log.debug("index of ids not brought up to date", reason=error.message)
 
     async def _load(self) -> None:
         self._plan = await self._tried(self._notes.take_over)
-        await self._tried(partial(asyncio.to_thread, self._storing.recover))
         self._done = self._through = await self._tried(self._loaded_before)
+        await self._tried(partial(asyncio.to_thread, self._storing.recover, self._done))
         ahead = Ahead()
         _log.info("loading", partition=self.partition, after=self._done)
         async with anyio.create_task_group() as tasks:
@@ -170,7 +170,8 @@ class Loader:
     async def _take(self, group: list[Numbered]) -> None:
         storing = self._storing
         if group[0].is_alone:
-            await self._tried(partial(asyncio.to_thread, storing.forget, group[0].message))
+            message = group[0].message
+            await self._tried(partial(asyncio.to_thread, storing.forget, message, self._done))
         ready = await self._tried(partial(asyncio.to_thread, storing.ready, group))
         if ready.new:
             plan = Plan(group[0].position, group[-1].position)

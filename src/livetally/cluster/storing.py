@@ -13,7 +13,16 @@ from typing import NamedTuple
 from livetally.cluster.ahead import Numbered
 from livetally.cluster.frames import Known, Message
 from livetally.cluster.parts import partition_of
-from livetally.ingest import Batch, Places, Sorted, joined_rows, recover, sort_out, touched_slots
+from livetally.ingest import (
+    Batch,
+    Part,
+    Places,
+    Sorted,
+    joined_rows,
+    recover,
+    sort_out,
+    touched_slots,
+)
 from livetally.store.events import Engine, existing_columns, insert_rows
 from livetally.store.identities import IdentityIndex, Stored
 
@@ -76,18 +85,23 @@ class Storing:
         self.uncertain = True
         """Whether an insert of the next message may have been tried, here or by another process."""
 
-    def recover(self) -> None:
-        """Bring the index of identities up to what is stored; to be called before anything else."""
-        is_ours = None if self._partitions == 1 else self._is_ours
+    def recover(self, done: int) -> None:
+        """Bring the index of identities up to what is stored; to be called before anything else.
+
+        Args:
+            done: up to where everything of the partition is in the store, for certain. What is
+                seen beyond that may have gaps: an insert that is under way, other partitions.
+        """
         self.uncertain = True
-        self.repeats_until = recover(self._engine, self._index, self._position_min(), is_ours)
+        part = Part(self._is_ours, done)
+        self.repeats_until = recover(self._engine, self._index, self._position_min(), part)
         self._columns = frozenset(existing_columns(self._engine))
 
-    def forget(self, message: Message) -> None:
-        """Know the identities no more that a message says."""
+    def forget(self, message: Message, done: int) -> None:
+        """Know the identities no more that a message says; ``done`` as for ``recover``."""
         if message.anew:
             self._index.forget_all()
-            self.recover()
+            self.recover(done)
         self._index.forget(message.forget)
 
     def ready(self, group: Sequence[Numbered]) -> Ready:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from livetally.event import content_sums, identity_keys
 from livetally.store.events import (
@@ -23,17 +24,27 @@ from livetally.store.events import (
 )
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["recover", "steps"]
+__all__ = ["Part", "recover", "steps"]
 
 # Bounds the memory of one step: a hundred megabytes or so.
 _EVENTS_AT_ONCE = 50_000
+
+
+class Part(NamedTuple):
+    """Some of the table's events, by key, and up to where nothing of them can still come.
+
+    Where several write, what has a lower position may appear after what has a higher one.
+    """
+
+    is_ours: Callable[[bytes], bool]
+    complete_to: int
 
 
 def recover(
     engine: Engine,
     index: IdentityIndex,
     position_min: int = 0,
-    is_ours: Callable[[bytes], bool] | None = None,
+    part: Part | None = None,
 ) -> int:
     """Complete ``index`` and return the last durable position (0 in a new store). Blocks.
 
@@ -41,7 +52,7 @@ def recover(
         engine: the store.
         index: what is completed.
         position_min: a position that was told before its events were erased: never told again.
-        is_ours: which keys this index is to know; None for all.
+        part: what of the table this index is to know; None for all of it.
 
     Raises:
         StoreFailed: the table or the index can't be read or written.
@@ -52,7 +63,7 @@ def recover(
     complete_to = index.complete_to
     while complete_to < last:
         for first, until in steps(count_by_position(engine, complete_to)):
-            _add(index, read_identities(engine, first, until), is_ours)
+            _add(index, read_identities(engine, first, until), part)
             complete_to = until
     index.flush()
     return max(last, position_min)
@@ -72,9 +83,7 @@ def steps(counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield first, until
 
 
-def _add(
-    index: IdentityIndex, rows: list[StoredIdentity], is_ours: Callable[[bytes], bool] | None
-) -> None:
+def _add(index: IdentityIndex, rows: list[StoredIdentity], part: Part | None) -> None:
     """Add rows in the order of their positions, each commit as it was made."""
     for position, commit in groupby(rows, attrgetter("position")):
         known: dict[bytes, int] = {}
@@ -90,6 +99,8 @@ def _add(
                 [row.data.encode() for row in group],
             )
             known.update(zip(keys, sums, strict=True))
-        if is_ours is not None:
-            known = {key: content for key, content in known.items() if is_ours(key)}
-        index.record(list(known), list(known.values()), position)
+        complete_to = position
+        if part is not None:
+            known = {key: content for key, content in known.items() if part.is_ours(key)}
+            complete_to = min(position, part.complete_to)
+        index.record(list(known), list(known.values()), position, complete_to)

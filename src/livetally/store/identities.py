@@ -54,6 +54,14 @@ class Stored(NamedTuple):
     position: int
 
 
+class _Commit(NamedTuple):
+    """What is to be written in one step."""
+
+    position: int
+    contents: dict[bytes, int]
+    complete_to: int
+
+
 class IdentityIndex:
     """Maps identity keys to ``Stored``. One thread at a time (the writer's)."""
 
@@ -68,7 +76,7 @@ class IdentityIndex:
         # Guards what follows; notified when a commit comes, is written, or the index is closed.
         self._changed = threading.Condition()
         # Commits whose identities are not on disk yet, oldest first.
-        self._unwritten: deque[tuple[int, dict[bytes, int]]] = deque()
+        self._unwritten: deque[_Commit] = deque()
         self._closing = False
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="identities", daemon=True)
@@ -101,13 +109,25 @@ class IdentityIndex:
                     known[key] = _stored(value)
         if unwritten:
             distinct = set(wanted)
-            for position, contents in unwritten:
+            for position, contents, _ in unwritten:
                 for key in contents.keys() & distinct:
                     known[key] = Stored(contents[key], position)
         return known
 
-    def record(self, keys: Sequence[bytes], sums: Sequence[int], position: int) -> None:
+    def record(
+        self,
+        keys: Sequence[bytes],
+        sums: Sequence[int],
+        position: int,
+        complete_to: int | None = None,
+    ) -> None:
         """Add keys that are durably stored at ``position``; blocks only while many are unwritten.
+
+        Args:
+            keys: of the events.
+            sums: of what they say.
+            position: theirs.
+            complete_to: up to where nothing is missing then; None: up to ``position``.
 
         Raises:
             StoreFailed: the files could not be written.
@@ -117,7 +137,8 @@ class IdentityIndex:
             while len(self._unwritten) >= _UNWRITTEN_COMMITS_MAX and self._failure is None:
                 self._changed.wait()
             self._require_sound()
-            self._unwritten.append((position, contents))
+            complete_to = position if complete_to is None else complete_to
+            self._unwritten.append(_Commit(position, contents, complete_to))
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -204,9 +225,9 @@ class IdentityIndex:
                     self._changed.wait()
                 if not self._unwritten:
                     return
-                position, contents = self._unwritten[0]
+                commit = self._unwritten[0]
             try:
-                self._write(position, contents)
+                self._write(commit)
             except Exception as error:  # noqa: BLE001 - whatever it was: the writer is to stop
                 with self._changed:
                     self._failure = error
@@ -216,13 +237,14 @@ class IdentityIndex:
                 self._unwritten.popleft()
                 self._changed.notify_all()
 
-    def _write(self, position: int, contents: dict[bytes, int]) -> None:
+    def _write(self, commit: _Commit) -> None:
         """Write one commit's identities, all or none of them."""
+        position, contents, complete_to = commit
         batch = WriteBatch(raw_mode=True)
         suffix = position.to_bytes(_POSITION_BYTES, "big")
         for key in sorted(contents):
             batch.put(key, contents[key].to_bytes(_SUM_BYTES, "big") + suffix)
-        batch.put(_COMPLETE_TO, suffix)
+        batch.put(_COMPLETE_TO, complete_to.to_bytes(_POSITION_BYTES, "big"))
         self._db.write(batch)
 
     def _require_sound(self) -> None:
