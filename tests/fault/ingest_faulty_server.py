@@ -133,16 +133,16 @@ def _in_index_write(nth: int, delay_ms: float) -> None:
 
     passages = _Passages(nth)
 
-    def patched(self: Any, position: int, contents: dict[bytes, int]) -> None:
+    def patched(self: Any, commit: object) -> None:
         if passages.reached():
             _die_in(delay_ms / 10)
-        write(self, position, contents)
+        write(self, commit)
 
     write = _replace(IdentityIndex, "_write", patched)
 
 
 def _in_definition_change(nth: int, delay_ms: float) -> None:
-    from livetally.store.events.engine import Engine
+    from livetally.store.events.embedded import EmbeddedEngine as Engine
 
     passages = _Passages(nth)
 
