@@ -202,6 +202,8 @@ def test_a_setting_that_serve_does_not_know_is_wrong_usage(
         (["serve", "--catalog", "postgresql://u:hidden@h/d"], "LIVETALLY_CATALOG"),
         (["serve", "--set", "smtp_url=smtps://u:hidden@h"], "LIVETALLY_SMTP_URL"),
         (["serve", "--set", "nats=nats://hidden@h"], "LIVETALLY_NATS"),
+        (["serve", "--set", "log=nats://hidden@h"], "LIVETALLY_LOG"),
+        (["serve", "--set", "store=clickhouse://u:hidden@h"], "LIVETALLY_STORE"),
         (["doctor", "--catalog", "mariadb://u:hidden@h/d"], "LIVETALLY_CATALOG"),
         (["restore", "there", "--catalog", "postgresql://u:hidden@h/d"], "LIVETALLY_CATALOG"),
         (["worker", "--nats", "nats://u:hidden@h"], "LIVETALLY_NATS"),
