@@ -111,6 +111,11 @@ class ClickHouseServer:
         assert line, "the engine's process has ended"
         self.port = int(line)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send any signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it as a power cut would, but for what the system has still to write."""
         assert self._process is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -285,3 +286,17 @@ def test_a_process_may_be_a_worker_of_sources() -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "LIVETALLY_NATS" in done.stderr
+
+
+def test_a_process_ends_in_time_although_the_store_stands_still(room: ClusterRoom) -> None:
+    """A loader that is in the middle of an insert does not wait for it for minutes."""
+    club = [room.folder / "club.toml"]
+    with room.process("all", club) as server, talk(server, server.key) as client:
+        last = visit(client, "ann")
+        visits(client, "ann", last["position"])
+        room.store_server.signal(signal.SIGSTOP)
+        try:
+            visit(client, "ann")
+            assert server.stop(timeout_s=12) == 0
+        finally:
+            room.store_server.signal(signal.SIGCONT)

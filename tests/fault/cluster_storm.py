@@ -85,7 +85,8 @@ class Storm:
             )
         for number, one in enumerate(room.nats):
             self._parts[f"nats{number}"] = _Part(one.kill, one.start, send=one.signal)
-        self._parts["store"] = _Part(room.store_server.kill, room.store_server.start)
+        store = room.store_server
+        self._parts["store"] = _Part(store.kill, store.start, send=store.signal)
         self._parts["catalog"] = _Part(database.process.kill, database.process.start)
         names = list(self._parts)
         apis, loaders, nats = (

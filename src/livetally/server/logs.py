@@ -17,6 +17,9 @@ from livetally.tenancy import without_secrets
 __all__ = ["set_up_logs"]
 
 
+_CHATTY = ("clickhouse_connect", "urllib3")
+
+
 def set_up_logs(level: str, form: str = "auto") -> None:
     """Write logs of ``level`` and above.
 
@@ -45,6 +48,8 @@ def set_up_logs(level: str, form: str = "auto") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    for name in _CHATTY:  # every try again of a server that is away; we tell of it ourselves
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_Shortening(logging.BASIC_FORMAT))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -41,6 +43,7 @@ __all__ = ["serve"]
 _log = structlog.get_logger("livetally")
 
 _GRACE_S = 8
+_END_S_MAX = 9.5
 # The writer takes the interpreter's lock several times in a commit; a busy loop would make it wait
 # the usual 5 ms each time, which is as long as the commit itself.
 _SWITCH_S = 0.001
@@ -86,7 +89,8 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     listener = _listen(settings)
     async with built(settings, directory, SystemClock(), on_failure) as (app, services, loops):
         server = _Server(_config(app, settings))
-        stop = loop.create_task(_stop_when(stopping, server, services), name="stop")
+        ending = _stop_when(stopping, server, services, beyond=bool(settings.store))
+        stop = loop.create_task(ending, name="stop")
         everywhere = _loops(services, server)
         every = (loops | everywhere).items()
         tasks = [loop.create_task(kept_going(*one), name=one[0]) for one in every]
@@ -107,11 +111,26 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     return 0
 
 
-async def _stop_when(stopping: asyncio.Event, server: uvicorn.Server, services: Services) -> None:
+async def _stop_when(
+    stopping: asyncio.Event, server: uvicorn.Server, services: Services, *, beyond: bool
+) -> None:
     """End the streams before the server waits for its connections: they would never end."""
     await stopping.wait()
+    if beyond:
+        last = threading.Timer(_END_S_MAX, _end)
+        last.daemon = True
+        last.start()
     server.should_exit = True
     await services.hub.close()
+
+
+def _end() -> None:
+    """End although a thread still waits for an engine that does not answer.
+
+    Beyond one machine nothing can be lost by it: what was acknowledged is in the log.
+    """
+    _log.warning("stopped without waiting any longer for an engine that does not answer")
+    os._exit(0)
 
 
 def _loops(services: Services, server: uvicorn.Server) -> dict[str, Callable[[], Awaitable[None]]]:
