@@ -30,7 +30,7 @@ def refuse_secret(option: str, setting: str, value: str | None) -> None:
         WrongUsage: it holds one; says where to give it instead.
     """
     # A name without a password is no secret but at a broker, where it is the token.
-    found = _TOKEN if setting == "nats" else _CREDENTIALS
+    found = _TOKEN if setting in ("nats", "log") else _CREDENTIALS
     if value is not None and (setting in _SECRETS or found.search(value)):
         raise WrongUsage(
             f"{option}: every user of this machine can read a command line. Give a secret in the"

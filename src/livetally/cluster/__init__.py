@@ -11,6 +11,7 @@ and the catalog alone; whichever of them dies, what was acknowledged counts exac
     words.py       hears loaders: up to where answers are complete
     loader.py      from the log into the store, one process for each partition
     lease.py       which process that is
+    replay.py      what was stored elsewhere is published again
     care.py        that the log keeps what it acknowledges, and not for ever
 """
 
@@ -20,6 +21,20 @@ from livetally.cluster.lease import Lease
 from livetally.cluster.loader import Loader, Place
 from livetally.cluster.log import Log, LogPlan, open_log
 from livetally.cluster.log_writer import LogWriter
+from livetally.cluster.parts import Work
+from livetally.cluster.replay import Replay, Step
 from livetally.cluster.words import Words
 
-__all__ = ["Lease", "Loader", "Log", "LogPlan", "LogWriter", "Place", "Words", "open_log"]
+__all__ = [
+    "Lease",
+    "Loader",
+    "Log",
+    "LogPlan",
+    "LogWriter",
+    "Place",
+    "Replay",
+    "Step",
+    "Words",
+    "Work",
+    "open_log",
+]

@@ -85,6 +85,7 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
     from nats.js.errors import BucketNotFoundError, NotFoundError
 
     stream = client.jetstream(timeout=5)
+    made = False
     try:
         try:
             found = (await stream.stream_info(plan.stream)).config
@@ -101,6 +102,7 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
                 metadata={_PARTITIONS: str(plan.partitions or 1)},
             )
             found = (await stream.add_stream(wanted)).config
+            made = True
         partitions = _checked(plan, found)
         bucket = f"{plan.stream}_state"
         try:
@@ -110,7 +112,7 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
             state = await stream.create_key_value(config)
     except Error as error:
         raise BrokerFailed(f"The log can't be used: {error}.") from None
-    return Log(client, stream, state, plan, partitions)
+    return Log(client, stream, state, plan, partitions, made=made)
 
 
 def _checked(plan: LogPlan, found: Any) -> int:
@@ -141,6 +143,8 @@ class Log:
         state: KeyValue,
         plan: LogPlan,
         partitions: int,
+        *,
+        made: bool = False,
     ) -> None:
         """Take an open connection over."""
         self._client = client
@@ -149,6 +153,8 @@ class Log:
         """Small facts beside the log: leases, and how far loaders are."""
         self._plan = plan
         self.partitions = partitions
+        self.was_made = made
+        """Whether there was none before."""
         self.message_bytes_max = client.max_payload - 4096
         """How long a message may be; the rest is for its headers."""
         self.prefix = plan.prefix

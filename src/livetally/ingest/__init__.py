@@ -6,7 +6,7 @@ from livetally.ingest.accept import Intake, IntakeLimits, deliver_to
 from livetally.ingest.batch import Batch, Kept, Schema
 from livetally.ingest.commits import Commits, Deliver, Notice, Outcome, Receipt, WriterLimits
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
-from livetally.ingest.recovery import recover
+from livetally.ingest.recovery import recover, steps
 from livetally.ingest.rows import joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
@@ -31,5 +31,6 @@ __all__ = [
     "joined_rows",
     "recover",
     "sort_out",
+    "steps",
     "touched_slots",
 ]

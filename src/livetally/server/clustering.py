@@ -28,7 +28,7 @@ from livetally.settings import Settings
 from livetally.store.events import Engine, last_position
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["Cluster", "LogIdentities", "begun_anew", "cluster_loops", "open_cluster"]
+__all__ = ["Cluster", "LogIdentities", "begun_anew", "cluster_loops", "open_cluster", "opened_log"]
 
 _FORGET_AT_ONCE = 5_000
 _PUBLISH_S_MAX = 30.0
@@ -179,19 +179,8 @@ async def open_cluster(
         SettingInvalid: the log is not kept as the settings want it.
         BrokerFailed: it can't be reached.
     """
-    if settings.log_sync == "check":
-        await check_sync(settings.log_monitors, settings.log_replicas)
     name = process_name()
-    last = max(await asyncio.to_thread(last_position, engine), position_min())
-    plan = LogPlan(
-        servers=settings.log,
-        prefix=settings.nats_prefix,
-        replicas=settings.log_replicas,
-        partitions=settings.log_partitions,
-        first_position=last + 1,
-        name=f"livetally {name}",
-    )
-    log = await open_log(plan)
+    log = await opened_log(settings, engine, position_min, name)
     stack.push_async_callback(log.close)
     done = [await log.noted_loaded(partition) for partition in range(log.partitions)]
     words = Words(log, engine, clock, done)
@@ -210,6 +199,35 @@ async def open_cluster(
     identities = LogIdentities(log, asyncio.get_running_loop())
     upkeep = Lease(log.state, "upkeep", name, settings.lease_s)
     return Cluster(log, writer, words, loaders, identities, upkeep)
+
+
+async def opened_log(
+    settings: Settings, engine: Engine, position_min: Callable[[], int], name: str
+) -> Log:
+    """Open the log that the settings name, made if it is missing, after a look at how it is kept.
+
+    Args:
+        settings: the process's settings.
+        engine: the store: the first position of a new log is beyond those that it has.
+        position_min: the last position that was told although its events may be erased.
+        name: how the log's servers show this process.
+
+    Raises:
+        SettingInvalid: the log is not kept as the settings want it.
+        BrokerFailed: it can't be reached.
+    """
+    if settings.log_sync == "check":
+        await check_sync(settings.log_monitors, settings.log_replicas)
+    last = max(await asyncio.to_thread(last_position, engine), position_min())
+    plan = LogPlan(
+        servers=settings.log,
+        prefix=settings.nats_prefix,
+        replicas=settings.log_replicas,
+        partitions=settings.log_partitions,
+        first_position=last + 1,
+        name=f"livetally {name}",
+    )
+    return await open_log(plan)
 
 
 def _passed_on(loaders: Sequence[Loader]) -> Callable[[bytes], Awaitable[None]]:
