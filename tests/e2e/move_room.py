@@ -21,7 +21,7 @@ import httpx2
 from livetally.testing import Server
 from tests.cluster_room import KEY, ClusterRoom
 
-__all__ = ["DEFINITION", "command", "events", "moved", "page", "send"]
+__all__ = ["DEFINITION", "command", "events", "make_team", "moved", "page", "send"]
 
 DEFINITION = """application = "shop"
 [event.sale]
@@ -79,6 +79,13 @@ def send(server: Server, sent: Sequence[dict[str, Any]], team: str = "default") 
             assert answer.status_code == 200, answer.text
             stored += answer.json()["stored"]
     return stored
+
+
+def make_team(server: Server, name: str) -> None:
+    """Make a team."""
+    headers = {"X-API-Key": server.key}
+    answer = httpx2.post(f"{server.url}/v1/teams", json={"name": name}, headers=headers)
+    assert answer.status_code == 201, answer.text
 
 
 def page(server: Server, path: str, team: str = "default") -> Any:

@@ -1,6 +1,6 @@
 """``livetally move``: from a data directory of one machine to the cluster that the settings name.
 
-In the flow: reads the settings as ``serve`` would, has ``server.moving`` do it, shows how far it is.
+In the flow: reads the settings as ``serve`` would, has ``server.moving`` do it, shows its way.
 Guarantee: exit code 0 means that every event of the directory is in the cluster's store, once, and
 was compared; interrupted, the same command goes on where it stopped.
 """

@@ -17,21 +17,30 @@ What the cluster's retention has taken away meanwhile is not looked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from livetally.server.keeping import read_horizons
 from livetally.store.catalog import Catalog
 from livetally.store.events import Engine
 from livetally.store.events.history import Kind, held_kinds
-from livetally.store.events.sums import Bucket, Row, Share, Sum, rows_anywhere, rows_of, sums_by_day
+from livetally.store.events.sums import (
+    RECEIVED_US_MAX,
+    Bucket,
+    Row,
+    Share,
+    Sum,
+    rows_anywhere,
+    rows_of,
+    sums_by_day,
+)
 
 __all__ = ["Compared", "Difference", "compare"]
 
 _DAY_US = 86_400_000_000
 _EVER = -(2**62)
 _ROWS_AT_ONCE = 20_000
+_DAYS_AT_ONCE = 1_000
 
 
 class Difference(NamedTuple):
@@ -120,38 +129,67 @@ class _Found:
         there = sums_by_day(stores.target, share)
         self.events += sum(one.events for one in here.values())
         self.days += len(here)
-        unequal = [day for day, one in sorted(here.items()) if there.get(day) != one]
-        everything = share._replace(received_us=Share._field_defaults["received_us"])
-        for day in unequal:
-            self._look_into(stores, everything._replace(day=day), day, here[day])
-        if self.differences and _share(kind, catalog) != share:
-            self._let_go(_share(kind, catalog))
+        unequal = {day: one for day, one in sorted(here.items()) if there.get(day) != one}
+        if not unequal:
+            return
+        share = share._replace(received_us=RECEIVED_US_MAX)
+        there = sums_by_day(stores.target, share)
+        most = {
+            day: max(one.events, there[day].events if day in there else 0)
+            for day, one in unequal.items()
+        }
+        verdicts: Counter[tuple[int, str]] = Counter()
+        for days in _grouped(most):
+            total = sum(most[day] for day in days)
+            verdicts.update(_looked_up(stores, share._replace(days=tuple(days)), total))
+        self._note(_share(kind, catalog), unequal, verdicts)
 
-    def _let_go(self, share: Share) -> None:
-        """Forget the days that retention has taken away while they were compared."""
-        before = share.since_us // _DAY_US
-        of = (share.team, share.type)
-        self.differences = [
-            one for one in self.differences if (one.team, one.type) != of or one.day >= before
-        ]
+    def _note(
+        self, share: Share, days: Mapping[int, Sum], verdicts: Counter[tuple[int, str]]
+    ) -> None:
+        """Note what was found, but for days that retention has taken away meanwhile."""
+        for day, here in days.items():
+            if day < share.since_us // _DAY_US:
+                continue
+            self.resent += verdicts[day, "resent"]
+            wrong = [verdicts[day, word] for word in ("missing", "differing", "twice")]
+            if any(wrong):
+                self.differences.append(
+                    Difference(share.team, share.type, day, here.events, *wrong)
+                )
+            if conflicts := verdicts[day, "conflict"]:
+                found = Difference(share.team, share.type, day, here.events, 0, conflicts, 0)
+                self.conflicts.append(found)
 
-    def _look_into(self, stores: _Stores, share: Share, day: int, here: Sum) -> None:
-        """Look every identity of a day up."""
-        there = sums_by_day(stores.target, share).get(day, Sum(0, 0))
-        buckets = -(-max(here.events, there.events) // _ROWS_AT_ONCE)
-        anywhere = partial(rows_anywhere, stores.target, share)
-        counts: Counter[str] = Counter()
-        for number in range(buckets):
-            of = Bucket(number, buckets)
-            rows, others = rows_of(stores.source, share, of), rows_of(stores.target, share, of)
-            counts.update(_verdicts(rows, others, anywhere))
-        self.resent += counts["resent"]
-        wrong = (counts["missing"], counts["differing"], counts["twice"])
-        if any(wrong):
-            self.differences.append(Difference(*share[:2], day, here.events, *wrong))
-        if counts["conflict"]:
-            conflict = Difference(*share[:2], day, here.events, 0, counts["conflict"], 0)
-            self.conflicts.append(conflict)
+
+def _grouped(days: Mapping[int, int]) -> Iterator[list[int]]:
+    """Put days together that have few events: each look costs some milliseconds."""
+    group: list[int] = []
+    events = 0
+    for day, count in days.items():
+        if group and (events + count > _ROWS_AT_ONCE or len(group) == _DAYS_AT_ONCE):
+            yield group
+            group, events = [], 0
+        group.append(day)
+        events += count
+    if group:
+        yield group
+
+
+def _looked_up(stores: _Stores, share: Share, total: int) -> Counter[tuple[int, str]]:
+    """Look every identity of some days up; return how often each day has each verdict."""
+    buckets = -(-total // _ROWS_AT_ONCE)
+    found: Counter[tuple[int, str]] = Counter()
+    for number in range(buckets):
+        of = Bucket(number, buckets)
+        rows = rows_of(stores.source, share, of)
+        known = _by_identity(rows_of(stores.target, share, of))
+        lost = [row.key for row in rows if (row.source, row.id) not in known]
+        if lost:
+            # An event without a time of its own, or with other content, may be on another day.
+            known = _by_identity(rows_anywhere(stores.target, share, lost)) | known
+        found.update((row.day, _verdict(row, known.get((row.source, row.id), []))) for row in rows)
+    return found
 
 
 def _share(kind: Kind, catalog: Catalog) -> Share:
@@ -161,18 +199,6 @@ def _share(kind: Kind, catalog: Catalog) -> Share:
     since_us = max(gone.get(of, _EVER), _EVER)
     whole_us = max(thinned[of].before_us, _EVER) if of in thinned else _EVER
     return Share(kind.team, kind.type, since_us, whole_us, kind.received_us)
-
-
-def _verdicts(
-    here: list[Row], there: list[Row], anywhere: Callable[[list[str]], list[Row]]
-) -> Counter[str]:
-    """Count what became of each row: same, resent, conflict, missing, differing, twice."""
-    known = _by_identity(there)
-    lost = [row for row in here if (row.source, row.id) not in known]
-    if lost:
-        # An event without a time of its own, or with other content, may be on another day.
-        known |= _by_identity(anywhere([row.id for row in lost]))
-    return Counter(_verdict(row, known.get((row.source, row.id), [])) for row in here)
 
 
 def _by_identity(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:

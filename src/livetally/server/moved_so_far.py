@@ -8,14 +8,11 @@ store, and means nothing for others.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import msgspec
 
 __all__ = ["MovedNote", "MovedSoFar"]
-
-_WRITE_S = 0.5
 
 
 class MovedNote(msgspec.Struct, frozen=True):
@@ -37,7 +34,6 @@ class MovedSoFar:
         self.found = _read(path)
         """What was noted before this call, also of another table or store."""
         self.note = MovedNote(table, "")
-        self._written_s = 0.0
 
     def begin(self, store: str) -> str:
         """Go on for ``store``, or begin; return why it begins anew, empty when nothing is lost."""
@@ -55,11 +51,12 @@ class MovedSoFar:
         )
 
     def went_on(self, position: int, events: int) -> None:
-        """Note that the log has everything up to a position; written twice a second at most."""
+        """Note that the log has everything up to a position, and so many events more."""
+        if position == self.note.position:
+            return
         note = self.note
         self.note = MovedNote(note.table, note.store, position, note.events + events)
-        if time.monotonic() - self._written_s > _WRITE_S:
-            self.write()
+        self.write()
 
     def write(self) -> None:
         """Write the note so that it is on disk, whole."""
@@ -74,7 +71,6 @@ class MovedSoFar:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        self._written_s = time.monotonic()
 
 
 def _read(path: Path) -> MovedNote | None:

@@ -159,10 +159,7 @@ async def _replay(
         )
 
     replay = Replay(log, patience_s, acknowledged, waits)
-    try:
-        await replay.publish(_steps(source, registry, so_far.note))
-    finally:
-        so_far.write()
+    await replay.publish(_steps(source, registry, so_far.note))
     await replay.loaded(partial(teller.show, "Loading"))
 
 

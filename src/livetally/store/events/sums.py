@@ -10,14 +10,23 @@ once for all its days.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.expressions import Binder
 from livetally.store.events.scope import of_team
 
-__all__ = ["Bucket", "Row", "Share", "Sum", "rows_anywhere", "rows_of", "sums_by_day"]
+__all__ = [
+    "RECEIVED_US_MAX",
+    "Bucket",
+    "Row",
+    "Share",
+    "Sum",
+    "rows_anywhere",
+    "rows_of",
+    "sums_by_day",
+]
 
 _SLOW = {"max_execution_time": 3600}
 _AT = "toUnixTimestamp64Micro(occurred_at)"
@@ -25,23 +34,25 @@ _RECEIVED = "toUnixTimestamp64Micro(received_at)"
 # Days of UTC since 1970; the slots of a projection are 96 to a day, also before it.
 _DAY = "toInt32(floor(slot / 96))"
 _KEY = "cityHash64(toString(source), id)"
-_TEXT_MAX = 50_000
-_US_MAX = 2**62
+_KEYS_AT_ONCE = 3_000
+
+RECEIVED_US_MAX = 2**62
+"""Later than anything arrives."""
 
 
 class Share(NamedTuple):
     """What is compared of a type: from ``since_us`` on, arrived up to ``received_us``.
 
     Before ``whole_us`` only that an event is there: what was sent in it is kept no longer. With
-    ``day``, that day of UTC (since 1970) only.
+    ``days``, those days of UTC (since 1970) only.
     """
 
     team: int
     type: str
     since_us: int
     whole_us: int
-    received_us: int = _US_MAX
-    day: int | None = None
+    received_us: int = RECEIVED_US_MAX
+    days: tuple[int, ...] | None = None
 
 
 class Sum(NamedTuple):
@@ -59,8 +70,10 @@ class Bucket(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row: its identity, hashes of all of it and of what its sender said, its arrival."""
+    """A row: its day and identity, hashes of that, of all of it, of what was said, its arrival."""
 
+    day: int
+    key: int
     source: str
     id: str
     whole: int
@@ -89,48 +102,34 @@ def rows_of(engine: Engine, share: Share, of: Bucket) -> list[Row]:
     return [Row(*row) for row in rows]
 
 
-def rows_anywhere(engine: Engine, share: Share, ids: Iterable[str]) -> list[Row]:
-    """Return the rows of a team that have one of the ids, of whatever type and day. Blocks."""
+def rows_anywhere(engine: Engine, share: Share, keys: Iterable[int]) -> list[Row]:
+    """Return the rows of a team that have one of the keys, of whatever type and day. Blocks."""
     found: list[Row] = []
-    for some in _portions(sorted(set(ids))):
+    wanted = sorted(set(keys))
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
         binder = Binder()
         chosen = f"SELECT {_row(share, binder)} {of_team(share.team, binder)}"
-        listed = ",".join(f"'{one}'" for one in some)
-        rows = engine.read(
-            f"{chosen} AND hex(id) IN {{ids:Array(String)}}",
-            {**binder.parameters, "ids": f"[{listed}]"},
-            _SLOW,
-        )
+        some = binder.bind(wanted[start : start + _KEYS_AT_ONCE], "Array(UInt64)")
+        rows = engine.read(f"{chosen} AND {_KEY} IN {some}", binder.parameters, _SLOW)
         found += [Row(*row) for row in rows]
     return found
 
 
-def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Write ids so that they need no escaping, and cut them to what an engine takes as one text."""
-    some: list[str] = []
-    length = 0
-    for one in ids:
-        text = one.encode().hex().upper()
-        if some and length + len(text) + 3 > _TEXT_MAX:
-            yield some
-            some, length = [], 0
-        some.append(text)
-        length += len(text) + 3
-    if some:
-        yield some
-
-
 def _from(share: Share, binder: Binder) -> str:
-    day = "" if share.day is None else f" AND {_DAY} = {binder.bind(share.day, 'Int32')}"
+    days = ""
+    if share.days is not None:
+        days = f" AND {_DAY} IN {binder.bind(share.days, 'Array(Int32)')}"
     return (
         f"{of_team(share.team, binder)} AND type = {binder.bind(share.type, 'String')}"
         f" AND {_AT} >= {binder.bind(share.since_us, 'Int64')}"
-        f" AND {_RECEIVED} <= {binder.bind(share.received_us, 'Int64')}{day}"
+        f" AND {_RECEIVED} <= {binder.bind(share.received_us, 'Int64')}{days}"
     )
 
 
 def _row(share: Share, binder: Binder) -> str:
-    return f"source, id, {_whole(share, binder)}, {_said(share, binder)}, {_RECEIVED}"
+    return (
+        f"{_DAY}, {_KEY}, source, id, {_whole(share, binder)}, {_said(share, binder)}, {_RECEIVED}"
+    )
 
 
 def _whole(share: Share, binder: Binder) -> str:
