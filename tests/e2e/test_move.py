@@ -40,7 +40,7 @@ class History(NamedTuple):
     answers: list[Any]
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """How many events there are."""
         return len(self.red) + len(self.blue)
 
@@ -108,11 +108,11 @@ def test_everything_is_moved_once_while_events_come(
         sender.join(60)
         assert (told["verified"], told["catalog"]) == (True, "copied before"), told
         assert told["moved_before"] > 0
-        assert (told["compared"], told["differences"]) == (history.count, [])
-        assert told["moved"] + told["moved_before"] == history.count
+        assert (told["compared"], told["differences"]) == (history.total, [])
+        assert told["moved"] + told["moved_before"] == history.total
         assert sum(one["differing"] for one in told["conflicts"]) == len(other)
         assert told["resent"] >= len(again) - len(other)
-        everything = history.count + len(early) + len(late)
+        everything = history.total + len(early) + len(late)
         until(lambda: _stored(room) == (everything, everything), "every event, once", 30)
         assert page(server, SALES, "blue")["rows"] == history.answers[1]
         second = moved(room, data)
@@ -158,7 +158,7 @@ def test_what_is_left_of_old_events_is_moved(
     with _room(postgresql_server, tmp_path) as room, room.process("all") as server:
         told = moved(room, data)
         assert (told["verified"], told["catalog"]) == (True, "copied")
-        assert _stored(room) == (history.count, history.count)
+        assert _stored(room) == (history.total, history.total)
         until(lambda: _answers(server) == history.answers, "the definitions", 30)
         with closing(ServerEngine(room.store_server.url)) as store:
             sql = "SELECT count() FROM livetally.events WHERE data = 'null' AND type = 'sale'"
@@ -189,7 +189,7 @@ def test_what_is_in_the_way_is_said(
         with room.process("loader"):
             told = moved(room, data, "--events-only")
         assert (told["verified"], told["moved"]) == (True, 0)
-        assert (told["catalog"], told["moved_before"]) == ("left as it is", history.count)
+        assert (told["catalog"], told["moved_before"]) == ("left as it is", history.total)
 
 
 def _refusal(room: ClusterRoom, *words: str, code: int = 1) -> str:
