@@ -62,13 +62,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def nats_broker(folder: Path) -> Broker:
-    """Return a NATS server that keeps its streams in ``folder``; it is not started yet."""
+def nats_broker(folder: Path, *options: str) -> Broker:
+    """Return a NATS server that keeps its streams in ``folder``; it is not started yet.
+
+    ``options`` are further ones of its command line.
+    """
     port = free_port()
     program = Path(sys.executable).parent / "nats-server"
     where = ["--addr", "127.0.0.1", "--port", str(port)]
     store = ["--jetstream", "--store_dir", str(folder / "streams")]
-    return Broker([str(program), *where, *store], port, folder / "nats.log")
+    return Broker([str(program), *where, *store, *options], port, folder / "nats.log")
 
 
 def mqtt_broker(folder: Path) -> Broker:

@@ -5,9 +5,9 @@ module as a program.
 Guarantee: what the real client sends is run by the real engine, and what that says comes back as
 the server says it; a kill is a real one, and a restart finds the same port and the same files.
 
-It has what the client uses of a server's HTTP and nothing else: one user, and a cluster that is this
-one server, so that what goes through a distributed table is planned and run as on a cluster. There
-is no keeper: statements for a cluster are run here, and a replicated table is a plain one.
+It has what the client uses of a server's HTTP and nothing else: one user, and a cluster that is
+this one server, so that what goes through a distributed table is planned and run as on a cluster.
+There is no keeper: statements for a cluster are run here, and a replicated table is a plain one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 from urllib.request import urlopen
-
-import lz4.frame
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -49,6 +47,10 @@ _CONFIGURATION = f"""<clickhouse>
 _NEEDS_KEEPER = (
     (re.compile(f" ON CLUSTER `{CLUSTER}`"), ""),
     (re.compile(r"ReplicatedMergeTree\([^)]*\)"), "MergeTree"),
+    (
+        re.compile(r"replicated_deduplication_window = (\d+), \w+_window_seconds = \d+"),
+        r"non_replicated_deduplication_window = \1",
+    ),
     # Nobody listens on the port: the replica is this process.
     (re.compile("prefer_localhost_replica = 0"), "prefer_localhost_replica = 1"),
 )
@@ -100,6 +102,7 @@ class ClickHouseServer:
             [sys.executable, "-m", "tests.clickhouse_server", str(self.directory), str(self.port)],
             cwd=_ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(("src", str(_ROOT)))},
+            stdin=subprocess.PIPE,  # which ends with this process, and the child with it
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -118,8 +121,9 @@ class ClickHouseServer:
         """Wait until it has ended."""
         assert self._process is not None
         self._process.wait(_STARTS_S)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
 
     def die_at_insert(self, moment: str, delay_ms: float = 0) -> None:
         """Have it killed at the next insert: ``before`` it, ``after`` it, or ``meanwhile``."""
@@ -215,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
             whole[insert.end() :] if insert else None,
             bound,
             {name: fields[name] for name in others if not name.startswith("param_")},
-            fields.get("default_format") or self.headers.get("X-ClickHouse-Format", "TabSeparated"),
+            fields.get("default_format")
+            or self.headers.get("X-ClickHouse-Format")
+            or "TabSeparated",
         )
 
     def _connection(self, asked: _Asked) -> Any:
@@ -278,8 +284,6 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
             return zstd.decompress(body)
         case "gzip":
             return gzip.decompress(body)
-        case "lz4":
-            return bytes(lz4.frame.decompress(body))
         case other:
             raise _Failed(f"Code: 89. DB::Exception: Unknown encoding {other}.")
 
@@ -298,6 +302,11 @@ def _form(body: bytes, boundary: str) -> dict[str, str]:
     return fields
 
 
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    _die()
+
+
 def main(directory: str, port: str) -> None:
     """Serve the engine's files in ``directory`` until killed; tell the port when ready."""
     from chdb.state.sqlitelike import Connection
@@ -311,6 +320,7 @@ def main(directory: str, port: str) -> None:
     kept.query("SELECT 1", "Null")
     server = ThreadingHTTPServer(("127.0.0.1", int(port)), _Handler)
     server.daemon_threads = True
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

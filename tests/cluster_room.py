@@ -31,7 +31,9 @@ _names = itertools.count(1)
 class NatsServer(Broker):
     """One of several NATS servers."""
 
-    def __init__(self, folder: Path, name: str, ports: Sequence[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, folder: Path, name: str, ports: Sequence[tuple[int, int, int]], sync: str
+    ) -> None:
         """Write its configuration; the first of ``ports`` are its own, the others its peers'."""
         port, route, monitor = ports[0]
         routes = ", ".join(f"nats://127.0.0.1:{other}" for _, other, _ in ports[1:])
@@ -43,7 +45,7 @@ class NatsServer(Broker):
         file = folder / f"{name}.conf"
         file.write_text(
             f'server_name: {name}\nlisten: "127.0.0.1:{port}"\nhttp: "127.0.0.1:{monitor}"\n'
-            f'jetstream {{ store_dir: "{folder / name}", sync_interval: always }}\n{cluster}'
+            f'jetstream {{ store_dir: "{folder / name}", sync_interval: {sync} }}\n{cluster}'
         )
         program = Path(sys.executable).parent / "nats-server"
         super().__init__([str(program), "-c", str(file)], port, folder / f"{name}.log")
@@ -55,11 +57,13 @@ class NatsServer(Broker):
         self._process.send_signal(number)
 
 
-def nats_servers(folder: Path, count: int) -> list[NatsServer]:
+def nats_servers(folder: Path, count: int, sync: str = "always") -> list[NatsServer]:
     """Return the servers of a cluster; none is started yet."""
     ports = [(free_port(), free_port(), free_port()) for _ in range(count)]
     return [
-        NatsServer(folder, f"n{number}", [ports[number], *ports[:number], *ports[number + 1 :]])
+        NatsServer(
+            folder, f"n{number}", [ports[number], *ports[:number], *ports[number + 1 :]], sync
+        )
         for number in range(count)
     ]
 
@@ -81,6 +85,7 @@ class ClusterRoom:
         self.catalog = catalog
         self.store_server = store_server
         self._partitions = partitions
+        self.env_of_all: dict[str, str] = {}
 
     def process(
         self,
@@ -108,6 +113,7 @@ class ClusterRoom:
             "LIVETALLY_LOG_MONITORS": ",".join(one.monitor for one in self.nats),
             "LIVETALLY_QUERIES_PER_HOUR": "1000000",
             "LIVETALLY_LEASE_S": "2",
+            **self.env_of_all,
         }
 
     @property
@@ -124,9 +130,10 @@ def cluster_room(
     nats: int = 3,
     partitions: int = 1,
     name: str = "livetally_cluster",
+    sync: str = "always",
 ) -> Iterator[ClusterRoom]:
     """Start the engines; they end with the block."""
-    servers = nats_servers(folder, nats)
+    servers = nats_servers(folder, nats, sync)
     (folder / "clickhouse").mkdir()
     store = ClickHouseServer(folder / "clickhouse")
     try:

@@ -1,15 +1,15 @@
 """An event store for tests: events go in as ingest would put them, questions come out.
 
 In the flow: used by the tests of ``query`` and ``store.events``.
-Guarantee: one engine in the process; every example has a team of its own, so that none sees
-another's events.
+Guarantee: one engine at a time in the process; every example has a team of its own, so that none
+sees another's events.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,14 +30,18 @@ from livetally.query import (
     parse_query,
     projections,
 )
-from livetally.store.events import EmbeddedEngine, Engine, create, insert_rows, keep
+from livetally.store.events import EmbeddedEngine, Engine, ServerEngine, create, insert_rows, keep
 from livetally.store.events.schema import existing_projections
 from livetally.testing.clock import ManualClock
+from tests.clickhouse_server import CLUSTER, ClickHouseServer
 from tests.query_model import EPOCH, Told
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
-__all__ = ["EventStore", "event_store", "incoming"]
+__all__ = ["KINDS", "EventStore", "event_store", "incoming", "opened_engine"]
+
+KINDS = ("embedded", "server", "cluster")
+"""The engines that every contract is kept by."""
 
 
 def incoming(told: Told) -> Incoming:
@@ -105,12 +109,13 @@ class EventStore:
 
     def merge(self) -> None:
         """Merge all parts, each with its projections, and wait for it."""
+        layout = self.engine.layout
         wanted = [f"MATERIALIZE PROJECTION {name}" for name in existing_projections(self.engine)]
         if wanted:
             self.engine.execute(
-                f"ALTER TABLE livetally.events {', '.join(wanted)} SETTINGS mutations_sync = 1"
+                f"{layout.altering} {', '.join(wanted)} SETTINGS mutations_sync = 1"
             )
-        self.engine.execute("OPTIMIZE TABLE livetally.events FINAL")
+        self.engine.execute(f"OPTIMIZE TABLE {layout.local}{layout.on_cluster} FINAL")
 
     def close(self) -> None:
         """Let the engine go."""
@@ -119,12 +124,26 @@ class EventStore:
 
 
 @contextmanager
-def event_store(directory: Path, *texts: str) -> Iterator[EventStore]:
-    """Open a store in ``directory`` with these definitions."""
-    engine = EmbeddedEngine(directory)
-    store = EventStore(engine, *texts)
-    try:
-        yield store
-    finally:
-        store.close()
-        engine.close()
+def opened_engine(directory: Path, kind: str = "embedded") -> Iterator[Engine]:
+    """Open an engine of a kind with its files in ``directory``."""
+    with ExitStack() as stack:
+        engine: Engine
+        if kind == "embedded":
+            engine = EmbeddedEngine(directory)
+        else:
+            server = ClickHouseServer(directory)
+            stack.callback(server.close)
+            engine = ServerEngine(server.url, CLUSTER if kind == "cluster" else "")
+        stack.callback(engine.close)
+        yield engine
+
+
+@contextmanager
+def event_store(directory: Path, *texts: str, kind: str = "embedded") -> Iterator[EventStore]:
+    """Open a store in ``directory`` with these definitions, in an engine of a kind."""
+    with opened_engine(directory, kind) as engine:
+        store = EventStore(engine, *texts)
+        try:
+            yield store
+        finally:
+            store.close()

@@ -38,6 +38,7 @@ __all__ = [
     "LivetallyError",
     "MethodNotAllowed",
     "NotDurable",
+    "NotHere",
     "Overloaded",
     "QueryTooLarge",
     "QuotaExceeded",
@@ -120,6 +121,10 @@ class UnsupportedMedia(ClientError):
 
 class BodyTooLarge(ClientError):
     """The body is larger than the server takes."""
+
+
+class NotHere(ClientError):
+    """This process fills the store and answers no questions; ask one whose role is api."""
 
 
 class MethodNotAllowed(ClientError):

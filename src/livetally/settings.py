@@ -85,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Monitoring addresses of the log's servers, for the check: ``http://a:8222``, by comma."""
     log_keep_h: int = 72
     """Hours for which the log keeps what is in the store already."""
+    log_copies: bool = False
+    """Publish a copy of each stored event as a CloudEvent, to ``PREFIX.copies.TEAM.TYPE``."""
     lease_s: int = 5
     """Seconds of silence after which another process takes a loader's place."""
     root_key: str = ""
@@ -163,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two looks for events that are older than their type's ``keep`` says."""
     nats: str = ""
     """NATS servers between servers and workers, and for alerts: addresses, comma-separated."""
+    nats_ca: str = ""
+    """File (PEM) of who signs NATS servers' certificates; with it ``nats`` is encrypted always."""
     nats_prefix: str = "livetally"
     """What the subjects of this Livetally begin with, on NATS servers that several share."""
     worker_silence_s_max: int = 10

@@ -30,7 +30,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Process", "Server", "mariadb_server", "postgresql_server"]
+__all__ = ["Process", "Server", "mariadb_server", "postgresql_server", "running_postgresql"]
 
 _START_S_MAX = 60
 
@@ -55,6 +55,13 @@ class Server(NamedTuple):
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """Run a PostgreSQL server for the whole session."""
+    with running_postgresql() as server:
+        yield server
+
+
+@contextmanager
+def running_postgresql() -> Iterator[Server]:
+    """Run a PostgreSQL server."""
     newest_first = sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True)  # noqa: PTH207
     initdb = _program("initdb", "postgresql", newest_first)
     postgres = _program("postgres", "postgresql", newest_first)

@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from livetally.store.events import EmbeddedEngine, Engine, EngineError
+from livetally.store.events import Engine, EngineError
+from tests.event_store import KINDS, opened_engine
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Open an engine without tables."""
-    opened = EmbeddedEngine(tmp_path_factory.mktemp("events"))
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", params=KINDS)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Open an engine of each kind without tables."""
+    with opened_engine(tmp_path_factory.mktemp("events"), request.param) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("read", [Engine.read, Engine.read_columns])

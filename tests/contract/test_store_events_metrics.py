@@ -10,7 +10,8 @@ import pytest
 
 from livetally.query import Difference, Progress, verify
 from livetally.store.events import Engine
-from tests.event_store import EventStore, event_store
+from livetally.store.events.schema import existing_columns, existing_projections
+from tests.event_store import KINDS, EventStore, event_store
 from tests.query_model import Told
 
 DAY_US = 86_400_000_000
@@ -81,10 +82,12 @@ of = [ { event = "paid" }, { event = "asked" } ]
 """
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStore]:
-    """Open one store; each test has its own team."""
-    with event_store(tmp_path_factory.mktemp("events"), FULL) as opened:
+@pytest.fixture(scope="module", params=KINDS)
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EventStore]:
+    """Open one store of each kind; each test has its own team."""
+    with event_store(tmp_path_factory.mktemp("events"), FULL, kind=request.param) as opened:
         yield opened
 
 
@@ -131,10 +134,7 @@ def test_a_definition_answers_over_history_as_if_it_had_been_there(store: EventS
     expected = everything(store, after)
     assert len(expected) > len(METRICS)
     store.define(BARE)
-    for projection in _projections(store.engine):
-        store.engine.execute(f"ALTER TABLE livetally.events DROP PROJECTION {projection}")
-    for column in _field_columns(store.engine):
-        store.engine.execute(f"ALTER TABLE livetally.events DROP COLUMN `{column}`")
+    _drop_all(store.engine)
     store.commit(before, SALES)
     store.define(FULL)
     assert everything(store, before) == expected
@@ -147,10 +147,7 @@ def test_a_value_of_another_type_in_history_is_missing(store: EventStore) -> Non
     """What ingest would refuse today was stored undeclared: it is neither cast nor rounded."""
     team = next(store.teams)
     store.define(BARE)
-    for projection in _projections(store.engine):
-        store.engine.execute(f"ALTER TABLE livetally.events DROP PROJECTION {projection}")
-    for column in _field_columns(store.engine):
-        store.engine.execute(f"ALTER TABLE livetally.events DROP COLUMN `{column}`")
+    _drop_all(store.engine)
     store.commit(team, UNFIT)
     store.define(FULL)
     assert store.ask(team, "sales").rows == []
@@ -177,9 +174,9 @@ def test_verify_finds_a_planted_difference(store: EventStore) -> None:
     """A typed column that says something else than the event did is found, in its bucket."""
     team = next(store.teams)
     store.commit(team, SALES)
-    (column,) = [name for name in _field_columns(store.engine) if "price" in name]
+    (column,) = [name for name in existing_columns(store.engine) if "price" in name]
     store.engine.execute(
-        f"ALTER TABLE livetally.events UPDATE `{column}` = 7"
+        f"{store.engine.layout.altering} UPDATE `{column}` = 7"
         f" WHERE team = {team} AND id = 's3' SETTINGS mutations_sync = 1"
     )
     found = _differences(store, team)
@@ -258,11 +255,11 @@ def _differences(store: EventStore, team: int) -> list[Difference]:
     return [item for item in items if isinstance(item, Difference)]
 
 
-def _projections(engine: Engine) -> list[str]:
-    sql = "SELECT name FROM system.projections WHERE table = 'events'"
-    return [row[0] for row in engine.read(sql)]
-
-
-def _field_columns(engine: Engine) -> list[str]:
-    sql = "SELECT name FROM system.columns WHERE table = 'events' AND startsWith(name, 'f_')"
-    return [row[0] for row in engine.read(sql)]
+def _drop_all(engine: Engine) -> None:
+    """Make the table what it was before anything was declared."""
+    for projection in existing_projections(engine):
+        engine.execute(f"{engine.layout.altering} DROP PROJECTION {projection}")
+    declared = [name for name in existing_columns(engine) if name.startswith("f_")]
+    for column in declared:
+        for table in engine.layout.tables:
+            engine.execute(f"ALTER TABLE {table}{engine.layout.on_cluster} DROP COLUMN `{column}`")

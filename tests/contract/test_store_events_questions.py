@@ -16,7 +16,7 @@ from livetally.query.evaluate import Asked, Evaluator
 from livetally.query.extents import Extents
 from livetally.query.plan import Window
 from livetally.store.events import SLOT_US
-from tests.event_store import EventStore, event_store
+from tests.event_store import KINDS, EventStore, event_store
 from tests.query_model import Told
 
 HOUR_US = 3_600_000_000
@@ -53,10 +53,12 @@ ratio = ["sales", "visits"]
 """
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStore]:
-    """Open one store; each test has its own team."""
-    with event_store(tmp_path_factory.mktemp("events"), SHOP) as opened:
+@pytest.fixture(scope="module", params=KINDS)
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EventStore]:
+    """Open one store of each kind; each test has its own team."""
+    with event_store(tmp_path_factory.mktemp("events"), SHOP, kind=request.param) as opened:
         yield opened
 
 

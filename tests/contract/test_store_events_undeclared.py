@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.event_store import EventStore, event_store
+from tests.event_store import KINDS, EventStore, event_store
 from tests.query_model import Told
 
 T0 = 1_767_225_600_000_000  # 2026-01-01T00:00Z
@@ -38,10 +38,12 @@ OTHERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStore]:
-    """Open one store; each test has its own team."""
-    with event_store(tmp_path_factory.mktemp("events"), SHOP) as opened:
+@pytest.fixture(scope="module", params=KINDS)
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EventStore]:
+    """Open one store of each kind; each test has its own team."""
+    with event_store(tmp_path_factory.mktemp("events"), SHOP, kind=request.param) as opened:
         yield opened
 
 

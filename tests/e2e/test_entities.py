@@ -13,14 +13,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx2
 import msgspec
 import pytest
 
-from livetally.testing import Server
 from tests.tidy.source_tree import ROOT
+
+if TYPE_CHECKING:
+    from tests.e2e.where import Start
+
+pytest_plugins = ("tests.e2e.where",)
 
 DEFINITION = ROOT / "tests" / "e2e" / "shop_definition.toml"
 SEED = 20261121
@@ -67,15 +71,15 @@ class Shop(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
+def shop(start: Start) -> Iterator[Shop]:
     """Start a server and send a seeded mixture of payments, some at the same instant, some late."""
     chance = random.Random(SEED)
     sent: list[Sent] = []
-    with Server(definitions=[DEFINITION]) as server:
+    with start(definitions=[DEFINITION]) as server:
         headers = {"Authorization": f"Bearer {server.key}"}
         with httpx2.Client(base_url=server.url, headers=headers, trust_env=False) as client:
-            for start in range(0, EVENTS, 100):
-                batch = [_payment(chance, number) for number in range(start, start + 100)]
+            for first in range(0, EVENTS, 100):
+                batch = [_payment(chance, number) for number in range(first, first + 100)]
                 reply = client.post("/v1/events", json=[body for body, _ in batch]).json()
                 assert reply["stored"] == 100
                 sent += [one._replace(position=reply["position"]) for _, one in batch]

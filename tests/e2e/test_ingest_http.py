@@ -15,11 +15,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from threading import Barrier
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from livetally.testing import Server
+
+if TYPE_CHECKING:
+    from tests.e2e.where import Start
+
+pytest_plugins = ("tests.e2e.where",)
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,9 +35,9 @@ LINE = b'{"type":"a","id":"%d","data":{"n":1}}\n'
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(start: Start) -> Iterator[Server]:
     """Start one server for all tests; each uses ids of its own."""
-    with Server() as started:
+    with start() as started:
         yield started
 
 

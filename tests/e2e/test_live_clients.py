@@ -7,7 +7,7 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +15,11 @@ import pytest
 from livetally.testing import Server
 from tests.e2e.live_clients import Browser, Curl, Node, Python
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from tests.e2e.where import Start
+
+pytest_plugins = ("tests.e2e.where",)
 
 _PATH = "/v1/metrics/sales?by=shop"
 _LIST = "/v1/entities/shop?sort=key"
@@ -45,11 +50,11 @@ class Follower(Protocol):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(start: Start, tmp_path: Path) -> Iterator[Server]:
     """Start a shop."""
     definition = tmp_path / "shop.toml"
     definition.write_text(_DEFINITION, encoding="utf-8")
-    with Server(definitions=[definition]) as started:
+    with start(definitions=[definition]) as started:
         yield started
 
 

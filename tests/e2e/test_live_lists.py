@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx2
@@ -13,14 +13,19 @@ from livetally.testing import Server
 from tests.e2e.live_follower import Follower
 from tests.tidy.source_tree import ROOT
 
+if TYPE_CHECKING:
+    from tests.e2e.where import Start
+
+pytest_plugins = ("tests.e2e.where",)
+
 _USERS = "/v1/entities/user"
 _EVENTS = "/v1/events"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(start: Start) -> Iterator[Server]:
     """Start a shop; each test is of its own users and kinds of events."""
-    with Server(definitions=[ROOT / "tests" / "e2e" / "shop_definition.toml"]) as started:
+    with start(definitions=[ROOT / "tests" / "e2e" / "shop_definition.toml"]) as started:
         yield started
 
 

@@ -94,6 +94,7 @@ class Storm:
         )
         self._groups: list[tuple[str, ...]] = [(name,) for name in names]
         self._groups += [apis, loaders, nats, nats[:2], (*loaders[:1], "store"), tuple(names)]
+        chance.shuffle(self._groups)
 
     def strike(self) -> None:
         """Let something go wrong, and mend it."""

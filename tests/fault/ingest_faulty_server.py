@@ -70,9 +70,9 @@ class _Passages:
 def _around_insert(before: Callable[[Any], None], after: Callable[[], None]) -> None:
     from livetally.ingest import writer
 
-    def patched(engine: Any, rows: Any, position: int) -> None:
+    def patched(engine: Any, *rest: Any, **more: Any) -> None:
         before(engine)
-        insert_rows(engine, rows, position)
+        insert_rows(engine, *rest, **more)
         after()
 
     insert_rows = _replace(writer, "insert_rows", patched)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.contract.databases",)
 
-# Hundreds take minutes: CLUSTER_STRIKES=300 pytest tests/fault/test_cluster_kills.py
-STRIKES = int(os.environ.get("CLUSTER_STRIKES", "28"))
+# Hundreds take an hour: CLUSTER_STRIKES=100 pytest tests/fault/test_cluster_kills.py
+STRIKES = int(os.environ.get("CLUSTER_STRIKES", "10"))
 SENDERS = "abcdef"
 
 
@@ -73,7 +73,7 @@ def test_what_was_acknowledged_counts_once_whatever_dies(
         for sender in senders:
             sender.start()
         try:
-            for _ in range(STRIKES // 2):
+            for _ in range(STRIKES):
                 storm.strike()
                 _raise_from(senders)
             stopping.set()
@@ -92,6 +92,55 @@ def test_what_was_acknowledged_counts_once_whatever_dies(
             check_statistics(asked, check_store(asked, ledger), seed)
         assert ledger.acknowledged == ledger.sent.keys()
         print(f"{len(ledger.sent)} events, {ledger.position} messages, {dict(storm.done)}")  # noqa: T201
+
+
+_BROKEN = {
+    "lost": """
+import livetally.cluster.log as log
+publish, count = log.Log.publish, 0
+async def lying(self, partition, body, number, deadline_s):
+    global count
+    count += 1
+    if count % 10:
+        return await publish(self, partition, body, number, deadline_s)
+    return await self.last_of() + 1
+log.Log.publish = lying
+""",
+    "doubled": """
+import livetally.cluster.storing as storing
+storing._Overlay.look_up = lambda self, keys: {}
+""",
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", sorted(_BROKEN))
+def test_the_check_fails_when_a_promise_is_broken(
+    postgresql_server: Database, tmp_path: Path, what: str
+) -> None:
+    """Acknowledged before the log has it: lost. Loaded without looking for duplicates: doubled."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(_BROKEN[what], encoding="utf-8")
+    paths = os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])
+    path = tmp_path / "shop.toml"
+    path.write_text(definition(), encoding="utf-8")
+    chance = random.Random(7)
+    ledger, stopping = Ledger(7), threading.Event()
+    with (
+        cluster_room(tmp_path, postgresql_server, nats=1) as room,
+        room.process("all", [path], {"PYTHONPATH": paths}) as server,
+    ):
+        asked = AnyOf([server], chance)
+        senders = [Sender(asked, ledger, name, stopping) for name in "abc"]
+        for sender in senders:
+            sender.start()
+        until(lambda: len(ledger.acknowledged) > 400, "events to be sent", 60)
+        stopping.set()
+        for sender in senders:
+            sender.join(30)
+        with pytest.raises(AssertionError, match=what):
+            check_store(asked, ledger)
 
 
 def _answers(asked: AnyOf, path: str) -> bool:
@@ -115,6 +164,6 @@ async def test_every_view_is_right_whatever_dies(
     with cluster_room(tmp_path, postgresql_server) as room, fleet(room, path) as processes:
         apis = [process for name, process in processes.items() if name.startswith("api")]
         storm = Storm(room, postgresql_server, processes, chance)
-        strikes = [storm.strike] * (STRIKES // 2)
+        strikes = [storm.strike] * STRIKES
         told = await check(apis, seed, seconds=len(strikes) * 0.5, faults=strikes, rest_s=60)
     print(told, dict(storm.done))  # noqa: T201

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.event_store import EventStore, event_store
+from tests.event_store import KINDS, EventStore, event_store
 from tests.query_cases import (
     DEFINITIONS,
     DIMENSIONS,
@@ -68,6 +68,16 @@ TEXTS = ["a", "b", "", "it's", "æ😀", 'q"\\', "a\tb\n", "5", "true", "{x:Stri
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventStore]:
     """Open one store for all examples; each has its own team."""
     with event_store(tmp_path_factory.mktemp("events"), DEFINITIONS) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=KINDS[1:])
+def remote(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EventStore]:
+    """Open one of each other kind of store."""
+    directory = tmp_path_factory.mktemp("events")
+    with event_store(directory, DEFINITIONS, kind=request.param) as opened:
         yield opened
 
 
@@ -226,6 +236,19 @@ def test_an_answer_equals_the_model(store: EventStore, case: dict[str, Any]) -> 
 
     The same with and without projections, before and after parts are merged.
     """
+    compare(store, case)
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=6)
+@given(case=cases())
+def test_a_server_answers_as_the_model(remote: EventStore, case: dict[str, Any]) -> None:
+    """The same of a ClickHouse server, and through a cluster's table."""
+    compare(remote, case)
+
+
+def compare(store: EventStore, case: dict[str, Any]) -> None:
+    """Commit the case's events to a team of its own, and ask all its questions."""
     team = next(store.teams)
     placed = []
     for events in case["commits"]:

@@ -25,6 +25,8 @@ CHECKED = (
     "put together from constants, column names that were looked up among those declared, and whole"
     " numbers that were read as such; every value is bound"
 )
+NAMES = "put together from constants and a cluster's name, which is quoted"
+TOKEN = "of an insert, to know it again; opens nothing"
 READ = {
     ("B608", "src/livetally/store/catalog/standing.py:look_at_catalog"): CONSTANTS,
     ("B104", "src/livetally/server/doctor.py:_taken"): "compared with, not listened on",
@@ -39,7 +41,20 @@ READ = {
     ("B608", f"{EVENTS}/reading.py:last_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:count_by_position"): CONSTANTS,
     ("B608", f"{EVENTS}/reading.py:read_identities"): CONSTANTS,
-    ("B608", f"{EVENTS}/thin.py:columns_in_every_part"): CONSTANTS,
+    ("B608", f"{EVENTS}/reading.py:touched_between"): CONSTANTS,
+    ("B608", f"{EVENTS}/erase.py:old_parts"): NAMES,
+    ("B608", f"{EVENTS}/insert.py:_count_at"): CONSTANTS,
+    ("B608", f"{EVENTS}/schema.py:create"): NAMES,
+    ("B608", f"{EVENTS}/schema.py:existing_columns"): NAMES,
+    ("B608", f"{EVENTS}/schema.py:existing_projections"): NAMES,
+    ("B608", f"{EVENTS}/size.py:_free_bytes"): NAMES,
+    ("B608", f"{EVENTS}/size.py:row_bytes"): NAMES,
+    ("B608", f"{EVENTS}/size.py:store_size"): NAMES,
+    ("B608", f"{EVENTS}/snapshot.py:materialise_all"): NAMES,
+    ("B107", f"{EVENTS}/embedded.py:insert"): TOKEN,
+    ("B107", f"{EVENTS}/engine.py:insert"): TOKEN,
+    ("B107", f"{EVENTS}/insert.py:insert_rows"): TOKEN,
+    ("B107", f"{EVENTS}/server.py:insert"): TOKEN,
     ("B608", "src/livetally/store/catalog/migrate.py:_is_current"): CONSTANTS,
     ("B105", "src/livetally/api/auth.py:"): "the name of a parameter, not its value",
     ("B105", "src/livetally/definitions/inlet.py:"): "the name of a kind of proof",

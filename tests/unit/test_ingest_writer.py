@@ -27,6 +27,8 @@ WAIT_S = 20
 class FakeStore:
     """Counts inserts; each waits for ``gate`` and fails while ``error`` is set."""
 
+    text_length_max = 1_000
+
     def __init__(self) -> None:
         """Begin empty, willing and at once."""
         self.rows: list[int] = []
@@ -35,7 +37,7 @@ class FakeStore:
         self.entered = threading.Semaphore(0)
         self.error: Exception | None = None
 
-    def insert(self, _table: str, _columns: Sequence[str], block: bytes, _settings: str) -> None:
+    def insert(self, _table: str, _columns: Sequence[str], block: bytes, *_: str) -> None:
         """Take a block; its second number is that of its rows (all tests stay below 128)."""
         self.entered.release()
         assert self.gate.wait(WAIT_S)

@@ -157,7 +157,7 @@ async def act(request: Request) -> Response:
         hint = nearest(action_name, entity.actions)
         raise UnknownName("action", "action", action_name, hint)
     given = await _given(request)
-    async with _locks.of(who.team, name, key):
+    async with _locks.of(who.team, name, key), services.turn(f"{who.team} {name} {key}"):
         state = await entity_state(services, who, name, key)
         require_allowed(action, action_name, state)
         data = action_data(action, key, state, who.key_id, given)

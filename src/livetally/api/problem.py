@@ -29,6 +29,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.UnknownName, 404, "Not found"),
     (errors.BadInput, 400, "Bad request"),
     (errors.MethodNotAllowed, 405, "Method not allowed"),
+    (errors.NotHere, 421, "Not here"),
     (errors.UnreadableBody, 400, "Unreadable body"),
     (errors.UnsupportedMedia, 415, "Unsupported media type"),
     (errors.BodyTooLarge, 413, "Body too large"),

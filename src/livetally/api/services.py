@@ -7,6 +7,7 @@ Guarantee: a route reaches the store, the writer or the catalog through nothing 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -145,6 +146,8 @@ class Services:
     backups: Backups
     erasing: Erasing
     keeping: Task
+    turn: Callable[[str], AbstractAsyncContextManager[None]] = lambda _name: nullcontext()
+    """Keeps other processes from doing what has this name, and answers up to date meanwhile."""
     troubles: Callable[[], dict[str, str]] = dict
     """What keeps the parts beyond this machine from their work."""
     log_requests: bool = False

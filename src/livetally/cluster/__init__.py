@@ -4,12 +4,14 @@ In the flow: stands where the writer of one machine stands; wired by ``server``.
 Guarantee: any number of processes, started in any order, find each other through the log, the store
 and the catalog alone; whichever of them dies, what was acknowledged counts exactly once.
 
-    log.py         one JetStream stream: publish, read, small facts beside it
+    log.py         one JetStream stream, and small facts beside it; reading.py reads it in order
     frames.py      what stands in it, as bytes
     parts.py       batches become messages
     log_writer.py  publishes, and gives receipts
     words.py       hears loaders: up to where answers are complete
     loader.py      from the log into the store, one process for each partition
+    ahead.py       what it has read; storing.py what it makes of it; notes.py what it leaves behind
+    copies.py      publishes what is stored for other programs
     lease.py       which process that is
     replay.py      what was stored elsewhere is published again
     care.py        that the log keeps what it acknowledges, and not for ever

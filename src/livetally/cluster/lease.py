@@ -39,7 +39,9 @@ class LeaseLost(Exception):
 class Lease:
     """A lease with a name. For one event loop; ``is_held`` for any thread."""
 
-    def __init__(self, state: KeyValue, name: str, holder: str, term_s: float) -> None:
+    def __init__(
+        self, state: KeyValue, name: str, holder: str, term_s: float, look_s: float = 0
+    ) -> None:
         """Want nothing yet.
 
         Args:
@@ -47,11 +49,13 @@ class Lease:
             name: what is leased.
             holder: this process, as others are to see it.
             term_s: after how many seconds of silence another may take it.
+            look_s: how long to rest between two looks; 0 for a part of the term.
         """
         self._state = state
         self._name = name
         self._holder = holder.encode()
         self._term_s = term_s
+        self._look_s = look_s or term_s / _PARTS
         self._revision = 0
         # Of the system's clock, which goes on while the process is stopped.
         self._good_until_s = 0.0
@@ -88,7 +92,7 @@ class Lease:
             elif now_s - since_s > self._term_s and await self._replace(revision):
                 _log.info("lease taken", lease=self._name)
                 return
-            await asyncio.sleep(self._term_s / _PARTS)
+            await asyncio.sleep(self._look_s)
 
     @contextlib.asynccontextmanager
     async def kept(
@@ -102,9 +106,13 @@ class Lease:
                 yield
                 tasks.cancel_scope.cancel()
         finally:
-            if self.is_held:
-                with anyio.move_on_after(_LET_GO_S_MAX, shield=True):
-                    await self._let_go()
+            await self.release()
+
+    async def release(self) -> None:
+        """Let it go, so that nobody has to wait for its term."""
+        if self.is_held:
+            with anyio.move_on_after(_LET_GO_S_MAX, shield=True):
+                await self._let_go()
 
     async def _renew(self) -> None:
         while True:

@@ -14,29 +14,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
 from livetally.errors import NotDurable, SettingInvalid, StoreFailed
-from livetally.sources import BrokerFailed, connected
+from livetally.sources import BrokerFailed, Login, connected
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig
     from nats.js.kv import KeyValue
 
 __all__ = ["Log", "LogPlan", "open_log"]
 
 _log = structlog.get_logger("livetally.cluster")
 
-_FETCHED = 64
-_FETCH_S = 2.0
+_ANSWER_S = 5
 _AGAIN_S = 0.5
-_SILENT_FETCHES_MAX = 5
-_IDLE_S = 60.0
 _PARTITIONS = "livetally_partitions"
+_BORN = "livetally_born"
 
 
 class LogPlan(NamedTuple):
@@ -49,6 +49,7 @@ class LogPlan(NamedTuple):
         partitions: how many there are; 0 takes what the stream was made with.
         first_position: what the first message gets when the stream has to be made.
         name: how the servers show this process.
+        ca: file (PEM) of who signs the servers' certificates; with it nothing is sent in the clear.
     """
 
     servers: str
@@ -57,6 +58,7 @@ class LogPlan(NamedTuple):
     partitions: int
     first_position: int
     name: str
+    ca: str = ""
 
     @property
     def stream(self) -> str:
@@ -71,7 +73,7 @@ async def open_log(plan: LogPlan) -> Log:
         SettingInvalid: the client library is missing, or the stream is not as ``plan`` wants it.
         BrokerFailed: the servers can't be reached, or refuse us.
     """
-    client = await connected(plan.servers, plan.name)
+    client = await connected(plan.servers, plan.name, Login(ca=plan.ca, encrypted=bool(plan.ca)))
     try:
         return await _opened(client, plan)
     except BaseException:
@@ -81,28 +83,17 @@ async def open_log(plan: LogPlan) -> Log:
 
 async def _opened(client: Client, plan: LogPlan) -> Log:
     from nats.errors import Error
-    from nats.js.api import DiscardPolicy, KeyValueConfig, StorageType, StreamConfig
+    from nats.js.api import KeyValueConfig
     from nats.js.errors import BucketNotFoundError, NotFoundError
 
-    stream = client.jetstream(timeout=5)
-    made = False
+    stream = client.jetstream(timeout=_ANSWER_S)
+    was_made = False
     try:
         try:
             found = (await stream.stream_info(plan.stream)).config
         except NotFoundError:
-            wanted = StreamConfig(
-                name=plan.stream,
-                subjects=[f"{plan.prefix}.log.*"],
-                storage=StorageType.FILE,
-                num_replicas=plan.replicas,
-                discard=DiscardPolicy.NEW,  # full is an error, never a loss
-                first_seq=plan.first_position,
-                allow_direct=False,  # what is read is what the leader has
-                deny_delete=True,
-                metadata={_PARTITIONS: str(plan.partitions or 1)},
-            )
-            found = (await stream.add_stream(wanted)).config
-            made = True
+            found = await _made(stream, plan)
+            was_made = True
         partitions = _checked(plan, found)
         bucket = f"{plan.stream}_state"
         try:
@@ -112,7 +103,29 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
             state = await stream.create_key_value(config)
     except Error as error:
         raise BrokerFailed(f"The log can't be used: {error}.") from None
-    return Log(client, stream, state, plan, partitions, made=made)
+    born = (found.metadata or {}).get(_BORN, "0")
+    return Log(client, stream, state, plan, partitions, born, was_made=was_made)
+
+
+async def _made(stream: JetStreamContext, plan: LogPlan) -> StreamConfig:
+    from nats.js.api import DiscardPolicy, StorageType, StreamConfig
+    from nats.js.errors import BadRequestError
+
+    wanted = StreamConfig(
+        name=plan.stream,
+        subjects=[f"{plan.prefix}.log.*"],
+        storage=StorageType.FILE,
+        num_replicas=plan.replicas,
+        discard=DiscardPolicy.NEW,  # full is an error, never a loss
+        first_seq=plan.first_position,
+        allow_direct=False,  # what is read is what the leader has
+        deny_delete=True,
+        metadata={_PARTITIONS: str(plan.partitions or 1), _BORN: secrets.token_hex(4)},
+    )
+    try:
+        return (await stream.add_stream(wanted)).config
+    except BadRequestError:  # another process was first
+        return (await stream.stream_info(plan.stream)).config
 
 
 def _checked(plan: LogPlan, found: Any) -> int:
@@ -143,8 +156,9 @@ class Log:
         state: KeyValue,
         plan: LogPlan,
         partitions: int,
+        born: str,
         *,
-        made: bool = False,
+        was_made: bool = False,
     ) -> None:
         """Take an open connection over."""
         self._client = client
@@ -153,11 +167,24 @@ class Log:
         """Small facts beside the log: leases, and how far loaders are."""
         self._plan = plan
         self.partitions = partitions
-        self.was_made = made
+        self.was_made = was_made
         """Whether there was none before."""
+        self.born = born
+        """The name of this very stream; one that is made in its place has another."""
         self.message_bytes_max = client.max_payload - 4096
         """How long a message may be; the rest is for its headers."""
         self.prefix = plan.prefix
+        self.replicas = plan.replicas
+
+    @property
+    def connection(self) -> tuple[Client, JetStreamContext]:
+        """The connection, and what asks the servers about streams by it."""
+        return self._client, self._stream
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return self._plan.stream
 
     @property
     def is_connected(self) -> bool:
@@ -185,7 +212,7 @@ class Log:
         reason = "no server is connected"
         while (left_s := deadline_s - loop.time()) > 0:
             try:
-                headers = {"Nats-Msg-Id": number, "Nats-Expected-Stream": self._plan.stream}
+                headers = {"Nats-Msg-Id": number, "Nats-Expected-Stream": self.stream}
                 said = await self._stream.publish(
                     subject, body, timeout=min(left_s, 3.0), headers=headers
                 )
@@ -212,105 +239,26 @@ class Log:
 
         try:
             if partition is None:
-                info = await self._stream.stream_info(self._plan.stream)
+                info = await self._stream.stream_info(self.stream)
                 return int(info.state.last_seq)
             subject = f"{self.prefix}.log.{partition}"
-            message = await self._stream.get_last_msg(self._plan.stream, subject)
+            message = await self._stream.get_last_msg(self.stream, subject)
             return int(message.seq or 0)
         except NotFoundError:
             return 0
         except (Error, OSError) as error:
             raise StoreFailed(f"The log does not answer: {error}.") from None
 
-    async def read(self, partition: int, after: int) -> AsyncIterator[tuple[int, bytes] | None]:
-        """Yield a partition's messages after a position in order, and None while there are none.
-
-        Whatever breaks meanwhile, nothing is left out and nothing comes twice.
-        """
-        while True:
-            with contextlib.suppress(_Broken):
-                async for found in self._read_once(partition, after):
-                    if found is not None:
-                        after = found[0]
-                    yield found
-            yield None
-            await asyncio.sleep(_AGAIN_S)
-
-    async def _read_once(
-        self, partition: int, after: int
-    ) -> AsyncIterator[tuple[int, bytes] | None]:
-        """Read by a consumer of our own, which the servers forget when we are gone."""
-        from nats.errors import Error
-        from nats.errors import TimeoutError as TooLate
-        from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-
-        config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=after + 1,
-            ack_policy=AckPolicy.NONE,
-            inactive_threshold=_IDLE_S,
-            num_replicas=1,
-            mem_storage=True,
-        )
-        subject = f"{self.prefix}.log.{partition}"
-        reader = None
-        try:
-            reader = await self._stream.pull_subscribe(
-                subject, stream=self._plan.stream, config=config
-            )
-            expected = 1
-            silent = 0
-            while True:
-                try:
-                    messages = await reader.fetch(_FETCHED, timeout=_FETCH_S)
-                except TooLate:
-                    silent += 1
-                    if silent >= _SILENT_FETCHES_MAX:
-                        await reader.consumer_info()  # raises when it is gone
-                        silent = 0
-                    yield None
-                    continue
-                silent = 0
-                for message in messages:
-                    place = message.metadata.sequence
-                    if place.consumer != expected:
-                        raise _Broken  # one was lost on the way
-                    expected += 1
-                    yield int(place.stream), message.data
-        except (Error, OSError) as error:
-            _log.warning("reading the log again", partition=partition, reason=str(error))
-            raise _Broken from None
-        finally:
-            if reader is not None:
-                with contextlib.suppress(Error, OSError):
-                    await reader.unsubscribe()
-
-    async def note_loaded(self, partition: int, through: int) -> None:
-        """Remember up to where a partition is in the store; a note that gets lost costs time."""
-        from nats.errors import Error
-
-        try:
-            await self.state.put(f"loaded.{partition}", str(through).encode())
-        except (Error, OSError) as error:
-            _log.debug("progress not noted", reason=str(error))
-
-    async def noted_loaded(self, partition: int) -> int:
-        """Return up to where a partition is in the store at least.
+    async def before_first(self) -> int:
+        """Return the position before the first message that there can be.
 
         Raises:
             StoreFailed: nobody answers.
         """
         from nats.errors import Error
-        from nats.js.errors import KeyNotFoundError
 
         try:
-            return int((await self.state.get(f"loaded.{partition}")).value or b"0")
-        except KeyNotFoundError:
-            pass  # nothing was loaded yet
-        except (Error, OSError) as error:
-            raise StoreFailed(f"The log's state does not answer: {error}.") from None
-        try:
-            info = await self._stream.stream_info(self._plan.stream)
+            info = await self._stream.stream_info(self.stream)
         except (Error, OSError) as error:
             raise StoreFailed(f"The log does not answer: {error}.") from None
         return max(0, int(info.state.first_seq) - 1)
@@ -320,7 +268,7 @@ class Log:
         from nats.errors import Error
 
         with contextlib.suppress(Error, OSError):
-            await self._stream.purge_stream(self._plan.stream, seq=until + 1)
+            await self._stream.purge_stream(self.stream, seq=until + 1)
 
     async def tell(self, subject: str, body: bytes) -> None:
         """Say something to every process that listens now; who does not, misses it."""
@@ -352,7 +300,3 @@ class Log:
         """End the connection."""
         with contextlib.suppress(Exception):
             await self._client.close()
-
-
-class _Broken(Exception):
-    """The log has to be read from where it was read to."""

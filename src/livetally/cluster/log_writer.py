@@ -41,7 +41,7 @@ _PUBLISH_S_MAX = 10.0
 _WORD_S_MAX = 2.0
 _LOOK_S = 0.05
 _REACHED_S_MAX = 10.0
-_SETTLED_S_MAX = 30.0
+_CAUGHT_UP_S_MAX = 30.0
 
 
 class _Acknowledged(NamedTuple):
@@ -173,21 +173,25 @@ class LogWriter:
             raise BadInput("min_position", f"is beyond the last commit, {last}")
         await self._words.wait_for(position, _REACHED_S_MAX)
 
+    async def caught_up(self) -> int:
+        """Return a position that includes everything acknowledged so far, once answers do.
+
+        Raises:
+            StoreFailed: they do not, after a long wait.
+        """
+        last = await self._log.last_of()
+        try:
+            await self._words.wait_for(last, _CAUGHT_UP_S_MAX)
+        except Overloaded:
+            raise StoreFailed(
+                "What was acknowledged is not in the store yet; try again when loaders have caught"
+                " up."
+            ) from None
+        return last
+
     def settled(self) -> int:
-        """Return a position that includes everything acknowledged so far, once answers do."""
-
-        async def settle() -> int:
-            last = await self._log.last_of()
-            try:
-                await self._words.wait_for(last, _SETTLED_S_MAX)
-            except Overloaded:
-                raise StoreFailed(
-                    "What was acknowledged is not in the store yet; try again when loaders have"
-                    " caught up."
-                ) from None
-            return last
-
-        return asyncio.run_coroutine_threadsafe(settle(), self._loop).result()
+        """As ``caught_up``. Blocks; for any thread but the loop's."""
+        return asyncio.run_coroutine_threadsafe(self.caught_up(), self._loop).result()
 
     def close(self) -> None:
         """Take nothing any more; what was not acknowledged is told so."""

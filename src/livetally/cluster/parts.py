@@ -1,6 +1,6 @@
 """Batches become messages: cut to size, by partition, and put together again.
 
-In the flow: used by ``log_writer``.
+In the flow: used by ``log_writer``, and by ``storing`` to know what is its own.
 Guarantee: every event of a batch is in exactly one part; a batch has its outcome when the last of
 its parts has.
 """
@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from livetally.cluster.frames import Known
-from livetally.cluster.loader import partition_of
 from livetally.errors import NotDurable
 from livetally.ingest import Batch, Differing, Outcome, Receipt
 
-__all__ = ["MESSAGE_EVENTS_MAX", "Part", "Work", "cut", "halves"]
+__all__ = ["MESSAGE_EVENTS_MAX", "Part", "Work", "cut", "halves", "partition_of"]
 
 MESSAGE_EVENTS_MAX = 5_000
 _MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # before it is compressed
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return where an identity belongs: the same place on every machine and in every version."""
+    return crc32(key) % partitions
 
 
 class Work:

@@ -19,6 +19,7 @@ import anyio
 
 from livetally.cluster.frames import pack
 from livetally.cluster.log import Log
+from livetally.cluster.notes import loaded_through
 from livetally.cluster.parts import Part, Work, cut, halves
 from livetally.errors import LivetallyError, StoreFailed
 
@@ -130,9 +131,9 @@ class Replay:
 
     async def _let_loaders_follow(self) -> None:
         async def is_near() -> int:
+            through = await loaded_through(self._log)
             for partition, positions in self._sent.items():
-                through = await self._log.noted_loaded(partition)
-                self._sent[partition] = [one for one in positions if one > through]
+                self._sent[partition] = [one for one in positions if one > through[partition]]
             left = sum(map(len, self._sent.values()))
             return max(0, left - _AHEAD_MESSAGES_MAX // 2)
 
@@ -152,7 +153,7 @@ class Replay:
         most = 0
 
         async def left() -> int:
-            through = [await self._log.noted_loaded(partition) for partition in partitions]
+            through = await loaded_through(self._log)
             return sum(max(0, to - done) for to, done in zip(last, through, strict=True))
 
         def told(now: int) -> None:

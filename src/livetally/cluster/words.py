@@ -17,7 +17,7 @@ import structlog
 
 from livetally.clock import Clock
 from livetally.cluster.frames import Known, Told, unpack_told
-from livetally.cluster.loader import LOADED
+from livetally.cluster.loader import LOADED, Loader
 from livetally.cluster.log import Log
 from livetally.errors import LivetallyError, Overloaded
 from livetally.ingest import Notice
@@ -29,6 +29,7 @@ __all__ = ["Words"]
 _log = structlog.get_logger("livetally.cluster")
 
 _ALIVE_S = 3.0
+_FIRST_S_MAX = 10.0
 _RECENT_MAX = 2_000
 _AGAIN_S = 1.0
 
@@ -43,17 +44,20 @@ class Words:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Callable[[Notice], None]] = []
+        self._loaders: Sequence[Loader] = ()
         self._through = list(done)
         self._position = min(done)
-        # Words about commits that answers do not include yet, by position.
-        self._told: list[tuple[int, Told]] = []
+        # Words about commits that answers do not include yet, by position, and these in a heap.
+        self._told: dict[int, Told] = {}
+        self._ahead: list[int] = []
         # Up to where some word may have been missed.
         self._missed_until = 0
         self._repairing: asyncio.Task[None] | None = None
         self._recent: OrderedDict[int, list[Known]] = OrderedDict()
         self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
-        self._heard_s = -_ALIVE_S
+        self._began_s = self._loop.time()
+        self._heard_s = self._began_s - _ALIVE_S
         self.on_advance: Callable[[], None] = lambda: None
         """Called whenever the position has moved."""
 
@@ -63,9 +67,18 @@ class Words:
         return self._position
 
     @property
+    def are_awaited(self) -> bool:
+        """Whether this process has just begun, and no loader has said anything yet."""
+        return self._heard_s < self._began_s and self._loop.time() - self._began_s < _FIRST_S_MAX
+
+    @property
     def are_fresh(self) -> bool:
         """Whether some loader has said something just now."""
         return self._loop.time() - self._heard_s < _ALIVE_S
+
+    def pass_on_to(self, loaders: Sequence[Loader]) -> None:
+        """Have this process's loaders know how far others are."""
+        self._loaders = loaders
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` on the loop's thread for every commit; it must not block."""
@@ -110,12 +123,16 @@ class Words:
         if told is None or not 0 <= told.partition < len(self._through):
             return
         self._heard_s = self._loop.time()
+        for loader in self._loaders:
+            loader.heard(told)
         if told.position:
             self._recent[told.position] = told.known
             if len(self._recent) > _RECENT_MAX:
                 self._recent.popitem(last=False)
-            if told.touched and told.position > self._position:
-                heapq.heappush(self._told, (told.position, told))
+            # Two loaders may say it: who took over, and who had not heard of that.
+            if told.touched and told.position > self._position and told.position not in self._told:
+                self._told[told.position] = told
+                heapq.heappush(self._ahead, told.position)
         if told.since > self._through[told.partition]:
             self._missed_until = max(self._missed_until, told.since)
         self._through[told.partition] = max(self._through[told.partition], told.through)
@@ -129,11 +146,11 @@ class Words:
         if self._position < self._missed_until:
             self._repairing = self._loop.create_task(self._repair(until), name="log repair")
             return
-        while self._told and self._told[0][0] <= until:
-            position, told = heapq.heappop(self._told)
-            if position > self._position:  # otherwise another loader has said it before
+        while self._ahead and self._ahead[0] <= until:
+            told = self._told.pop(heapq.heappop(self._ahead))
+            if told.position > self._position:  # otherwise it was read from the store before
                 touched = {(team, kind): frozenset(slots) for team, kind, slots in told.touched}
-                self._notify(Notice(position, told.committed_us, told.events, touched))
+                self._notify(Notice(told.position, told.committed_us, told.events, touched))
         self._advance(until)
 
     async def _repair(self, until: int) -> None:

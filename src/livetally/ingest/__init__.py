@@ -7,7 +7,7 @@ from livetally.ingest.batch import Batch, Kept, Schema
 from livetally.ingest.commits import Commits, Deliver, Notice, Outcome, Receipt, WriterLimits
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
 from livetally.ingest.recovery import recover, steps
-from livetally.ingest.rows import joined_rows, touched_slots
+from livetally.ingest.rows import Places, joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
 
@@ -22,6 +22,7 @@ __all__ = [
     "Kept",
     "Notice",
     "Outcome",
+    "Places",
     "Receipt",
     "Schema",
     "Sorted",

@@ -7,13 +7,13 @@ all history; a later one is a duplicate, or differs in its bytes and is left to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from livetally.ingest.batch import Batch
-from livetally.store.identities import IdentityIndex, Stored
+from livetally.store.identities import Stored
 
-__all__ = ["Differing", "Known", "Sorted", "sort_out"]
+__all__ = ["Differing", "Identities", "Known", "Sorted", "sort_out"]
 
 
 class Differing(NamedTuple):
@@ -49,7 +49,15 @@ class Sorted(NamedTuple):
 _NOTHING = Known((), ())
 
 
-def sort_out(batches: Sequence[Batch], index: IdentityIndex, again: int = 0) -> Sorted:
+class Identities(Protocol):
+    """What knows identities that were stored before."""
+
+    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
+        """Return what is known of those ``keys`` that were stored before. Blocks."""
+        ...
+
+
+def sort_out(batches: Sequence[Batch], index: Identities, again: int = 0) -> Sorted:
     """Look every identity of the commit up, in the index and in the commit itself. Blocks.
 
     Args:

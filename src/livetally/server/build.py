@@ -28,13 +28,15 @@ from livetally.ingest import Commits, Intake, IntakeLimits
 from livetally.live import Hub, HubLimits
 from livetally.query import Extents, Runner
 from livetally.server.allowances import Allowances
-from livetally.server.clustering import begun_anew, cluster_loops
+from livetally.server.clustering import begun_anew, beyond, cluster_loops
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import Rooms
 from livetally.server.ground import Ground, query_limits, stood_on
+from livetally.server.loading import OperationsOnly
 from livetally.server.registry import Registry, read_files
 from livetally.server.sourcing import declared_by, follow_of, process_name, runs_of
 from livetally.server.upkeep import upkeep
+from livetally.server.versions import Past
 from livetally.settings import Settings, load_secrets
 from livetally.sinks import Sinks, Store
 from livetally.sources import Broker, Keeper, client
@@ -86,11 +88,7 @@ async def built(
         runner = _runner(settings, engine, clock, writer)
         stack.callback(runner.close)
         hub = Hub(clock, catalog.recheck, problem_frame, _hub_limits(settings))
-        stack.callback(catalog.subscribe(hub.keys_changed))
-        stack.callback(catalog.listen())
-        writer.listen(lambda notice: runner.note(notice.position, notice.touched))
-        writer.listen(hub.notice)
-        registry.listen(partial(_let_go, loop, hub))
+        _told(stack, loop, ground, runner, hub)
         sinks = _sinks(registry, writer, runner, clock, directory)
         stack.callback(sinks.close)
         if ground.cluster is None:  # otherwise one process at a time keeps them
@@ -125,15 +123,34 @@ async def built(
             failed_keys=FailedKeys(clock, settings.failed_keys_per_minute),
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
-            sources=_sources(settings, registry, intake, clock),
+            sources=_sources(settings, rooms, intake),
             alerts=_alerts(settings, registry, runner, clock),
             **kept._asdict(),
-            troubles=dict if ground.cluster is None else ground.cluster.troubles,
+            **beyond(ground.cluster),
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
-        app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
-        yield Built(app, services, _loops(settings, services, ground, rooms))
+        yield Built(_app(settings, services), services, _loops(settings, services, ground, rooms))
+
+
+def _told(
+    stack: AsyncExitStack,
+    loop: asyncio.AbstractEventLoop,
+    ground: Ground,
+    runner: Runner,
+    hub: Hub,
+) -> None:
+    """Tell those who answer of every commit, and of what changes in the catalog."""
+    stack.callback(ground.catalog.subscribe(hub.keys_changed))
+    stack.callback(ground.catalog.listen())
+    ground.writer.listen(lambda notice: runner.note(notice.position, notice.touched))
+    ground.writer.listen(hub.notice)
+    ground.registry.listen(partial(_let_go, loop, hub))
+
+
+def _app(settings: Settings, services: Services) -> ASGIApp:
+    app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
+    return OperationsOnly(app) if settings.role == "loader" else app
 
 
 def _loops(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Loops:
@@ -178,13 +195,15 @@ def _let_go(loop: asyncio.AbstractEventLoop, hub: Hub, teams: frozenset[int] | N
         loop.call_soon_threadsafe(hub.forget, team)
 
 
-def _sources(settings: Settings, registry: Registry, intake: Intake, clock: Clock) -> Keeper:
+def _sources(settings: Settings, rooms: Rooms, intake: Intake) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
+    registry, writer, clock = rooms.registry, rooms.writer, rooms.clock
+    past = Past(rooms.engine, lambda: writer.position)
     if not settings.catalog:
         # The catalog is in the data directory, which is ours alone: who held a source has died.
         registry.catalog.free_sources()
-    runs = runs_of(settings, intake, clock, holder)
+    runs = runs_of(settings, intake, past, clock, holder)
     follow = follow_of(settings, registry, intake)
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 
@@ -199,7 +218,9 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
     )
     mail = mail_server(settings.smtp_url, settings.smtp_from)
     name = process_name()
-    broker = Broker(settings.nats, f"livetally alerts {name}") if settings.nats else None
+    broker = None
+    if settings.nats:
+        broker = Broker(settings.nats, f"livetally alerts {name}", settings.nats_ca)
     couriers = Couriers(http, mail, broker, load_secrets(), clock)
     return Alerts(
         registry.catalog,

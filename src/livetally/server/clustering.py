@@ -8,18 +8,21 @@ accepted; what only one process may do at a time is done under a lease.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import anyio
 
 from livetally.clock import Clock
 from livetally.cluster import Lease, Loader, Log, LogPlan, LogWriter, Place, Words, open_log
 from livetally.cluster.care import check_sync, drop_loaded
-from livetally.cluster.frames import pack, unpack_told
-from livetally.cluster.loader import LOADED, partition_of
+from livetally.cluster.copies import open_copies
+from livetally.cluster.frames import pack
+from livetally.cluster.notes import loaded_through
+from livetally.cluster.parts import partition_of
 from livetally.ingest import Deliver, WriterLimits
 from livetally.server.erasing import Rooms
 from livetally.server.keeping import read_horizons
@@ -28,11 +31,23 @@ from livetally.settings import Settings
 from livetally.store.events import Engine, last_position
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["Cluster", "LogIdentities", "begun_anew", "cluster_loops", "open_cluster", "opened_log"]
+__all__ = [
+    "Cluster",
+    "LogIdentities",
+    "begun_anew",
+    "beyond",
+    "cluster_loops",
+    "open_cluster",
+    "opened_log",
+]
 
 _FORGET_AT_ONCE = 5_000
 _PUBLISH_S_MAX = 30.0
-_TURN_LOOK_S = 1.0
+_SINKS_LOOK_S = 1.0
+# So many things that are to be done in turn are told apart; two of one slot wait for each other.
+_TURNS = 4_096
+_TURN_S = 30.0
+_TURN_LOOK_S = 0.02
 
 
 class LogIdentities:
@@ -90,15 +105,34 @@ class Cluster(NamedTuple):
     identities: LogIdentities
     upkeep: Lease
 
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Keep other processes from doing what has this name; answers are up to date meanwhile."""
+        slot = f"turn.{crc32(name.encode()) % _TURNS}"
+        lease = Lease(self.log.state, slot, process_name(), _TURN_S, _TURN_LOOK_S)
+        await lease.acquire()
+        try:
+            await self.writer.caught_up()
+            yield
+        finally:
+            await lease.release()
+
     def troubles(self) -> dict[str, str]:
         """Return what keeps this process from its work, by part."""
         found: dict[str, str] = {}
         if not self.log.is_connected:
             found["log"] = "no server of the log is connected"
+        if self.words.are_awaited:
+            found["loader"] = "none was heard of yet"
         waiting = [one for one in self.loaders if one.is_active and one.trouble]
         if waiting:
             found["loader"] = f"partition {waiting[0].partition} waits: {waiting[0].trouble}"
         return found
+
+
+def beyond(cluster: Cluster | None) -> dict[str, Any]:
+    """Return what ``Services`` takes from a cluster; nothing on one machine."""
+    return {} if cluster is None else {"turn": cluster.turn, "troubles": cluster.troubles}
 
 
 def cluster_loops(
@@ -139,7 +173,7 @@ async def _keep_sinks(cluster: Cluster, rooms: Rooms, changed: asyncio.Event) ->
     """Keep the declared tables for as long as it is this process's turn."""
     changed.set()
     while cluster.upkeep.is_held:
-        with anyio.move_on_after(_TURN_LOOK_S):
+        with anyio.move_on_after(_SINKS_LOOK_S):
             await changed.wait()
             changed.clear()
             await asyncio.to_thread(rooms.sinks.declare, rooms.registry.sinks())
@@ -182,19 +216,18 @@ async def open_cluster(
     name = process_name()
     log = await opened_log(settings, engine, position_min, name)
     stack.push_async_callback(log.close)
-    done = [await log.noted_loaded(partition) for partition in range(log.partitions)]
-    words = Words(log, engine, clock, done)
+    words = Words(log, engine, clock, await loaded_through(log))
     loaders: list[Loader] = []
     if settings.role != "api":
+        copies = await open_copies(log, settings.log_keep_h) if settings.log_copies else None
         for partition in range(log.partitions):
             index = IdentityIndex(index_at(partition))
             stack.callback(index.close)
             lease = Lease(log.state, f"partition.{partition}", name, settings.lease_s)
-            place = Place(log, engine, index, clock, position_min)
+            place = Place(log, engine, index, clock, position_min, copies)
             loaders.append(Loader(place, partition, lease))
+    words.pass_on_to(loaders)
     await words.hear()
-    if log.partitions > 1:
-        await log.hear(LOADED, _passed_on(loaders))
     writer = LogWriter(log, engine, words, clock, limits, deliver)
     identities = LogIdentities(log, asyncio.get_running_loop())
     upkeep = Lease(log.state, "upkeep", name, settings.lease_s)
@@ -226,15 +259,6 @@ async def opened_log(
         partitions=settings.log_partitions,
         first_position=last + 1,
         name=f"livetally {name}",
+        ca=settings.nats_ca,
     )
     return await open_log(plan)
-
-
-def _passed_on(loaders: Sequence[Loader]) -> Callable[[bytes], Awaitable[None]]:
-    async def heard(body: bytes) -> None:
-        told = unpack_told(body)
-        if told is not None:
-            for loader in loaders:
-                loader.heard(told)
-
-    return heard

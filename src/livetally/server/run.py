@@ -141,7 +141,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    for name in ("tls_cert", "tls_key"):
+    for name in ("tls_cert", "tls_key", "nats_ca"):
         file = getattr(settings, name)
         if file and not Path(file).is_file():
             raise SettingInvalid(f"LIVETALLY_{name.upper()}: there is no file '{file}'.")

@@ -18,9 +18,10 @@ import anyio
 from livetally.clock import Clock
 from livetally.definitions import Changes
 from livetally.errors import Overloaded
-from livetally.event import decode_lines
+from livetally.event import Decoded, decode_lines
 from livetally.ingest import Accepted, Intake
 from livetally.server.registry import Registry
+from livetally.server.versions import Past, Returning, Store
 from livetally.settings import Settings, load_secrets
 from livetally.sources import (
     Broker,
@@ -43,32 +44,33 @@ from livetally.tenancy import TeamId
 __all__ = [
     "RunsHere",
     "declared_by",
-    "delivery",
     "delivery_of",
     "follow_of",
     "process_name",
     "puller_of",
     "runs_of",
+    "store_of",
 ]
 
 _REASONS_MAX = 20
+_EVENT_BYTES = 200
+"""What an event takes beside its data, about."""
 
 
 class RunsHere(Runs):
     """Fetches in this process."""
 
-    def __init__(self, puller: Puller, intake: Intake) -> None:
-        """Fetch with ``puller``, into ``intake``."""
+    def __init__(self, puller: Puller, deliver_of: Callable[[Declared], Deliver]) -> None:
+        """Fetch with ``puller``; what comes goes where ``deliver_of`` says."""
         self._puller = puller
-        self._intake = intake
+        self._deliver_of = deliver_of
 
     async def open(self) -> None:
         """Nothing: connections are made when the first page is asked for."""
 
     async def run(self, declared: Declared, known: Known) -> Outcome:
         """Fetch a source once."""
-        deliver = delivery_of(self._intake, declared)
-        return await self._puller.run(declared.source, known, deliver)
+        return await self._puller.run(declared.source, known, self._deliver_of(declared))
 
     async def close(self) -> None:
         """End the connections."""
@@ -84,23 +86,29 @@ def declared_by(registry: Registry) -> Callable[[], list[Declared]]:
     return declared
 
 
-def runs_of(settings: Settings, intake: Intake, clock: Clock, process: str) -> Runs:
+def runs_of(settings: Settings, intake: Intake, past: Past, clock: Clock, process: str) -> Runs:
     """Return where sources are fetched, as the settings say."""
+    returning = Returning(past, partial(store_of, intake))
+
+    def deliver_of(declared: Declared) -> Deliver:
+        return delivery_of(returning.store_of(declared))
+
     if settings.sources_on != "workers":
-        return RunsHere(puller_of(settings, clock), intake)
-    broker = Broker(settings.nats, f"livetally server {process}")
+        return returning.around(RunsHere(puller_of(settings, clock), deliver_of))
+    broker = Broker(settings.nats, f"livetally server {process}", settings.nats_ca)
     patience = WorkerPatience(settings.worker_silence_s_max, settings.worker_free_s_max)
-    deliver_of = partial(delivery_of, intake)
-    return RunsOnWorkers(broker, Subjects(settings.nats_prefix), deliver_of, patience)
+    subjects = Subjects(settings.nats_prefix)
+    return returning.around(RunsOnWorkers(broker, subjects, deliver_of, patience))
 
 
 def follow_of(settings: Settings, registry: Registry, intake: Intake) -> Follow:
     """Return what takes the messages of sources, in this process."""
     follower = Follower(
-        partial(delivery_of, intake),
+        lambda declared: delivery_of(store_of(intake, declared)),
         load_secrets(),
         lambda: registry.store_epoch,
         allow_private=settings.sources_allow_private,
+        nats_ca=settings.nats_ca,
     )
     return follower.follow
 
@@ -118,21 +126,25 @@ def process_name() -> str:
     return f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def delivery_of(intake: Intake, declared: Declared) -> Deliver:
+def delivery_of(store: Store) -> Deliver:
     """Return what stores the lines of events of a source."""
-    ignore = declared.source.changes is Changes.IGNORE
-    return delivery(intake, declared.team, ignore_changes=ignore)
+
+    async def deliver(lines: bytes) -> Counts:
+        return await store(decode_lines(lines))
+
+    return deliver
 
 
-def delivery(intake: Intake, team: TeamId, *, ignore_changes: bool) -> Deliver:
-    """Return what stores lines of events for a team.
+def store_of(intake: Intake, declared: Declared) -> Store:
+    """Return what stores the events of a source.
 
     Raises:
         NotDurable: by what is returned: the events can't be made durable.
     """
+    ignore_changes = declared.source.changes is Changes.IGNORE
 
-    async def deliver(lines: bytes) -> Counts:
-        accepted = await _accepted(intake, team, lines)
+    async def store(decoded: Decoded) -> Counts:
+        accepted = await _accepted(intake, declared, decoded)
         changed = accepted.conflicts_total
         reasons = [f"event {one.index}: {one.field}: {one.error}" for one in accepted.rejected]
         if changed and not ignore_changes:
@@ -144,14 +156,14 @@ def delivery(intake: Intake, team: TeamId, *, ignore_changes: bool) -> Deliver:
             reasons=reasons[:_REASONS_MAX],
         )
 
-    return deliver
+    return store
 
 
-async def _accepted(intake: Intake, team: TeamId, lines: bytes) -> Accepted:
-    """Store lines; wait while the writer is behind."""
-    decoded = decode_lines(lines, 0)
+async def _accepted(intake: Intake, declared: Declared, decoded: Decoded) -> Accepted:
+    """Store events; wait while the writer is behind."""
+    size_bytes = sum(len(bytes(event.data)) + _EVENT_BYTES for event in decoded.events)
     while True:
         try:
-            return await intake.accept(team, decoded, len(lines), strict=False)
+            return await intake.accept(declared.team, decoded, size_bytes, strict=False)
         except Overloaded as error:
             await anyio.sleep(error.retry_after_s)

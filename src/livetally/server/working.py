@@ -43,7 +43,7 @@ async def _work(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     name = process_name()
     worker = Worker(
-        Broker(settings.nats, f"livetally worker {name}"),
+        Broker(settings.nats, f"livetally worker {name}", settings.nats_ca),
         Subjects(settings.nats_prefix),
         puller_of(settings, SystemClock()),
         name,

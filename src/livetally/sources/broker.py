@@ -2,7 +2,9 @@
 
 In the flow: opened by ``dispatch`` in the server, by ``worker``, and by ``nats_messages``.
 Guarantee: what nobody answers is an error of a known type, never an endless wait; a connection that
-broke comes back by itself; no message of an error holds a password.
+broke comes back by itself; no message of an error holds a password. What has to be encrypted is
+never sent otherwise: a server that offers no TLS, or whose offer was taken away on the line, is not
+told our password.
 
 The client library is an extra: it is imported when a connection is opened.
 """
@@ -12,8 +14,9 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import anyio
 import structlog
 
 from livetally.errors import LivetallyError, SettingInvalid
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
-__all__ = ["Answering", "Broker", "BrokerFailed", "Unanswered", "connected"]
+__all__ = ["Answering", "Broker", "BrokerFailed", "Login", "Unanswered", "connected"]
 
 _log = structlog.get_logger("livetally.sources")
 
 _CONNECT_S_MAX = 5
+_CLOSE_S_MAX = 1
 _AGAIN_S = 1
 _PING_S = 10
 _SECRET = re.compile(r"//[^/@]*@")
@@ -42,6 +46,22 @@ class Unanswered(LivetallyError):
 
 
 Answer = Callable[[bytes], Awaitable[bytes | None]]
+
+
+class Login(NamedTuple):
+    """Who we are to a broker, and whom we trust to be it.
+
+    Attributes:
+        user: with a password; alone it is a token; "" where the address says it, or nobody asks.
+        password: or "".
+        ca: file (PEM) of authorities that are trusted besides the machine's own; "" for none.
+        encrypted: whether ``nats://`` is to be encrypted too; ``tls://`` is in any case.
+    """
+
+    user: str = ""
+    password: str = ""
+    ca: str = ""
+    encrypted: bool = False
 
 
 class Answering:
@@ -64,15 +84,18 @@ class Answering:
 class Broker:
     """A connection. For one event loop."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, ca: str = "") -> None:
         """Open nothing yet.
 
         Args:
             url: one address or several of a cluster, separated by commas; it may hold a secret.
             name: how the broker's own monitoring shows this process.
+            ca: file (PEM) of authorities to trust besides the machine's own; with it nothing is
+                sent that is not encrypted.
         """
         self._url = url
         self._name = name
+        self._login = Login(ca=ca, encrypted=bool(ca))
         self._client: Client | None = None
 
     async def open(self) -> bool:
@@ -84,7 +107,7 @@ class Broker:
         """
         if self._client is not None and not self._client.is_closed:
             return False
-        self._client = await connected(self._url, self._name)
+        self._client = await connected(self._url, self._name, self._login)
         return True
 
     @property
@@ -180,11 +203,11 @@ class Broker:
         return self._client
 
 
-async def connected(url: str, name: str, user: str = "", password: str = "") -> Client:
+async def connected(url: str, name: str, login: Login | None = None) -> Client:
     """Connect once; a connection that breaks later comes back by itself, however long it takes.
 
     Raises:
-        SettingInvalid: the client library is not installed, or an address is none.
+        SettingInvalid: the client library is not installed, or the file of authorities is none.
         BrokerFailed: the broker can't be reached, or refuses us.
     """
     try:
@@ -194,21 +217,27 @@ async def connected(url: str, name: str, user: str = "", password: str = "") -> 
         raise SettingInvalid(
             "NATS needs a further package: pip install 'livetally[nats]'"
         ) from None
-    client = Client()
+    login = login or Login()
+    encrypted = login.encrypted or "tls://" in url
+    client = _encrypting(Client)() if encrypted else Client()
     shown = _SECRET.sub("//", url)
     reasons: list[Exception] = []
+    tried = anyio.Event()
 
     async def note_error(error: Exception) -> None:
         reasons.append(error)
         if client.is_connected:
             _log.warning("broker", error=_told(error))
+        elif isinstance(error, ssl.SSLError) and not tried.is_set():
+            # The library would wait for ever for the end of a connection that was none.
+            raise error
 
     try:
         await client.connect(
             [part.strip() for part in url.split(",")],
             name=name,
-            user=user or None,
-            password=password or None,
+            **_credentials(login),
+            tls=_trusting(login.ca) if login.ca else None,
             connect_timeout=_CONNECT_S_MAX,
             allow_reconnect=True,
             # Each address is tried twice at first, so that the reason is told; see below.
@@ -223,13 +252,49 @@ async def connected(url: str, name: str, user: str = "", password: str = "") -> 
         await _let_go(client)
         reason = _told(next((one for one in reversed(reasons) if str(one)), error))
         raise BrokerFailed(f"The broker at {shown} can't be used: {reason}.") from None
+    tried.set()
     client.options["max_reconnect_attempts"] = -1
     return client
 
 
+def _credentials(login: Login) -> dict[str, Any]:
+    if login.user and not login.password:
+        return {"token": login.user}
+    return {"user": login.user or None, "password": login.password or None}
+
+
+def _trusting(ca: str) -> ssl.SSLContext:
+    """Return a context that trusts the authorities in a file as well as the machine's own."""
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:
+        reason = error.strerror or "it holds no certificate in PEM"
+        raise SettingInvalid(f"LIVETALLY_NATS_CA: '{ca}' can't be used: {reason}.") from None
+    return context
+
+
+def _encrypting(kind: type[Client]) -> type[Client]:
+    """Return a client that sends nothing, its password least of all, to a server without TLS.
+
+    The library encrypts when the server's first line, which is not encrypted, asks for it; and goes
+    on in the clear when it does not, whatever the address says.
+    """
+    from nats.errors import Error
+
+    class Encrypting(kind):  # type: ignore[misc,valid-type] # a base that is imported late
+        async def _process_info(self, info: dict[str, Any], **of: bool) -> None:
+            if of.get("initial_connection") and not info.get("tls_required"):
+                raise Error("nats: it offers no TLS")
+            await super()._process_info(info, **of)
+
+    return Encrypting
+
+
 async def _let_go(client: Client) -> None:
     try:
-        await client.close()
+        with anyio.move_on_after(_CLOSE_S_MAX):
+            await client.close()
     except Exception as error:  # noqa: BLE001 - of a connection that never was
         _log.debug("connection had ended", error=str(error))
 

@@ -48,6 +48,7 @@ class Follower:
         name: Callable[[], str],
         *,
         allow_private: bool,
+        nats_ca: str = "",
     ) -> None:
         """Store where ``deliver_of`` says.
 
@@ -56,11 +57,13 @@ class Follower:
             variable: finds a secret by its name.
             name: of this installation, the same after a restart: the brokers know it by that.
             allow_private: whether brokers may be in our own network.
+            nats_ca: file of authorities that NATS servers are trusted by; "" for the machine's own.
         """
         self._deliver_of = deliver_of
         self._variable = variable
         self._name = name
         self._allow_private = allow_private
+        self._nats_ca = nats_ca
 
     async def follow(self, declared: Declared, counts: Counts) -> None:
         """Take messages until cancelled; what became of them is added to ``counts``.
@@ -84,6 +87,7 @@ class Follower:
             user=self._secret(messages.user),
             password=self._secret(messages.password),
             address=address,
+            nats_ca=self._nats_ca,
         )
         await _BRINGS[messages.kind](source.url, messages, account, take)
 

@@ -15,7 +15,7 @@ import anyio
 
 from livetally.definitions import Messages
 from livetally.errors import LivetallyError
-from livetally.sources.broker import connected
+from livetally.sources.broker import Login, connected
 from livetally.sources.failures import SourceFailed
 from livetally.sources.taken import BATCH_MAX, Account, Message, Take
 
@@ -38,7 +38,8 @@ async def nats_messages(url: str, messages: Messages, account: Account, take: Ta
     Raises:
         LivetallyError: the broker can't be reached, has no such stream, or ``take`` failed.
     """
-    client = await connected(url, account.name, account.user, account.password)
+    login = Login(account.user, account.password, account.nats_ca)
+    client = await connected(url, account.name, login)
     try:
         if messages.stream:
             await _of_stream(client, messages, account, take)

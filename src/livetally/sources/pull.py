@@ -21,6 +21,7 @@ from livetally.mapping import Context, Evaluator, EventMapping, Mapped, encode_i
 from livetally.sources.failures import SourceFailed
 from livetally.sources.fetching import Page, Patience, fetch_page
 from livetally.sources.paging import Paging, Request
+from livetally.sources.versions import version_id
 
 __all__ = [
     "Counts",
@@ -184,7 +185,8 @@ def mapped_lines(source: Source, payload: Any) -> tuple[Mapped, bytes]:
     """Return the events of a payload, also as lines of JSON; every one has an id of its own.
 
     The id follows from the record's key and content, or from its key alone when changes are to be
-    ignored, so that what comes again counts once.
+    ignored, so that what comes again counts once. That of a record which changes back is made where
+    the events are: ``server.versions``.
     """
     mapped = mapped_records(source, payload, Context(content_ids=True))
     return mapped, bytes(encode_items(mapped.items)) if mapped.items else b""
@@ -202,16 +204,12 @@ def identified(source: Source, item: dict[str, Any]) -> dict[str, Any]:
     """Say of an event where it is from, and make its id tell a change of it from the first one."""
     item.setdefault("source", f"source/{source.name}")
     if source.changes is Changes.NEW and _has_key(source.mapping) and "id" in item:
-        item["id"] = f"{item['id'][:200]}-{_content(item)}"
+        item["id"] = version_id(item["id"], _encoder.encode(item))
     return item
 
 
 def _has_key(mapping: EventMapping) -> bool:
     return any(name == "id" for name, _ in mapping.members)
-
-
-def _content(item: dict[str, Any]) -> str:
-    return blake2b(_encoder.encode(item), digest_size=8).hexdigest()
 
 
 def _counted(mapped: Mapped) -> Counts:

@@ -35,13 +35,15 @@ class Message(NamedTuple):
 class Account(NamedTuple):
     """Who we are to a broker: a name that stays the same, and a user and password or "".
 
-    ``address`` is the broker's, as it was checked; "" when any may be connected to.
+    ``address`` is the broker's, as it was checked; "" when any may be connected to. ``nats_ca`` is
+    a file of authorities that a NATS server is trusted by, besides the machine's own; or "".
     """
 
     name: str
     user: str
     password: str
     address: str = ""
+    nats_ca: str = ""
 
 
 Take: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]

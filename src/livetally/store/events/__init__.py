@@ -17,17 +17,13 @@ from livetally.store.events.reading import (
     last_position,
     read_identities,
     read_stored,
+    touched_between,
 )
 from livetally.store.events.schema import SLOT_US, create, existing_columns
 from livetally.store.events.server import ServerEngine
-from livetally.store.events.since import (
-    Added,
-    added_events,
-    commits_of,
-    slots_of,
-    touched_between,
-)
+from livetally.store.events.since import Added, added_events, commits_of, slots_of
 from livetally.store.events.size import StoreSize, store_size
+from livetally.store.events.versions import VersionsOf, newest_of_changed
 
 __all__ = [
     "BUILTINS",
@@ -49,6 +45,7 @@ __all__ = [
     "ServerEngine",
     "StoreSize",
     "StoredIdentity",
+    "VersionsOf",
     "added_events",
     "ask",
     "commits_of",
@@ -60,6 +57,7 @@ __all__ = [
     "keep",
     "last_position",
     "measure_sql",
+    "newest_of_changed",
     "read_identities",
     "read_stored",
     "slots_of",

@@ -19,6 +19,7 @@ import chdb
 from chdb.state.sqlitelike import Connection
 
 from livetally.store.events.engine import Engine, EngineError, Parameter, refusal
+from livetally.store.events.literals import literal
 
 __all__ = ["EmbeddedEngine"]
 
@@ -163,7 +164,13 @@ class EmbeddedEngine(Engine):
 
 
 def _bound(value: Parameter) -> Any:
-    """Write a text as the engine reads bound ones: with backslash escapes, like a TSV field."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    """Write a value as the engine reads bound ones.
+
+    A text has backslash escapes, like a TSV field; the texts of a list are SQL literals, which the
+    driver does not make of them.
+    """
+    if isinstance(value, str):
+        return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    if isinstance(value, Sequence) and any(isinstance(one, str) for one in value):
+        return f"[{','.join(literal(one) for one in value)}]"
+    return value

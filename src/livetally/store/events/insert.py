@@ -51,45 +51,53 @@ class EventRows(NamedTuple):
 
 
 def insert_rows(
-    engine: Engine, rows: EventRows, position: int, token: str = "", *, again: bool = False
+    engine: Engine,
+    rows: EventRows,
+    position: int | Sequence[int],
+    token: str = "",
+    *,
+    again: bool = False,
 ) -> None:
     """Make ``rows`` durable as commit ``position``. Blocks until they are on disk.
 
     Args:
         engine: the store.
         rows: at least one.
-        position: of the commit; no other has it.
-        token: of the commit, for a server: inserts with the same one count once.
+        position: of the commit; no other has it. Or of several: one for each row, growing.
+        token: of the insert, for a server: inserts with the same one count once.
         again: whether an earlier call with this token has failed, so that the rows may be stored.
 
     Raises:
         EngineUnreachable: it is not known whether the rows are on disk; call ``again``.
         EngineError: it is not certain that the rows are on disk.
     """
-    block, names = _block(rows, position)
+    count = len(rows.id)
+    positions = [position] * count if isinstance(position, int) else position
+    block, names = _block(rows, positions)
     if not (again and engine.layout.server):
         engine.insert(TABLE, names, block, _SETTINGS, token)
         return
     # The token alone is not enough when the server has died: it writes the token down beside the
     # part, not with it, so that either may be there without the other. The rows themselves tell,
     # once the token has made sure that the first insert does not go on.
-    if _count_at(engine, position) == len(rows.id):
+    if _count_at(engine, positions) == count:
         return
     engine.insert(TABLE, names, block, _SETTINGS, token)
-    stored = _count_at(engine, position)
+    stored = _count_at(engine, positions)
     if stored == 0:
         engine.insert(TABLE, names, block, _SETTINGS, f"{token} again")
-        stored = _count_at(engine, position)
-    if stored != len(rows.id):
-        raise EngineError(f"Of commit {position}, {stored} of {len(rows.id)} events are stored.")
+        stored = _count_at(engine, positions)
+    if stored != count:
+        raise EngineError(f"Of insert {token}, {stored} of {count} events are stored.")
 
 
-def _count_at(engine: Engine, position: int) -> int:
-    sql = f"SELECT count() FROM {TABLE} WHERE position = {{position:UInt64}}"
-    return int(engine.read(sql, {"position": position})[0][0])
+def _count_at(engine: Engine, positions: Sequence[int]) -> int:
+    distinct = sorted(set(positions))
+    sql = f"SELECT count() FROM {TABLE} WHERE position IN {{positions:Array(UInt64)}}"
+    return int(engine.read(sql, {"positions": distinct})[0][0])
 
 
-def _block(rows: EventRows, position: int) -> tuple[bytes, list[str]]:
+def _block(rows: EventRows, positions: Sequence[int]) -> tuple[bytes, list[str]]:
     """Return the rows as one block, and the names of its columns."""
     count = len(rows.id)
     encoded = (
@@ -101,7 +109,7 @@ def _block(rows: EventRows, position: int) -> tuple[bytes, list[str]]:
         native.strings(rows.id),
         native.uint8s(rows.timed),
         native.int64s(rows.received_us),
-        native.uint64s([position]) * count,
+        native.uint64s(positions),
         native.strings(rows.data),
         native.texts(rows.attributes),
     )

@@ -1,6 +1,6 @@
 """Raw rows: the last position, the identities of a commit, the extent of what is stored.
 
-In the flow: called by ``ingest.recovery``, ``ingest.compare`` and ``query``.
+In the flow: called by ``ingest.recovery``, ``ingest.compare``, ``cluster.words`` and ``query``.
 Guarantee: reads only; every answer is of the moment at which the engine runs the query.
 """
 
@@ -21,6 +21,7 @@ __all__ = [
     "last_position",
     "read_identities",
     "read_stored",
+    "touched_between",
 ]
 
 _POSITIONS_AT_ONCE = 10_000
@@ -89,15 +90,13 @@ def read_stored(
     found: list[StoredIdentity] = []
     for some in _portions(wanted, engine.text_length_max):
         binder = Binder()
-        ids = sorted({_quoted_hex(event_id) for event_id, _ in some})
         rows = engine.read(
             f"SELECT {_IDENTITY} {of_team(team, binder)}"
             " AND position IN {positions:Array(UInt64)} AND hex(id) IN {ids:Array(String)}",
             {
                 **binder.parameters,
                 "positions": sorted({position for _, position in some}),
-                # The driver does not quote texts in a list; these need no escaping.
-                "ids": f"[{','.join(ids)}]",
+                "ids": sorted({event_id.hex().upper() for event_id, _ in some}),
             },
         )
         found += [StoredIdentity(*row) for row in rows]
@@ -119,10 +118,6 @@ def _portions(
         yield wanted[first:]
 
 
-def _quoted_hex(event_id: bytes) -> str:
-    return f"'{event_id.hex().upper()}'"
-
-
 def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
     """Return the times of a team's oldest and newest event of a type, None without any. Blocks.
 
@@ -136,3 +131,13 @@ def extent(engine: Engine, team: int, kind: str) -> tuple[int, int] | None:
     )
     oldest, newest, count = rows[0]
     return (oldest, newest) if count else None
+
+
+def touched_between(engine: Engine, since: int, upto: int) -> dict[tuple[int, str], frozenset[int]]:
+    """Return the quarter-hour slots in which each (team, type) has gained events. Blocks."""
+    rows = engine.read(
+        f"SELECT team, type, groupUniqArray(slot) FROM {TABLE}"
+        " WHERE position > {since:UInt64} AND position <= {upto:UInt64} GROUP BY team, type",
+        {"since": since, "upto": upto},
+    )
+    return {(team, kind): frozenset(slots) for team, kind, slots in rows}

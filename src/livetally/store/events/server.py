@@ -11,7 +11,8 @@ On a cluster a question must see every commit before it, on whatever replica it 
 insert at a time is written to a quorum, and a replica that lacks one refuses to answer instead of
 answering without it; reads and writes go to the first replica that is well, which has them all. The
 price: a shard's other replicas are for safety and not for speed, and a second writer is told to try
-again. Parallel quorums would take both at once, but no replica could tell what it lacks.
+again. Parallel quorums would take both at once, but no replica could tell what it lacks. A shard of
+three replicas goes on when one is away; of two, it waits. A commit's rows appear shard by shard.
 
 Source: ClickHouse documentation, "select_sequential_consistency" and "insert_quorum_parallel".
 """
@@ -22,6 +23,7 @@ import re
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from livetally.errors import SettingInvalid
@@ -51,7 +53,7 @@ _T = TypeVar("_T")
 
 _VERSION_MIN = (25, 3)
 _CONNECT_S = 10
-# How long a server may be silent; while it works on a question it shows that every few seconds.
+# How long a server may be silent; one that works on a question says so before that.
 _SILENT_S = 120
 # A change of rows or columns returns when it is done, and is silent until then.
 _CHANGE_S = 3_700
@@ -79,6 +81,14 @@ _INSERT_ON_CLUSTER: dict[str, Setting] = {
     "insert_quorum_parallel": 0,
     "insert_quorum_timeout": 60_000,
 }
+
+_CHANGE_ON_CLUSTER: dict[str, Setting] = {
+    "distributed_ddl_task_timeout": 3_600,
+    "distributed_ddl_output_mode": "throw",
+}
+
+_TOOK_TOO_LONG = 159
+"""The engine's TIMEOUT_EXCEEDED: a change goes on and is not waited for, a question has ended."""
 
 _LATER = frozenset(
     {
@@ -130,19 +140,25 @@ class ServerEngine(Engine):
         layout = Layout(server=True, cluster=cluster or address.cluster)
         self._reading = _READ_ON_CLUSTER if layout.cluster else {}
         self._inserting = _INSERT_ON_CLUSTER if layout.cluster else {}
-        self._asking = self._connected(address, _SILENT_S)
-        try:
+        self._altering = _CHANGE_ON_CLUSTER if layout.cluster else {}
+        with ExitStack() as stack:
+            self._asking = self._connected(address, _SILENT_S)
+            stack.callback(self._asking.close)
             self._changing = self._connected(address, _CHANGE_S)
+            stack.callback(self._changing.close)
             super().__init__(_usable_version(self._asking.server_version or ""), layout=layout)
             self._require_cluster()
-        except BaseException:
-            self._asking.close()
-            raise
+            stack.pop_all()
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
-        """Run a statement that returns nothing. Blocks, a change of many rows for minutes."""
+        """Run a statement that returns nothing. Blocks, a change of many rows for minutes.
+
+        Raises:
+            EngineUnreachable: it is not known whether it is done, or it takes more than an hour.
+            EngineError: the server refuses it.
+        """
         bound = {name: _bound(value) for name, value in (parameters or {}).items()}
-        self._told(lambda: self._changing.raw_query(sql, bound))
+        self._changed(lambda: self._changing.raw_query(sql, bound, dict(self._altering)))
 
     def insert(
         self, table: str, columns: Sequence[str], block: bytes, settings: str, token: str = ""
@@ -151,7 +167,7 @@ class ServerEngine(Engine):
 
         Raises:
             EngineUnreachable: it is not known whether it is stored: repeat it with its token.
-            EngineError: nothing of the block was stored.
+            EngineError: the server refused it; on a cluster some shards may have stored theirs.
         """
         names = ", ".join(f"`{column}`" for column in columns)
         # The client itself repeats what it sent into a connection that was closed meanwhile.
@@ -161,7 +177,7 @@ class ServerEngine(Engine):
         body, packed = statement.encode() + block, None
         if len(body) >= _PACKED_BYTES_MIN:
             body, packed = zstd.compress(body, _PACKED_LEVEL), "zstd"
-        self._told(lambda: self._asking.raw_insert("", insert_block=body, compression=packed))
+        self._changed(lambda: self._asking.raw_insert("", insert_block=body, compression=packed))
 
     def close(self) -> None:
         """Close every connection."""
@@ -176,6 +192,14 @@ class ServerEngine(Engine):
             lambda: self._asking.raw_query(sql, bound, dict(self._reading), fmt=output_format)
         )
 
+    def _changed(self, change: Callable[[], object]) -> None:
+        try:
+            self._told(change)
+        except EngineError as error:
+            if error.code == _TOOK_TOO_LONG:
+                raise EngineUnreachable(error.message, error.code) from None
+            raise
+
     def _told(self, ask: Callable[[], _T]) -> _T:
         """Return what the client returns, or raise its error as ours, without the password."""
         from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -184,9 +208,11 @@ class ServerEngine(Engine):
             return ask()
         except ClickHouseError as error:
             text = _AROUND.sub("", str(error)).strip()
-            if self._password:
-                text = text.replace(self._password, "…")
-            raise _as_ours(text, getattr(error, "code", None)) from None
+            cause = getattr(error.__cause__, "reason", None) or error.__cause__
+            failure = _as_ours(text, getattr(error, "code", None), cause)
+            if self._password and self._password in failure.message:
+                failure = type(failure)(failure.message.replace(self._password, "…"), failure.code)
+            raise failure from None
 
     def _connected(self, address: Address, silent_s: int) -> Client:
         try:
@@ -241,11 +267,14 @@ def _bound(value: Parameter) -> Any:
     return value if isinstance(value, int | str) else list(value)
 
 
-def _as_ours(text: str, code: int | None) -> EngineError:
+def _as_ours(text: str, code: int | None, cause: BaseException | None) -> EngineError:
+    """Return our error for what the client says; ``cause`` is what became of the connection."""
     status = _STATUS.search(text)
     number = int(status[1]) if status else 0
-    if code is None and (not status or number >= _PROXY_STATUS_MIN or number == _TOO_MANY):
-        lines = text.splitlines() or ["no reason given"]
+    passing = number >= _PROXY_STATUS_MIN or number == _TOO_MANY
+    if code is None and (cause is not None or passing):
+        reason = text if cause is None else str(cause).rpartition(": ")[2]
+        lines = reason.splitlines() or [type(cause).__name__]
         return EngineUnreachable(f"The event store can't be reached: {lines[0][:500]}")
     error = refusal(text, code or 0)
     return EngineUnreachable(error.message, error.code) if error.code in _LATER else error

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 from livetally.store.events.engine import Engine
 from livetally.store.events.expressions import Binder, Reference
-from livetally.store.events.layout import TABLE
 from livetally.store.events.scope import of_team
 
-__all__ = ["Added", "added_events", "commits_of", "slots_of", "touched_between"]
+__all__ = ["Added", "added_events", "commits_of", "slots_of"]
 
 _COMMITS_AT_ONCE = 10_000
 
@@ -48,16 +47,6 @@ def slots_of(engine: Engine, added: Added) -> list[int]:
         binder.parameters,
     )
     return [slot for (slot,) in rows]
-
-
-def touched_between(engine: Engine, since: int, upto: int) -> dict[tuple[int, str], frozenset[int]]:
-    """Return the quarter-hour slots in which each (team, type) has gained events. Blocks."""
-    rows = engine.read(
-        f"SELECT team, type, groupUniqArray(slot) FROM {TABLE}"
-        " WHERE position > {since:UInt64} AND position <= {upto:UInt64} GROUP BY team, type",
-        {"since": since, "upto": upto},
-    )
-    return {(team, kind): frozenset(slots) for team, kind, slots in rows}
 
 
 def added_events(engine: Engine, added: Added, columns: Sequence[Reference]) -> list[list[Any]]:

@@ -38,14 +38,14 @@ def store_size(engine: Engine) -> StoreSize:
         EngineError: the engine can't be asked.
         OSError: the disk can't be asked.
     """
-    everywhere = engine.layout.everywhere
+    everywhere, of_table = engine.layout.everywhere, engine.layout.of_local
     rows = engine.read(
         f"SELECT count(), sum(bytes_on_disk) FROM {everywhere('system.parts')}"
-        " WHERE active AND database NOT IN ('system', 'INFORMATION_SCHEMA')"
+        f" WHERE active AND {of_table}"
     )
     busy = engine.read(
-        f"SELECT (SELECT count() FROM {everywhere('system.merges')}),"
-        f" (SELECT count() FROM {everywhere('system.mutations')} WHERE NOT is_done)"
+        f"SELECT (SELECT count() FROM {everywhere('system.merges')} WHERE {of_table}),"
+        f" (SELECT count() FROM {everywhere('system.mutations')} WHERE {of_table} AND NOT is_done)"
     )
     free = _free_bytes(engine)
     return StoreSize(int(rows[0][0]), int(rows[0][1]), free, int(busy[0][0]), int(busy[0][1]))
