@@ -24,10 +24,11 @@ from livetally.cluster.loader import Loader, Place
 from livetally.cluster.log import Log, LogPlan, open_log
 from livetally.cluster.log_writer import LogWriter
 from livetally.cluster.parts import Work
-from livetally.cluster.replay import Replay, Step
+from livetally.cluster.replay import Group, Replay, Step
 from livetally.cluster.words import Words
 
 __all__ = [
+    "Group",
     "Lease",
     "Loader",
     "Log",

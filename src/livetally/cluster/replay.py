@@ -13,6 +13,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import anyio
@@ -23,7 +24,7 @@ from livetally.cluster.notes import loaded_through
 from livetally.cluster.parts import Part, Work, cut, halves
 from livetally.errors import LivetallyError, StoreFailed
 
-__all__ = ["Replay", "Step"]
+__all__ = ["Group", "Replay", "Step"]
 
 _UNDER_WAY_MAX = 6
 _AHEAD_MESSAGES_MAX = 300
@@ -31,12 +32,19 @@ _PUBLISH_S_MAX = 60.0
 _LOOK_S = 0.25
 
 
+class Group(NamedTuple):
+    """Events that may share messages; ``alone`` if they share no insert with any others."""
+
+    works: Sequence[Work]
+    alone: bool = False
+
+
 class Step(NamedTuple):
-    """Events up to a position of where they were; each group shares no message with another."""
+    """Events up to a position of where they were."""
 
     through: int
     events: int
-    groups: Sequence[Sequence[Work]]
+    groups: Sequence[Group]
 
 
 class _UnderWay:
@@ -96,29 +104,35 @@ class Replay:
         under_way = _UnderWay(step)
         self._steps.append(under_way)
         for group in step.groups:
-            waiting = deque(group)
+            waiting = deque(group.works)
             while waiting:
                 for partition, parts in cut(waiting, self._log.partitions):
                     await self._room.acquire()
                     under_way.left += 1
-                    tasks.start_soon(self._send, under_way, partition, parts)
+                    tasks.start_soon(self._send, under_way, partition, parts, group.alone)
         under_way.is_whole = True
         self._settle()
 
-    async def _send(self, under_way: _UnderWay, partition: int, parts: list[Part]) -> None:
+    async def _send(
+        self,
+        under_way: _UnderWay,
+        partition: int,
+        parts: list[Part],
+        alone: bool,  # noqa: FBT001 - a task takes no names
+    ) -> None:
         try:
-            await self._publish(partition, parts)
+            await self._publish(partition, parts, alone=alone)
         finally:
             self._room.release()
         under_way.left -= 1
         self._settle()
 
-    async def _publish(self, partition: int, parts: list[Part]) -> None:
+    async def _publish(self, partition: int, parts: list[Part], *, alone: bool) -> None:
         chosen = [(part.work.batch, part.places) for part in parts]
-        body = await asyncio.to_thread(pack, chosen)
+        body = await asyncio.to_thread(partial(pack, chosen, alone=alone))
         if len(body) > self._log.message_bytes_max:
             for half in halves(parts):
-                await self._publish(partition, half)
+                await self._publish(partition, half, alone=alone)
             return
         deadline_s = self._loop.time() + _PUBLISH_S_MAX
         position = await self._log.publish(partition, body, secrets.token_hex(16), deadline_s)

@@ -5,7 +5,7 @@ Guarantee: a batch says of each event what its sender and its first server said,
 among them; declared fields are left to the store, which reads them from the data as it would have.
 
 Where a type's retention has taken what was sent, the fields are all that is left: those events
-carry them, in messages of their own, because a message's column is there for all events or none.
+carry them, in inserts of their own, because a column is there for all events of one or none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from livetally.cluster import Work
+from livetally.cluster import Group, Work
 from livetally.definitions import Field, FieldType
 from livetally.errors import StoreFailed
 from livetally.ingest import Batch, Kept
@@ -31,7 +31,7 @@ _INTEGER_MAX = 2**63 - 1
 
 def groups_of(
     engine: Engine, portion: Portion, fields: Mapping[str, Field]
-) -> Iterator[list[list[Work]]]:
+) -> Iterator[list[Group]]:
     """Yield a portion's events, some tens of megabytes at a time. Blocks.
 
     Raises:
@@ -41,7 +41,7 @@ def groups_of(
     pages = max(1, -(-portion.data_bytes // _PAGE_BYTES_MAX))
     limit = max(1, -(-whole // pages))
     for offset in range(0, whole, limit):
-        yield [_works(read_held(engine, portion, offset, limit), {}, {})]
+        yield [Group(_works(read_held(engine, portion, offset, limit), {}, {}))]
     if not portion.thinned:
         return
     columns = existing_columns(engine)
@@ -49,7 +49,7 @@ def groups_of(
     for offset in range(0, portion.thinned, _BATCH_EVENTS_MAX):
         rows, values = held_fields(engine, portion, held, offset, _BATCH_EVENTS_MAX)
         _require_narrow(held, values)
-        yield [_works(rows, values, held)]
+        yield [Group(_works(rows, values, held), alone=True)]
 
 
 def _works(rows: Held, values: Mapping[str, list[Any]], fields: Mapping[str, Field]) -> list[Work]:
