@@ -100,3 +100,19 @@ def test_a_dump_of_an_older_form_is_brought_up_to_date(
     with closing(open_catalog(empty_url, clock)) as filled:
         assert [team.name for team in filled.list_teams()] == ["default", "blue"]
         assert filled.list_erasures(None) == []
+
+
+def test_keys_that_are_there_may_stay(catalog: Catalog, empty_url: str, clock: ManualClock) -> None:
+    """A first start has made one, which may be in use; without being asked, it is in the way."""
+    catalog.create_team("blue", by="operator")
+    old = catalog.create_key(DEFAULT_TEAM, "ci", frozenset({Scope.READ}), by="operator")
+    with closing(open_catalog(empty_url, clock)) as other:
+        first = other.create_key(DEFAULT_TEAM, "first", frozenset({Scope.ADMIN}), by="start")
+    dump = sent(catalog.dump())
+    with pytest.raises(StoreFailed, match="keys already"):
+        fill_catalog(empty_url, dump, {}, clock.now_us())
+    fill_catalog(empty_url, dump, {}, clock.now_us(), keep_keys=True)
+    with closing(open_catalog(empty_url, clock)) as filled:
+        assert [team.name for team in filled.list_teams()] == ["default", "blue"]
+        for key in (old, first):
+            assert filled.verify_key(key.text.reveal()) is not None

@@ -25,7 +25,7 @@ from tests.e2e.walls import SCOPES, SHOP, Teams, talk
 # The wall let it pass; there is only nothing of that name behind it.
 _NAMELESS = re.compile(r"no (key|sink|source|alert) is called '(0000000000|none)'")
 
-NO_KEY = {"serve", "worker", "demo", "check", "map", "restore", "doctor"}
+NO_KEY = {"serve", "worker", "demo", "check", "map", "restore", "doctor", "migrate", "move"}
 """Commands that work on this machine and ask no server for anything."""
 
 

@@ -30,8 +30,8 @@ def test_environment_is_read_in_settings_only() -> None:
     ] == []
 
 
-_KEEPERS_OF_ALL = {"insert", "layout", "reading", "schema", "scope", "snapshot"}
-"""What stores, recovers, changes and backs up the rows of all teams; of ``store.events``."""
+_KEEPERS_OF_ALL = {"history", "insert", "layout", "reading", "schema", "scope", "snapshot"}
+"""What stores, recovers, changes, backs up and moves all teams' rows; of ``store.events``."""
 
 
 def test_all_teams_events_are_named_by_their_keepers_only() -> None:

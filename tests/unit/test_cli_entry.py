@@ -207,6 +207,8 @@ def test_a_setting_that_serve_does_not_know_is_wrong_usage(
         (["doctor", "--catalog", "mariadb://u:hidden@h/d"], "LIVETALLY_CATALOG"),
         (["restore", "there", "--catalog", "postgresql://u:hidden@h/d"], "LIVETALLY_CATALOG"),
         (["worker", "--nats", "nats://u:hidden@h"], "LIVETALLY_NATS"),
+        (["migrate", "--set", "log=nats://hidden@h"], "LIVETALLY_LOG"),
+        (["move", "--from", "d", "--to", "clickhouse://u:hidden@h"], "LIVETALLY_STORE"),
     ],
     ids=lambda one: one if isinstance(one, str) else "-".join(one[:2]),
 )

@@ -135,6 +135,22 @@ COMMANDS = (
         "livetally restore /mnt/backups --data ./livetally-data",
     ),
     Command(
+        "migrate",
+        "livetally.cli.migrate:migrate",
+        "Make and bring up to date what the settings name: catalog, events table, log.\n\n"
+        "Servers do it at their start as well; call it where they are to find everything ready.\n\n"
+        "livetally migrate --set log_partitions=4",
+    ),
+    Command(
+        "move",
+        "livetally.cli.move:move",
+        "Move the data directory of a stopped server to the cluster that the settings name.\n\n"
+        "The cluster may take events meanwhile. Called again after an interruption, it goes on"
+        " where it stopped; nothing is moved twice. At the end every day of every type is compared."
+        " Positions count anew: those of old receipts mean nothing to the cluster.\n\n"
+        "livetally move --from ./livetally-data",
+    ),
+    Command(
         "erase",
         "livetally.cli.erase:erase",
         "Erase every event of a subject, and everything that was worked out from them.\n\n"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -19,7 +20,7 @@ from rich.progress import (
 
 from livetally.cli.output import errors_console
 
-__all__ = ["Bar", "running", "steps", "transfer"]
+__all__ = ["Bar", "running", "stages", "steps", "transfer"]
 
 _TITLE_CHARS_MAX = 24
 
@@ -72,6 +73,38 @@ def steps(title: str) -> Iterator[Callable[[str, int, int], None]]:
 
         def show(part: str, done: int, total: int) -> None:
             progress.update(task, description=f"{title} {part}", completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for one stage after the other, with rate and time left.
+
+    Call it with the stage, what is done of it, and its total; a new stage begins a new bar.
+    """
+    screen = errors_console()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    hidden = not screen.is_terminal
+    with Progress(*columns, console=screen, transient=True, disable=hidden) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for other in tasks.values():
+                    progress.update(other, visible=False)
+                tasks[stage] = progress.add_task(stage, total=total, rate="")
+            task = tasks[stage]
+            seconds = progress.tasks[list(tasks).index(stage)].elapsed
+            rate = f"{done / seconds:,.0f}/s" if seconds else ""
+            progress.update(task, completed=done, total=total, rate=rate)
 
         yield show
 

@@ -7,14 +7,13 @@ secret is no option: other users of the machine see command lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from livetally.cli.argument_secrets import refuse_secret
-from livetally.cli.codes import WrongUsage
+from livetally.cli.overrides import overrides
 
 __all__ = ["serve"]
 
@@ -71,33 +70,9 @@ def serve(
         "tls_key": _text(tls_key),
         "behind_proxy": behind_proxy,
     }
-    others = _others(further or (), set(Settings.__struct_fields__) - set(named))
+    others = overrides(further or (), set(Settings.__struct_fields__) - set(named))
     return serve_settings(load_settings(named | others))
 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _others(texts: Iterable[str], known: set[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` for the settings that have no option of their own.
-
-    Raises:
-        WrongUsage: there is no such setting, or the text has another form.
-    """
-    others: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise WrongUsage("--set: write NAME=VALUE.")  # what was written may be a secret
-        refuse_secret("--set", name, value)
-        if name not in known:
-            from livetally.definitions import nearest
-
-            hint = nearest(name, sorted(known))
-            also = (
-                f"; did you mean '{hint}'?" if hint else f"; there are {', '.join(sorted(known))}"
-            )
-            raise WrongUsage(f"--set: no setting is called '{name}'; {also}")
-        others[name] = value
-    return others

@@ -13,6 +13,7 @@ and the catalog alone; whichever of them dies, what was acknowledged counts exac
     ahead.py       what it has read; storing.py what it makes of it; notes.py what it leaves behind
     copies.py      publishes what is stored for other programs
     lease.py       which process that is
+    replay.py      what was stored elsewhere is published again
     care.py        that the log keeps what it acknowledges, and not for ever
 """
 
@@ -22,6 +23,21 @@ from livetally.cluster.lease import Lease
 from livetally.cluster.loader import Loader, Place
 from livetally.cluster.log import Log, LogPlan, open_log
 from livetally.cluster.log_writer import LogWriter
+from livetally.cluster.parts import Work
+from livetally.cluster.replay import Group, Replay, Step
 from livetally.cluster.words import Words
 
-__all__ = ["Lease", "Loader", "Log", "LogPlan", "LogWriter", "Place", "Words", "open_log"]
+__all__ = [
+    "Group",
+    "Lease",
+    "Loader",
+    "Log",
+    "LogPlan",
+    "LogWriter",
+    "Place",
+    "Replay",
+    "Step",
+    "Words",
+    "Work",
+    "open_log",
+]

@@ -33,8 +33,8 @@ class Numbered(NamedTuple):
 
     @property
     def is_alone(self) -> bool:
-        """Whether it goes with no other: it changes what is known."""
-        return bool(self.message.forget or self.message.anew)
+        """Whether it goes with no other: it changes what is known, or its columns are its own."""
+        return bool(self.message.forget or self.message.anew or self.message.alone)
 
 
 class Ahead:

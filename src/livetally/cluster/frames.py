@@ -34,12 +34,14 @@ _INTEGER_MAX = 2**63 - 1
 class Message(msgspec.Struct, frozen=True, array_like=True):
     """One message of the log: batches to store, or identity keys to forget.
 
-    ``anew`` says that the identities of everything stored are to be read again.
+    ``anew`` says that the identities of everything stored are to be read again; ``alone``, that its
+    events share no insert with others: their columns hold what their data does not.
     """
 
     batches: list[Kept]
     forget: list[bytes] = []
     anew: bool = False
+    alone: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -83,10 +85,11 @@ def pack(
     *,
     forget: Sequence[bytes] = (),
     anew: bool = False,
+    alone: bool = False,
 ) -> bytes:
     """Return a message; of each batch its events at the places, or all of them."""
     kept = [_portable(batch.kept(places)) for batch, places in batches]
-    message = Message(kept, list(forget), anew)
+    message = Message(kept, list(forget), anew, alone)
     return _FORM + zstd.compress(_encoder.encode(message), _LEVEL)
 
 

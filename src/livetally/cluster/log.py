@@ -87,11 +87,13 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
     from nats.js.errors import BucketNotFoundError, NotFoundError
 
     stream = client.jetstream(timeout=_ANSWER_S)
+    was_made = False
     try:
         try:
             found = (await stream.stream_info(plan.stream)).config
         except NotFoundError:
             found = await _made(stream, plan)
+            was_made = True
         partitions = _checked(plan, found)
         bucket = f"{plan.stream}_state"
         try:
@@ -102,7 +104,7 @@ async def _opened(client: Client, plan: LogPlan) -> Log:
     except Error as error:
         raise BrokerFailed(f"The log can't be used: {error}.") from None
     born = (found.metadata or {}).get(_BORN, "0")
-    return Log(client, stream, state, plan, partitions, born)
+    return Log(client, stream, state, plan, partitions, born, was_made=was_made)
 
 
 async def _made(stream: JetStreamContext, plan: LogPlan) -> StreamConfig:
@@ -155,6 +157,8 @@ class Log:
         plan: LogPlan,
         partitions: int,
         born: str,
+        *,
+        was_made: bool = False,
     ) -> None:
         """Take an open connection over."""
         self._client = client
@@ -163,6 +167,8 @@ class Log:
         """Small facts beside the log: leases, and how far loaders are."""
         self._plan = plan
         self.partitions = partitions
+        self.was_made = was_made
+        """Whether there was none before."""
         self.born = born
         """The name of this very stream; one that is made in its place has another."""
         self.message_bytes_max = client.max_payload - 4096

@@ -16,7 +16,7 @@ from livetally.errors import StoreFailed
 if TYPE_CHECKING:
     from livetally.cluster.log import Log
 
-__all__ = ["Notes", "Plan", "PlanRefused"]
+__all__ = ["Notes", "Plan", "PlanRefused", "loaded_through"]
 
 _log = structlog.get_logger("livetally.cluster")
 
@@ -110,3 +110,14 @@ class Notes:
         except (Error, OSError) as error:
             raise StoreFailed(f"The log's state does not answer: {error}.") from None
         return (entry.value or b"").decode(), int(entry.revision or 0)
+
+
+async def loaded_through(log: Log) -> list[int]:
+    """Return up to where each partition is in the store at least.
+
+    Raises:
+        StoreFailed: nobody answers.
+    """
+    before = await log.before_first()
+    noted = [await Notes(log, partition).loaded() for partition in range(log.partitions)]
+    return [before if one is None else one for one in noted]

@@ -6,7 +6,7 @@ from livetally.ingest.accept import Intake, IntakeLimits, deliver_to
 from livetally.ingest.batch import Batch, Kept, Schema
 from livetally.ingest.commits import Commits, Deliver, Notice, Outcome, Receipt, WriterLimits
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
-from livetally.ingest.recovery import Part, recover
+from livetally.ingest.recovery import Part, recover, steps
 from livetally.ingest.rows import Places, joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
@@ -33,5 +33,6 @@ __all__ = [
     "joined_rows",
     "recover",
     "sort_out",
+    "steps",
     "touched_slots",
 ]

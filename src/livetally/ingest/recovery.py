@@ -69,11 +69,13 @@ def recover(
     return max(last, position_min)
 
 
-def steps(counts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def steps(
+    counts: Iterable[tuple[int, int]], events_max: int = _EVENTS_AT_ONCE
+) -> Iterator[tuple[int, int]]:
     """Cut ``(position, events)`` into inclusive ranges of a bounded number of events."""
     first = until = events = 0
     for position, count in counts:
-        if events and events + count > _EVENTS_AT_ONCE:
+        if events and events + count > events_max:
             yield first, until
             events = 0
         first = first if events else position

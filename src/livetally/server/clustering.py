@@ -21,7 +21,7 @@ from livetally.cluster import Lease, Loader, Log, LogPlan, LogWriter, Place, Wor
 from livetally.cluster.care import check_sync, drop_loaded
 from livetally.cluster.copies import open_copies
 from livetally.cluster.frames import pack
-from livetally.cluster.notes import Notes
+from livetally.cluster.notes import loaded_through
 from livetally.cluster.parts import partition_of
 from livetally.ingest import Deliver, WriterLimits
 from livetally.server.erasing import Rooms
@@ -31,7 +31,15 @@ from livetally.settings import Settings
 from livetally.store.events import Engine, last_position
 from livetally.store.identities import IdentityIndex
 
-__all__ = ["Cluster", "LogIdentities", "begun_anew", "beyond", "cluster_loops", "open_cluster"]
+__all__ = [
+    "Cluster",
+    "LogIdentities",
+    "begun_anew",
+    "beyond",
+    "cluster_loops",
+    "open_cluster",
+    "opened_log",
+]
 
 _FORGET_AT_ONCE = 5_000
 _PUBLISH_S_MAX = 30.0
@@ -205,22 +213,10 @@ async def open_cluster(
         SettingInvalid: the log is not kept as the settings want it.
         BrokerFailed: it can't be reached.
     """
-    if settings.log_sync == "check":
-        await check_sync(settings.log_monitors, settings.log_replicas)
     name = process_name()
-    last = max(await asyncio.to_thread(last_position, engine), position_min())
-    plan = LogPlan(
-        servers=settings.log,
-        prefix=settings.nats_prefix,
-        replicas=settings.log_replicas,
-        partitions=settings.log_partitions,
-        first_position=last + 1,
-        name=f"livetally {name}",
-        ca=settings.nats_ca,
-    )
-    log = await open_log(plan)
+    log = await opened_log(settings, engine, position_min, name)
     stack.push_async_callback(log.close)
-    words = Words(log, engine, clock, await _done(log))
+    words = Words(log, engine, clock, await loaded_through(log))
     loaders: list[Loader] = []
     if settings.role != "api":
         copies = await open_copies(log, settings.log_keep_h) if settings.log_copies else None
@@ -238,8 +234,31 @@ async def open_cluster(
     return Cluster(log, writer, words, loaders, identities, upkeep)
 
 
-async def _done(log: Log) -> list[int]:
-    """Return up to where each partition is in the store at least."""
-    before = await log.before_first()
-    noted = [await Notes(log, partition).loaded() for partition in range(log.partitions)]
-    return [before if one is None else one for one in noted]
+async def opened_log(
+    settings: Settings, engine: Engine, position_min: Callable[[], int], name: str
+) -> Log:
+    """Open the log that the settings name, made if it is missing, after a look at how it is kept.
+
+    Args:
+        settings: the process's settings.
+        engine: the store: the first position of a new log is beyond those that it has.
+        position_min: the last position that was told although its events may be erased.
+        name: how the log's servers show this process.
+
+    Raises:
+        SettingInvalid: the log is not kept as the settings want it.
+        BrokerFailed: it can't be reached.
+    """
+    if settings.log_sync == "check":
+        await check_sync(settings.log_monitors, settings.log_replicas)
+    last = max(await asyncio.to_thread(last_position, engine), position_min())
+    plan = LogPlan(
+        servers=settings.log,
+        prefix=settings.nats_prefix,
+        replicas=settings.log_replicas,
+        partitions=settings.log_partitions,
+        first_position=last + 1,
+        name=f"livetally {name}",
+        ca=settings.nats_ca,
+    )
+    return await open_log(plan)

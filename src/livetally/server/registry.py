@@ -20,6 +20,7 @@ from typing import TypeVar
 from livetally.alerts import Watched
 from livetally.definitions import (
     Application,
+    Field,
     Plan,
     RouteTable,
     Source,
@@ -132,6 +133,10 @@ class Registry:
             found = Schema(declared.events.values(), reject_unknown=declared.reject_unknown)
             applied.schemas[team] = found
         return found
+
+    def fields(self) -> dict[str, Field]:
+        """Return every declared field by its column."""
+        return declared_fields(self._applied.everything())
 
     def published(self) -> RouteTable:
         """Return the paths that definitions publish, of all teams."""

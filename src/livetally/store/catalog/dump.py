@@ -21,7 +21,7 @@ from livetally.store.catalog.migrate import (
     require_known,
     upgrade_to,
 )
-from livetally.store.catalog.tables import keys, metadata, teams
+from livetally.store.catalog.tables import keys, metadata, sessions, signin_tokens, teams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,12 @@ def dump_catalog(database: Database) -> CatalogDump:
 
 
 def fill_catalog(
-    url_or_path: str | Path, dump: CatalogDump, facts: Mapping[str, str | None], now_us: int
+    url_or_path: str | Path,
+    dump: CatalogDump,
+    facts: Mapping[str, str | None],
+    now_us: int,
+    *,
+    keep_keys: bool = False,
 ) -> None:
     """Make a catalog and fill it; then bring it to the form that this program knows. Blocks.
 
@@ -69,6 +74,8 @@ def fill_catalog(
         dump: what to fill it with.
         facts: facts that are to be other than they were; None takes one away.
         now_us: microseconds since 1970 UTC.
+        keep_keys: the catalog may hold keys of the default team, such as a first start makes; they
+            stay beside those of the dump.
 
     Raises:
         StoreFailed: a newer program made the dump, the catalog holds teams or keys already, or the
@@ -77,25 +84,35 @@ def fill_catalog(
     require_known(dump.form, "The backup's catalog")
     database = open_database(url_or_path)
     try:
-        _require_empty(database)
+        _require_empty(database, but_for_keys=keep_keys)
         with database.writing() as connection:
             upgrade_to(connection, dump.form)
         with database.writing() as connection:
-            _fill(connection, dump.tables)
+            kept = _other_keys(connection, dump) if keep_keys else []
+            _fill(connection, {**dump.tables, keys.name: [*dump.tables[keys.name], *kept]})
             _set_facts(connection, facts)
         migrate(database, now_us)
     finally:
         database.close()
 
 
-def _require_empty(database: Database) -> None:
+def _require_empty(database: Database, *, but_for_keys: bool) -> None:
     with database.reading() as connection:
         if not inspect(connection).has_table(VERSION_TABLE):
             return
         named = connection.execute(select(func.count()).select_from(teams)).scalar() or 0
         made = connection.execute(select(func.count()).select_from(keys)).scalar() or 0
-    if named > 1 or made:
+    if named > 1 or (made and not but_for_keys):
         raise StoreFailed("The catalog holds teams or keys already: restore into an empty one.")
+
+
+def _other_keys(connection: Connection, dump: CatalogDump) -> list[dict[str, Any]]:
+    """Return the keys that are there and not in the dump; what hangs on them ends."""
+    connection.execute(delete(signin_tokens))
+    connection.execute(delete(sessions))
+    known = {row["id"] for row in dump.tables[keys.name]}
+    rows = connection.execute(select(keys)).mappings()
+    return [dict(row) for row in rows if row["id"] not in known]
 
 
 def _fill(connection: Connection, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
