@@ -82,9 +82,15 @@ class Loader:
         self.partition = partition
         self._lease = lease
         self._notes = Notes(place.log, partition)
-        self._storing = Storing(
-            place.engine, place.identities, partition, place.log.partitions, place.position_min
+        self._begin_storing = partial(
+            Storing,
+            place.engine,
+            place.identities,
+            partition,
+            place.log.partitions,
+            place.position_min,
         )
+        self._storing = self._begin_storing()
         self._copies = place.copies
         self._plan = Plan()
         # The last message that is done, and up to where nothing of this partition is missing.
@@ -129,6 +135,8 @@ class Loader:
             _log.debug("index of ids not brought up to date", reason=error.message)
 
     async def _load(self) -> None:
+        # Anew each time: a thread of the last time may still be at an insert.
+        self._storing = self._begin_storing()
         self._plan = await self._tried(self._notes.take_over)
         self._done = self._through = await self._tried(self._loaded_before)
         await self._tried(partial(asyncio.to_thread, self._storing.recover, self._done))

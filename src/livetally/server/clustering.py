@@ -23,6 +23,7 @@ from livetally.cluster.copies import open_copies
 from livetally.cluster.frames import pack
 from livetally.cluster.notes import loaded_through
 from livetally.cluster.parts import partition_of
+from livetally.errors import Overloaded
 from livetally.ingest import Deliver, WriterLimits
 from livetally.server.erasing import Rooms
 from livetally.server.keeping import read_horizons
@@ -47,6 +48,7 @@ _SINKS_LOOK_S = 1.0
 # So many things that are to be done in turn are told apart; two of one slot wait for each other.
 _TURNS = 4_096
 _TURN_S = 30.0
+_TURN_WAIT_S_MAX = 15.0
 _TURN_LOOK_S = 0.02
 
 
@@ -107,10 +109,18 @@ class Cluster(NamedTuple):
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
-        """Keep other processes from doing what has this name; answers are up to date meanwhile."""
+        """Keep other processes from doing what has this name; answers are up to date meanwhile.
+
+        Raises:
+            Overloaded: others are at it, or the log does not answer.
+            StoreFailed: answers are far behind.
+        """
         slot = f"turn.{crc32(name.encode()) % _TURNS}"
         lease = Lease(self.log.state, slot, process_name(), _TURN_S, _TURN_LOOK_S)
-        await lease.acquire()
+        with anyio.move_on_after(_TURN_WAIT_S_MAX) as waiting:
+            await lease.acquire()
+        if waiting.cancelled_caught:
+            raise Overloaded("Others act on the same thing, or the log does not answer.")
         try:
             await self.writer.caught_up()
             yield
