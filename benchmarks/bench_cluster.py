@@ -9,6 +9,7 @@ the ratio says what the way costs and not what a cluster carries.
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
@@ -51,6 +52,12 @@ def caught_up(client: httpx2.Client) -> None:
     last = client.post("/v1/events", json=event).raise_for_status().json()["position"]
     while not client.get("/v1/events", params={"limit": 1, "min_position": last}).is_success:
         pass
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor's time that a process has used, seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def rates(server: Server, sent: Sequence[bytes]) -> tuple[float, float]:
@@ -160,11 +167,24 @@ def main() -> None:
                 cluster_room(folder, database, partitions=partitions, name=name) as room,
                 fleet(room, definition) as servers,
             ):
+                processes = {"API process": servers[0].pid, "loader": servers[1].pid}
+                processes["store"] = room.store_server.pid
+                processes |= {f"NATS {at}": one.pid for at, one in enumerate(room.nats)}
+                before = {what: cpu_s(pid) for what, pid in processes.items()}
                 told, included = rates(servers[0], parts[number + 1])
+                each = {
+                    what: (cpu_s(pid) - before[what]) / EVENTS * 1e6
+                    for what, pid in processes.items()
+                }
                 print(
                     f"cluster, partitions {partitions}: {told:,.0f} events/s acknowledged,"
                     f" {included:,.0f} in answers; {told / alone:.2f} and {included / alone:.2f}"
                     " of one process",
+                    flush=True,
+                )
+                print(
+                    "    CPU for each event:",
+                    ", ".join(f"{what} {spent:.1f} us" for what, spent in each.items()),
                     flush=True,
                 )
                 if number:

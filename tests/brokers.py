@@ -47,6 +47,12 @@ class Broker:
         """Whether it was started, and not ended by ``kill``."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None:

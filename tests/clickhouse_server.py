@@ -111,6 +111,12 @@ class ClickHouseServer:
         assert line, "the engine's process has ended"
         self.port = int(line)
 
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Send any signal."""
         assert self._process is not None
