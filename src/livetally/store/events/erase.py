@@ -107,6 +107,9 @@ def old_parts(engine: Engine) -> set[str]:
     The engine removes them within a minute. On a cluster a name is one server's.
     """
     layout = engine.layout
+    if not layout.server:
+        # After a start it looks for parts that were replaced before in the background.
+        engine.execute(f"SYSTEM WAIT LOADING PARTS {layout.local}")
     name = "concat(hostName(), ' ', name)" if layout.cluster else "name"
     rows = engine.read(
         f"SELECT {name} FROM {layout.everywhere('system.parts')}"
