@@ -216,9 +216,13 @@ def test_one_process_keeps_the_tables_and_another_takes_over(
 
 
 def test_a_log_that_is_kept_with_less_care_is_refused(
-    room: ClusterRoom, tmp_path: Path, postgresql_server: Database
+    room: ClusterRoom,
+    three: tuple[Server, ...],
+    tmp_path: Path,
+    postgresql_server: Database,
 ) -> None:
     """Servers that sync later, too few of them, other partitions: each with the reason."""
+    assert all(process.running for process in three)  # so that the log is there
 
     def reason(**more: str) -> str:
         begun = time.monotonic()
