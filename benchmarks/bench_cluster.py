@@ -33,7 +33,7 @@ PER = 1_000 if QUICK else 5_000
 EVENTS = 40_000 if QUICK else 400_000
 SINGLES = 100 if QUICK else 400
 OUTAGE_S = 5 if QUICK else 20
-PARTITIONS = (1, 3) if QUICK else (1, 2, 4)
+PARTITIONS = (1, 3) if QUICK else (1, 2, 3)
 CONNECTIONS = 8
 
 
