@@ -102,6 +102,8 @@ def test_what_one_process_takes_all_of_them_count(three: tuple[Server, ...]) -> 
         changed = visit(there, "ada", "1", data={"minutes": 6})
         assert (changed["stored"], len(changed["conflicts"])) == (0, 1)
         assert visits(there, "ada", again["position"]) == 1
+        path = f"/v1/metrics/visits?min_position={changed['position']}"
+        assert there.get(path).json()["position"] >= changed["position"]
         refused = there.get("/v1/metrics/visits", params={"min_position": 10**9})
         assert refused.status_code == 400
 

@@ -176,7 +176,10 @@ class Words:
             listener(notice)
 
     def _advance(self, until: int) -> None:
-        self._position = position = max(self._position, until)
+        if until > self._position:
+            # Nothing was stored by it, but what is answered from now on is true at it.
+            self._notify(Notice(until, self._clock.now_us(), 0, {}))
+        position = self._position
         POSITION.set(position)
         while self._reaching and self._reaching[0][0] <= position:
             _, _, reached = heapq.heappop(self._reaching)
