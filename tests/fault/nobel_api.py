@@ -70,7 +70,7 @@ class Api:
             if self._changes % _CHANGES_OF_A_PRIZE == 0 and len(self._prizes) < _PRIZES_MAX:
                 self._award()
             prize = self._random.choice(self._prizes)
-            # Larger each time: an amount that was told before would be known, and no change.
+            # Larger each time: so each version is told of once, and has one event.
             prize["prizeAmount"] += self._changes
             if "laureates" not in prize:
                 self._share(prize)
