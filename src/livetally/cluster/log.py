@@ -34,6 +34,7 @@ __all__ = ["Log", "LogPlan", "open_log"]
 _log = structlog.get_logger("livetally.cluster")
 
 _ANSWER_S = 5
+_TRIES = 3
 _AGAIN_S = 0.5
 _PARTITIONS = "livetally_partitions"
 _BORN = "livetally_born"
@@ -75,6 +76,10 @@ async def open_log(plan: LogPlan) -> Log:
     """
     client = await connected(plan.servers, plan.name, Login(ca=plan.ca, encrypted=bool(plan.ca)))
     try:
+        for _ in range(_TRIES):
+            with contextlib.suppress(BrokerFailed):  # they may be about to elect a leader
+                return await _opened(client, plan)
+            await asyncio.sleep(_AGAIN_S)
         return await _opened(client, plan)
     except BaseException:
         await client.close()
