@@ -149,11 +149,12 @@ async def send_stream(
     hub = services.hub
     declared = services.definitions.declared(sender.who.team)
     epoch = services.definitions.epoch_of(declared)
+    # First: what is subscribed is then answered at that position or later, and never goes back.
+    resume = await _resume_position(scope, epoch, services.writer)
     stream = hub.join(sender.who, epoch)
     try:
         await _require_still(sender, services)
         first = await _subscribe(stream, services, declared, asked)
-        resume = await _resume_position(scope, epoch, services.writer)
         if resume is not None and resume < 0:
             first, resume = first + _RESET, None
     except BaseException:
