@@ -41,6 +41,8 @@ _PUBLISH_S_MAX = 10.0
 _WORD_S_MAX = 2.0
 _LOOK_S = 0.05
 _REACHED_S_MAX = 10.0
+_LOOKS = 3
+_LOOK_AGAIN_S = 0.5
 _CAUGHT_UP_S_MAX = 30.0
 
 
@@ -168,8 +170,12 @@ class LogWriter:
         """
         if position <= self.position:
             return
-        last = await self._log.last_of()
-        if position > last:
+        for _ in range(_LOOKS):
+            last = await self._log.last_of()
+            if position <= last:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_S)  # a new leader may not have all of it at once
+        else:
             raise BadInput("min_position", f"is beyond the last commit, {last}")
         await self._words.wait_for(position, _REACHED_S_MAX)
 
