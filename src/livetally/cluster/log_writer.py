@@ -170,6 +170,7 @@ class LogWriter:
         """
         if position <= self.position:
             return
+        last = 0
         for _ in range(_LOOKS):
             last = await self._log.last_of()
             if position <= last:
