@@ -131,7 +131,10 @@ class Client:
 
     def _apply(self, event: str, place: int, data: Mapping[str, Any]) -> None:
         if data["position"] < self.positions[place]:
-            self.faults.append(f"{self.questions[place]} went back to {data['position']}")
+            before = f"{self.positions[place]}, {event} after {self.last_id}, {self.resets} resets"
+            self.faults.append(
+                f"{self.questions[place]} went back to {data['position']} from {before}"
+            )
         self.positions[place] = data["position"]
         rows = picture(data["rows"])
         if event == "snapshot":

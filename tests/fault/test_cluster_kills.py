@@ -164,6 +164,6 @@ async def test_every_view_is_right_whatever_dies(
     with cluster_room(tmp_path, postgresql_server) as room, fleet(room, path) as processes:
         apis = [process for name, process in processes.items() if name.startswith("api")]
         storm = Storm(room, postgresql_server, processes, chance)
-        strikes = [storm.strike] * (STRIKES // 2)
+        strikes = [storm.strike] * STRIKES
         told = await check(apis, seed, seconds=len(strikes) * 0.5, faults=strikes, rest_s=60)
     print(told, dict(storm.done))  # noqa: T201

@@ -11,6 +11,7 @@ Source: WHATWG HTML, section 9.2 (server-sent events).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +28,7 @@ from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
 from livetally.api.services import Services
 from livetally.api.tables import JSON
-from livetally.errors import BadInput, ClientError, LivetallyError, Unauthenticated
+from livetally.errors import BadInput, ClientError, LivetallyError, StoreFailed, Unauthenticated
 from livetally.ingest import Commits
 from livetally.live import Outlet, Place, Stream
 from livetally.query import Declared
@@ -48,6 +49,7 @@ EVENT_STREAM = "text/event-stream"
 
 QUESTIONS_MAX = 100
 _DIGITS_MAX = 19
+_FRESH_S_MAX = 2.0
 _RESET = b"event: reset\ndata: {}\n\n"
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 
@@ -227,11 +229,14 @@ async def _resume_position(scope: Scope, epoch: str, writer: Commits) -> int | N
     """Return the position to resume from; -1 when it is none of ours; None for a new stream.
 
     Raises:
-        Overloaded: it is another process's, and this one's answers are far behind.
+        Overloaded, StoreFailed: it is another process's, and answers here are far behind.
     """
     header = Headers(scope=scope).get("last-event-id")
     text = header or QueryParams(scope["query_string"]).get("last_event_id", "")
     if not text:
+        # Who was cut off before the first id comes without one: as good as can be had soon.
+        with suppress(StoreFailed):
+            await writer.caught_up(_FRESH_S_MAX)
         return None
     sent_epoch, _, digits = text.rpartition(".")
     if sent_epoch != epoch or not (digits.isascii() and digits.isdigit()):
@@ -241,4 +246,6 @@ async def _resume_position(scope: Scope, epoch: str, writer: Commits) -> int | N
         await writer.reached(position)
     except BadInput:
         return -1
+    # The id says what is known of all questions; of one, another process may have told more.
+    await writer.caught_up()
     return position

@@ -16,6 +16,7 @@ everything is told as stored that is new as far as this process can know.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -27,7 +28,15 @@ from livetally.cluster.log import Log
 from livetally.cluster.parts import Part, Work, cut, halves
 from livetally.cluster.words import Words
 from livetally.errors import BadInput, NotDurable, Overloaded, StoreFailed
-from livetally.ingest import Batch, Deliver, Notice, Outcome, Receipt, WriterLimits
+from livetally.ingest import (
+    CAUGHT_UP_S_MAX,
+    Batch,
+    Deliver,
+    Notice,
+    Outcome,
+    Receipt,
+    WriterLimits,
+)
 from livetally.store.events import Engine, StoredIdentity, read_stored
 from livetally.telemetry import COMMIT_SECONDS, COMMITS, EVENTS, WAITING_EVENTS
 
@@ -41,9 +50,6 @@ _PUBLISH_S_MAX = 10.0
 _WORD_S_MAX = 2.0
 _LOOK_S = 0.05
 _REACHED_S_MAX = 10.0
-_LOOKS = 3
-_LOOK_AGAIN_S = 0.5
-_CAUGHT_UP_S_MAX = 30.0
 
 
 class _Acknowledged(NamedTuple):
@@ -95,6 +101,8 @@ class LogWriter:
         self._closing = False
         self._acknowledged: dict[int, _Acknowledged] = {}
         self._late_at = 0
+        self._asking = asyncio.Lock()
+        self._end, self._end_asked_s = 0, -math.inf
         self._count = 0
         words.on_advance = self._settle_told
 
@@ -170,31 +178,37 @@ class LogWriter:
         """
         if position <= self.position:
             return
-        last = 0
-        for _ in range(_LOOKS):
-            last = await self._log.last_of()
-            if position <= last:
-                break
-            await asyncio.sleep(_LOOK_AGAIN_S)  # a new leader may not have all of it at once
-        else:
+        last = await self._log_end()
+        if position > last:
             raise BadInput("min_position", f"is beyond the last commit, {last}")
         await self._words.wait_for(position, _REACHED_S_MAX)
 
-    async def caught_up(self) -> int:
+    async def caught_up(self, within_s: float = CAUGHT_UP_S_MAX) -> int:
         """Return a position that includes everything acknowledged so far, once answers do.
 
         Raises:
             StoreFailed: they do not, after a long wait.
         """
-        last = await self._log.last_of()
+        last = await self._log_end()
         try:
-            await self._words.wait_for(last, _CAUGHT_UP_S_MAX)
+            await self._words.wait_for(last, within_s)
         except Overloaded:
             raise StoreFailed(
                 "What was acknowledged is not in the store yet; try again when loaders have caught"
                 " up."
             ) from None
         return last
+
+    async def _log_end(self) -> int:
+        """Return the last acknowledged position; many who ask together ask the log once."""
+        called_s = self._loop.time()
+        async with self._asking:
+            # What was asked before this call may lack what was acknowledged before it.
+            if self._end_asked_s <= called_s:
+                asked_s = self._loop.time()
+                self._end = await self._log.last_of()
+                self._end_asked_s = asked_s
+            return self._end
 
     def settled(self) -> int:
         """As ``caught_up``. Blocks; for any thread but the loop's."""

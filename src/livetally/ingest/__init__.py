@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from livetally.ingest.accept import Intake, IntakeLimits, deliver_to
 from livetally.ingest.batch import Batch, Kept, Schema
-from livetally.ingest.commits import Commits, Deliver, Notice, Outcome, Receipt, WriterLimits
+from livetally.ingest.commits import (
+    CAUGHT_UP_S_MAX,
+    Commits,
+    Deliver,
+    Notice,
+    Outcome,
+    Receipt,
+    WriterLimits,
+)
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
 from livetally.ingest.recovery import Part, recover, steps
 from livetally.ingest.rows import Places, joined_rows, touched_slots
@@ -12,6 +20,7 @@ from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
 
 __all__ = [
+    "CAUGHT_UP_S_MAX",
     "Accepted",
     "Batch",
     "Commits",

@@ -15,8 +15,9 @@ from livetally.ingest.batch import Batch
 from livetally.ingest.dedupe import Differing
 from livetally.store.events import StoredIdentity
 
-__all__ = ["Commits", "Deliver", "Notice", "Outcome", "Receipt", "WriterLimits"]
+__all__ = ["CAUGHT_UP_S_MAX", "Commits", "Deliver", "Notice", "Outcome", "Receipt", "WriterLimits"]
 
+CAUGHT_UP_S_MAX = 30.0
 _Result = TypeVar("_Result")
 
 
@@ -98,14 +99,18 @@ class Commits(Protocol):
         """
         ...
 
-    def settled(self) -> int:
-        """Return a position that includes everything acknowledged before the call. Blocks.
+    async def caught_up(self, within_s: float = CAUGHT_UP_S_MAX) -> int:
+        """Return a position that includes everything acknowledged before the call.
 
-        For any thread but the loop's.
+        Answers include it then, and whatever another process has told of.
 
         Raises:
-            StoreFailed: what is acknowledged is not in the store yet, after a long wait.
+            StoreFailed: what is acknowledged is not in the store yet, ``within_s`` seconds later.
         """
+        ...
+
+    def settled(self) -> int:
+        """As ``caught_up``. Blocks; for any thread but the loop's."""
         ...
 
     def listen(self, listener: Callable[[Notice], None]) -> None:

@@ -117,8 +117,12 @@ class Writer:
         if position > self._position:
             raise BadInput("min_position", f"is beyond the last commit, {self._position}")
 
-    def settled(self) -> int:
+    async def caught_up(self, within_s: float = 0) -> int:  # noqa: ARG002 - nothing is waited for
         """Return the last commit: on one machine nothing else is acknowledged."""
+        return self._position
+
+    def settled(self) -> int:
+        """As ``caught_up``."""
         return self._position
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
