@@ -7,7 +7,9 @@ Guarantee: no password goes over a line in the clear that was to be encrypted.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -175,6 +177,46 @@ async def test_a_token_alone_lets_in(tmp_path: Path) -> None:
         await client.close()
         with pytest.raises(BrokerFailed, match="Authorization"):
             await connected(url, "test", Login("wrong"))
+
+
+async def test_what_the_broker_said_is_told_though_the_line_broke() -> None:
+    """The second attempt is reset before the answer to the password is read."""
+    attempts = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        writer.write(b'INFO {"auth_required":true,"max_payload":1000,"version":"2.12.0"}\r\n')
+        await reader.readline()
+        if attempts == 1:
+            writer.write(b"-ERR 'Authorization Violation'\r\n")
+            await writer.drain()
+        else:  # a reset instead of an end
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BrokerFailed, match="Authorization"):
+            await connected(f"nats://127.0.0.1:{port}", "test", Login("wrong"))
+    assert attempts == 2
+
+
+async def test_a_broker_that_hangs_up_without_a_word_is_not_connected() -> None:
+    """Though the client library takes the end of the line for an answer."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload":1000,"version":"2.12.0"}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(BrokerFailed, match="it hung up"):
+            await connected(f"nats://127.0.0.1:{port}", "test")
 
 
 _MESSAGES = """

@@ -250,11 +250,25 @@ async def connected(url: str, name: str, login: Login | None = None) -> Client:
         )
     except (nats.errors.Error, OSError, ValueError, ssl.SSLError) as error:
         await _let_go(client)
-        reason = _told(next((one for one in reversed(reasons) if str(one)), error))
+        reason = _why(reasons, error)
         raise BrokerFailed(f"The broker at {shown} can't be used: {reason}.") from None
+    if not client.is_connected:  # the library takes the end of a line for an answer
+        await _let_go(client)
+        raise BrokerFailed(f"The broker at {shown} can't be used: it hung up.")
     tried.set()
     client.options["max_reconnect_attempts"] = -1
     return client
+
+
+def _why(reasons: list[Exception], error: Exception) -> str:
+    """Return the last reason; one that the broker gave before one of the line.
+
+    A broker that refuses a password says so and hangs up, and what it said is lost when we were
+    just sending to it: the other attempt heard it.
+    """
+    told = [one for one in reasons if str(one)]
+    given = [one for one in told if not isinstance(one, OSError)]
+    return _told((given or told or [error])[-1])
 
 
 def _credentials(login: Login) -> dict[str, Any]:
