@@ -235,6 +235,27 @@ async def test_a_stream_that_opens_while_definitions_change_ends_at_once() -> No
         assert client.closed
 
 
+async def test_a_stream_that_opens_while_its_question_fails_ends_at_once() -> None:
+    """It was answered, and failed while another question of the stream was waited for.
+
+    Nobody asks it any more. No id is sent, so that who comes back lacks nothing.
+    """
+    async with room() as (hub, clock):
+        quick, slow = Tally("quick"), Tally("slow")
+        slow.gate = asyncio.Event()
+        opening = asyncio.get_running_loop().create_task(open_client(hub, quick, slow))
+        await settle()
+        quick.error = QueryTooLarge("too many rows")
+        hub.notice(notice(4))
+        await settle()
+        slow.gate.set()
+        stream, client = await opening
+        assert client.closed
+        assert (client.frames(), client.last_id()) == ([], "")
+        stream.beat(clock.monotonic_s())
+        assert client.last_id() == ""
+
+
 async def test_nobody_is_admitted_and_everybody_let_go_when_the_server_stops() -> None:
     """Closing ends every stream with a time to come back, and refuses new ones."""
     async with room(limits(patience=Patience(closing_s_max=0))) as (hub, _):

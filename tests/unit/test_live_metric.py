@@ -86,6 +86,13 @@ def asking(runner: Counting, name: str = "sales", **parameters: str) -> MetricQu
     return MetricQuestion(query, DECLARED, 1, "e1", runner, wire)  # type: ignore[arg-type]
 
 
+async def first_rows(question: MetricQuestion) -> Rows:
+    """Return what a topic would have after the first answer."""
+    reply = await question.ask({}, 0, None)
+    question.taken(reply)
+    return reply.rows
+
+
 def seen(rows: Rows) -> dict[Any, Any]:
     """Return what a client keeps: values by key."""
     return {key: row.value for key, row in rows.items()}
@@ -186,13 +193,26 @@ async def test_buckets_that_begin_are_added_once_for_each_group() -> None:
     runner = Counting(now_us=90 * 1_000_000)
     runner.events = [(0, "a"), (1, "b")]
     question = asking(runner, interval="minute", fill="zero", by="subject")
-    rows = dict((await question.ask({}, 0, None)).rows)
+    rows = await first_rows(question)
     assert question.begun(rows, 2 * MINUTE_US - 1) == {}
     fresh = question.begun(rows, 4 * MINUTE_US)
     assert {(row.bucket_us, row.keys, row.value) for row in fresh.values()} == {
         (minute * MINUTE_US, (group,), 0) for minute in (2, 3, 4) for group in "ab"
     }
-    assert question.begun(rows | dict(fresh), 4 * MINUTE_US) == {}
+    assert question.begun({**rows, **fresh}, 4 * MINUTE_US) == {}
+
+
+async def test_buckets_of_an_answer_that_did_not_count_begin_all_the_same() -> None:
+    """Relatives are asked together; when one can't be answered, nobody's answer counts."""
+    runner = Counting(now_us=90 * 1_000_000)
+    runner.events = [(0, "a")]
+    question = asking(runner, interval="minute", fill="zero")
+    rows = await first_rows(question)
+    runner.now_us = 200 * 1_000_000
+    discarded = await question.ask({}, 0, None)
+    assert len(discarded.rows) == 4
+    fresh = question.begun(rows, runner.now_us)
+    assert [row.bucket_us for row in fresh.values()] == [2 * MINUTE_US, 3 * MINUTE_US]
 
 
 async def test_too_many_begun_buckets_are_refused_as_a_fresh_question_would_be() -> None:
@@ -200,7 +220,7 @@ async def test_too_many_begun_buckets_are_refused_as_a_fresh_question_would_be()
     runner = Counting()
     runner.events = [(0, str(number)) for number in range(60)]
     question = asking(runner, interval="minute", fill="zero", by="subject")
-    rows = (await question.ask({}, 0, None)).rows
+    rows = await first_rows(question)
     with pytest.raises(QueryTooLarge, match="longer interval"):
         question.begun(rows, 2_000 * MINUTE_US)
 
@@ -214,7 +234,7 @@ async def test_a_question_with_an_end_gets_no_buckets_by_time() -> None:
         {"fill": "zero", "from": "1970-01-01", "to": "1970-01-02"},
     ):
         question = asking(runner, interval="minute", **parameters)
-        rows = (await question.ask({}, 0, None)).rows
+        rows = await first_rows(question)
         assert question.begun(rows, 10 * 86_400_000_000) == {}
 
 
@@ -253,6 +273,7 @@ async def test_rows_kept_by_windows_stay_a_fresh_answer(seed: int) -> None:
     runner.events = [(MINUTE_US, "a")]
     question = asking(runner, interval="minute", fill="zero", by="subject")
     reply = await question.ask({}, 0, None)
+    question.taken(reply)
     rows, position = dict(reply.rows), reply.position
     for _ in range(12):
         runner.now_us += chance.randrange(3) * MINUTE_US
@@ -261,6 +282,7 @@ async def test_rows_kept_by_windows_stay_a_fresh_answer(seed: int) -> None:
         runner.events.append((occurred_us, chance.choice("aabc")))
         slot = occurred_us // SLOT_US
         reply = await question.ask(rows, position, Touched(slot, slot))
+        question.taken(reply)
         rows = dict(reply.rows) if reply.whole else rows | dict(reply.rows)
         position = reply.position
         fresh = await asking(runner, interval="minute", fill="zero", by="subject").ask({}, 0, None)

@@ -120,13 +120,19 @@ class MetricQuestion(Question):
         if self.query.fill_zero and not rows.keys() <= known.keys():
             # A new group has all buckets; a bucket outside the range brings the empty ones between.
             return await self._ask_whole()
-        self._widen(rows)
         return Reply(rows, position, whole=False)
 
     async def _ask_whole(self) -> Reply:
         answer = await self._runner.answer(self.query, self._declared, self.team)
-        self._start_us, self._end_us = answer.start_us, answer.end_us
-        return Reply(_keyed(answer.rows), answer.position, whole=True)
+        rows, position = _keyed(answer.rows), answer.position
+        return Reply(rows, position, True, answer.start_us, answer.end_us)
+
+    def taken(self, reply: Reply) -> None:
+        """Take the range with the rows: buckets in it that are not among them would never begin."""
+        if reply.whole:
+            self._start_us, self._end_us = reply.start_us, reply.end_us
+        else:
+            self._widen(reply.rows)
 
     def _widen(self, rows: Rows) -> None:
         """Let the range include buckets that were asked for alone."""

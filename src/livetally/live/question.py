@@ -53,11 +53,16 @@ class Touched(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """Rows, true at ``position`` or later: all there are, or those that changed."""
+    """Rows, true at ``position`` or later: all there are, or those that changed.
+
+    ``start_us`` and ``end_us`` are the range of all there are, of questions that have one.
+    """
 
     rows: Rows
     position: int
     whole: bool
+    start_us: int | None = None
+    end_us: int | None = None
 
 
 class Turn(NamedTuple):
@@ -113,6 +118,9 @@ class Question(ABC):
             except Exception as error:  # noqa: BLE001 - what is wrong with one is told to that one
                 replies.append(error)
         return replies
+
+    def taken(self, reply: Reply) -> None:  # noqa: B027 - for questions that remember more than rows
+        """Take note that a reply is the known answer now; not every one becomes that."""
 
     @abstractmethod
     def encode(self, rows: Iterable[Any]) -> bytes:

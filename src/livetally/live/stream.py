@@ -102,6 +102,12 @@ class Stream:
                 frames.append(lacking)
         self._position = resume_from or 0
         self.outlet = outlet
+        if any(place.topic.ended for place in self.places):
+            # It failed since it was answered. Who comes back is told why, or is answered anew.
+            outlet.write(retry(jitter.randint(*_RETRY_MS)))
+            self.ended = True
+            outlet.close()
+            return
         outlet.write(retry(jitter.randint(*_RETRY_MS)) + first + self._joined(frames))
         # Streams that open together must not all send their signs of life together.
         self.wrote_s = now_s - jitter.random()

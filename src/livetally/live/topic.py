@@ -115,6 +115,7 @@ class Topic:
     def take(self, reply: Reply) -> Change | None:
         """Take an answer; return what is new in it."""
         self._forget_encodings()
+        self.question.taken(reply)
         old = self.rows
         differs = self.question.differs
         changed = tuple(
