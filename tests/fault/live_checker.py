@@ -58,6 +58,8 @@ fields.kind = { latest = "type" }
 
 _LATE_MINUTES = 150
 _HOUR_S = 3600
+# So long nobody is connected before the end: what comes then no later event tells of.
+_AWAY_S = 1.0
 # Every so often a connection is let live; the others are cut after so many bytes.
 _SPARED = 0.2
 _CUT_BYTES_MAX = 4_000
@@ -72,6 +74,7 @@ class Proxy:
         """Pass each connection on to one of the servers."""
         self.cuts = 0
         self.calm = False
+        self.shut = False
         self._servers = servers
         self._chance = chance
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -83,7 +86,8 @@ class Proxy:
         task.add_done_callback(self._serving.pop)
 
     async def close(self) -> None:
-        """End every connection, also those that nobody has begun to serve."""
+        """End every connection, also those that nobody has begun to serve; accept none."""
+        self.shut = True
         serving = dict(self._serving)
         for task, writer in serving.items():
             task.cancel()
@@ -93,6 +97,9 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        if self.shut:
+            writer.transport.abort()
+            return
         left = 10**9 if self._chance.random() < _SPARED else self._chance.randrange(_CUT_BYTES_MAX)
         try:
             target = self._chance.choice(self._servers).url.rsplit(":", 1)[1]
@@ -227,9 +234,11 @@ async def check(
             await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
             await asyncio.to_thread(fault)
         await asyncio.sleep(part_s)  # sleeps: the work goes on meanwhile
+        await proxy.close()
+        await asyncio.sleep(_AWAY_S)  # sleeps: as long as everybody is away
         stopping.set()
         await asyncio.gather(*sending)
-        proxy.calm = True
+        proxy.calm, proxy.shut = True, False
         for server in servers:
             await _come_to_rest(server, clients, seed, rest_s)
     finally:

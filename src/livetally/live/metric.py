@@ -87,7 +87,7 @@ class MetricQuestion(Question):
         window = Window(touched.first_slot, touched.last_slot, min(since, touched.after))
         answer = await self._runner.answer(self.query, self._declared, self.team, window)
         position = min(answer.position, touched.upto)
-        return await self.changed(known, _keyed(answer.rows), position)
+        return await self.changed(known, _keyed(answer.rows), position, touched)
 
     async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
         """Ask for the buckets that any of them was touched in, grouped by what tells them apart.
@@ -111,16 +111,27 @@ class MetricQuestion(Question):
         parts = parted(answer.rows, self.query, relatives)
         upto = [min(answer.position, slots.upto) for slots in touched]
         return [
-            await question.changed(turn.known, _keyed(rows), position)
-            for question, turn, rows, position in zip(questions, turns, parts, upto, strict=True)
+            await question.changed(turn.known, _keyed(rows), position, slots)
+            for question, turn, rows, position, slots in zip(
+                questions, turns, parts, upto, touched, strict=True
+            )
         ]
 
-    async def changed(self, known: Rows, rows: Rows, position: int) -> Reply:
+    async def changed(self, known: Rows, rows: Rows, position: int, touched: Touched) -> Reply:
         """Return the reply that changed ``rows`` make; all of them where more must be known."""
-        if self.query.fill_zero and not rows.keys() <= known.keys():
+        if self.query.fill_zero and (
             # A new group has all buckets; a bucket outside the range brings the empty ones between.
+            not rows.keys() <= known.keys()
+            # An open range begins with the first event of its types, whether or not that counts.
+            or self._may_begin_earlier(touched)
+        ):
             return await self._ask_whole()
         return Reply(rows, position, whole=False)
+
+    def _may_begin_earlier(self, touched: Touched) -> bool:
+        if self.query.interval is None or self.query.start_us is not None:
+            return False
+        return self._start_us is None or touched.first_slot * SLOT_US < self._start_us
 
     async def _ask_whole(self) -> Reply:
         answer = await self._runner.answer(self.query, self._declared, self.team)

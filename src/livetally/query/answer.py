@@ -7,6 +7,7 @@ rows; a cut answer says so.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ __all__ = [
     "empty_value",
     "ordered",
     "rows_of",
+    "until_now",
     "with_empty_buckets",
 ]
 
@@ -76,6 +78,16 @@ def rows_of(
     """Join columns to rows, without running a line of Python for each."""
     columns = zip(buckets_us, keys, values, versions, others, repeat(None), strict=False)
     return list(map(tuple.__new__, repeat(AnswerRow), columns))
+
+
+def until_now(edges: tuple[int, ...], rows: Iterable[AnswerRow], now_us: int) -> tuple[int, ...]:
+    """Return the edges up to the end of the bucket of now, or of the last row if that is later.
+
+    Where stored events end is known to a quarter of an hour, so minutes may be planned that have
+    not begun. An empty one of these is nothing that happened.
+    """
+    last = max((row.bucket_us for row in rows if row.bucket_us is not None), default=now_us)
+    return edges[: bisect_right(edges, max(now_us, last)) + 1]
 
 
 def with_empty_buckets(

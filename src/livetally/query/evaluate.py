@@ -21,6 +21,7 @@ from livetally.query.answer import (
     divided,
     ordered,
     rows_of,
+    until_now,
     with_empty_buckets,
 )
 from livetally.query.declared import Declared
@@ -81,10 +82,13 @@ class Evaluator:
             QueryTooLarge: a limit of the query was reached.
         """
         metric = asked.declared.metric(query.metric)
+        now_us = self._clock.now_us()
         chosen = self._top(query, metric, asked) if query.top is not None else None
         found = self._found(query, metric, asked, chosen)
         rows = found.rows
         if query.fill_zero and found.edges and asked.window is None:
+            if query.end_us is None:
+                found = found._replace(edges=until_now(found.edges, rows, now_us))
             rows = with_empty_buckets(rows, found.edges, metric)
         before: tuple[int, int] | None = None
         if query.compare:

@@ -108,7 +108,7 @@ def _span(
         start_us = _latest(window.first_slot * SLOT_US, start_us)
         end_us = _earliest((window.last_slot + 1) * SLOT_US, end_us)
     elif start_us is None or end_us is None:
-        if extent is None and not query.fill_zero:
+        if extent is None and (start_us is None or not query.fill_zero):
             return None
         oldest, newest = extent or (now_us, now_us + 1)
         start_us = oldest if start_us is None else start_us
