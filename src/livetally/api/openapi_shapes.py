@@ -61,7 +61,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "by": _in_query("by", "Dimensions, separated by commas.", _TEXT),
     "where": _in_query("where", "Filters such as `origin:JFK`.", _list(), explode=True),
     "fill": _in_query(
-        "fill", "Whether buckets without events appear.", _choice_or_none("zero", "none")
+        "fill",
+        "Whether buckets without events appear. Without `from` they begin where the events of the"
+        " metric's types do, to a quarter of an hour; without events there are none. Without `to`"
+        " they end with the bucket of now, or of a later event.",
+        _choice_or_none("zero", "none"),
     ),
     "order": _in_query(
         "order", "Order of rows.", _choice_or_none("time", "-time", "value", "-value")
