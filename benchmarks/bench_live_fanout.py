@@ -7,8 +7,9 @@ frames of the same size to as many clients at the same rate, and doing nothing e
 
     python benchmarks/bench_live_fanout.py [--quick] [--streams 100,1000] [--questions 1,100]
 
-``p50`` and ``p99`` are from before an event is sent to its value at the client, so they include the
-commit itself: the oldest event that a frame brings counts. Deliveries are frames at clients.
+Milliseconds are to an event's value at the client: from when it was ``sent``, commit included, and
+from when its sender had the answer that it is ``stored``. The oldest event that a frame brings
+counts. The rival's are from sending: it commits nothing. Deliveries are frames at clients.
 ``KiB`` is the server's memory for each stream, and the kernel's: half of what the kernel's caches
 grew by, as both ends of every connection are on this machine.
 """
@@ -56,8 +57,10 @@ _SERVE = (
 class Figures(NamedTuple):
     """What one run measured."""
 
-    p50_ms: float
-    p99_ms: float
+    sent_p50_ms: float
+    sent_p99_ms: float
+    stored_p50_ms: float
+    stored_p99_ms: float
     deliveries_s: float
     stream_kib: float
     kernel_kib: float
@@ -70,7 +73,7 @@ class Figures(NamedTuple):
 
 
 class Sender(threading.Thread):
-    """Sends events at a steady rate and notes when each position's events were sent."""
+    """Sends events at a steady rate; notes when each position's were sent, and when stored."""
 
     def __init__(self, url: str) -> None:
         """Send to ``url``."""
@@ -78,6 +81,7 @@ class Sender(threading.Thread):
         self._url = url
         self._stopping = threading.Event()
         self.sent: dict[int, int] = {}
+        self.stored: dict[int, int] = {}
 
     def run(self) -> None:
         """Send until stopped; late batches are sent at once, so that the rate holds."""
@@ -92,7 +96,9 @@ class Sender(threading.Thread):
             ]
             now = time.monotonic_ns()
             reply = post(f"{self._url}/v1/events", json.dumps(events).encode())
-            self.sent.setdefault(int(json.loads(reply)["position"]), now)
+            stored, position = time.monotonic_ns(), int(json.loads(reply)["position"])
+            self.sent.setdefault(position, now)
+            self.stored.setdefault(position, stored)
             self._stopping.wait(max(0.0, started + number * step_s - time.monotonic()))
 
     def stop(self) -> None:
@@ -113,7 +119,8 @@ class Publisher(Sender):
         """Publish until stopped."""
         while not self._stopping.is_set():
             now = time.monotonic_ns()
-            self.sent[int(post(f"{self._url}/publish", b""))] = now
+            position = int(post(f"{self._url}/publish", b""))
+            self.sent[position] = self.stored[position] = now
             spent_s = (time.monotonic_ns() - now) / 1e9
             self._stopping.wait(max(0.0, 1 / self._rate - spent_s))
 
@@ -220,10 +227,13 @@ def run(
             told = said(reader)
             cpu = cpu_s(pid) - cpu
         sender.stop()
-    found = latencies_ms(told["notes"], sender.sent) or [float("nan")]
+    sent = latencies_ms(told["notes"], sender.sent) or [float("nan")]
+    stored = latencies_ms(told["notes"], sender.stored) or [float("nan")]
     return Figures(
-        p50_ms=found[len(found) // 2],
-        p99_ms=found[int(len(found) * 0.99)],
+        sent_p50_ms=sent[len(sent) // 2],
+        sent_p99_ms=sent[int(len(sent) * 0.99)],
+        stored_p50_ms=stored[len(stored) // 2],
+        stored_p99_ms=stored[int(len(stored) * 0.99)],
         deliveries_s=told["frames"] / told["seconds"],
         stream_kib=(after[0] - before[0]) / streams,
         kernel_kib=(after[1] - before[1]) / 2 / streams,
@@ -280,7 +290,8 @@ def main() -> None:
     sizes = options.streams or ("100,1000" if options.quick else "100,1000,5000,10000")
     counts = options.questions or ("1,10" if options.quick else "1,10,100")
     seconds = options.seconds or (3.0 if options.quick else 10.0)
-    print("streams questions |  p50 ms  p99 ms  deliveries/s   CPU  us each    KiB +kernel | rival")
+    print("                  |   sent, ms    |  stored, ms")
+    print("streams questions |   p50     p99 |   p50     p99  deliveries/s   CPU  us each    KiB")
     for streams in (int(text) for text in sizes.split(",")):
         for questions in (int(text) for text in counts.split(",")):
             mine = ours(streams, questions, seconds)
@@ -291,14 +302,15 @@ def main() -> None:
 def line(streams: int, questions: int, mine: Figures, theirs: Figures | None) -> str:
     """Return one line of the table."""
     text = (
-        f"{streams:7d} {questions:9d} | {mine.p50_ms:7.1f} {mine.p99_ms:7.1f} "
+        f"{streams:7d} {questions:9d} | {mine.sent_p50_ms:5.0f} {mine.sent_p99_ms:7.0f} |"
+        f" {mine.stored_p50_ms:5.0f} {mine.stored_p99_ms:7.0f} "
         f"{mine.deliveries_s:13,.0f} {mine.cpu:5.2f} {mine.cpu_us:8.1f} "
-        f"{mine.stream_kib:6.1f} {mine.kernel_kib:+7.1f} | "
+        f"{mine.stream_kib:6.1f}, kernel {mine.kernel_kib:.1f} | "
     )
     if theirs is None:
         return text + "sse-starlette is not installed"
     return text + (
-        f"p99 {theirs.p99_ms:.1f} ms, {theirs.deliveries_s:,.0f}/s, {theirs.cpu_us:.1f} us,"
+        f"p99 {theirs.sent_p99_ms:.0f} ms, {theirs.deliveries_s:,.0f}/s, {theirs.cpu_us:.1f} us,"
         f" {theirs.stream_kib:.1f} KiB; ours: {theirs.cpu_us / mine.cpu_us:.1f}x less CPU for each,"
         f" {theirs.stream_kib / max(mine.stream_kib, 0.1):.1f}x less memory"
     )

@@ -5,12 +5,14 @@ Guarantee: the same seed gives the same rows; DuckDB and PostgreSQL, where they 
 asked for the same in turn with ours, so that whatever else the machine does slows all of them, and
 must give as many rows and the same sums.
 
-    python benchmarks/bench_query_year.py [--quick] [--sizes 1000000,10000000] [--huge]
+    python benchmarks/bench_query_year.py [--quick] [--sizes 1000000,10000000] [--huge] [--data DIR]
 
-``--quick`` takes 200,000 events, ``--huge`` adds 100 million, ``--rivals-max`` is the largest size
-that the others are asked about. Nothing is kept between two questions but the engine's own caches
-of files; what Livetally keeps of answers is measured by itself, in the last line. The limits of one
-question are raised, so that none is refused on a slow machine.
+``--quick`` takes 200,000 events, ``--huge`` adds 100 million; ``--duckdb-max`` and
+``--postgresql-max`` are the largest sizes that the others are asked about. With ``--data`` the
+store is kept, and the next run fills what is missing and asks. Nothing is kept between two
+questions but the engine's own caches of files; what Livetally keeps of answers is measured by
+itself, in the last line. The limits of one question are raised, so that none is refused on a slow
+machine.
 """
 
 # ruff: noqa: S608 - no text of these statements comes from outside
@@ -119,7 +121,8 @@ def fill(engine: Engine, seed: int, count: int, show: Callable[[str, int, int], 
     """Store ``count`` events, merged as they would be after a while; return the seconds."""
     started = time.perf_counter()
     names = ", ".join(name for name, _ in COLUMNS)
-    for first in range(0, count, CHUNK):
+    held = int(engine.read("SELECT count() FROM livetally.events")[0][0])
+    for first in range(held, count, CHUNK):
         show("filling", first, count)
         engine.execute(
             f"INSERT INTO livetally.events ({names}) SELECT {names}"
@@ -266,8 +269,9 @@ def run(count: int, arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         show = stack.enter_context(steps(f"{count:,} events:"))
         directory = Path(name)
-        (directory / "events").mkdir()
-        engine = EmbeddedEngine(directory / "events")
+        kept = arguments.data / str(count) if arguments.data else directory
+        (kept / "events").mkdir(parents=True, exist_ok=True)
+        engine = EmbeddedEngine(kept / "events")
         create(engine)
         applications = [read_toml(DEFINITION, "bench.toml")]
         keep(engine, declared_fields(applications), projections(applications))
@@ -289,10 +293,11 @@ def run(count: int, arguments: argparse.Namespace) -> None:
             f" {size[0] / size[1]:.1f} bytes per event in {size[2]} parts; memory {peak:.0f} MiB"
         )
         rivals: dict[str, Any] = {}
-        if count <= arguments.rivals_max:
+        if count <= arguments.duckdb_max:
             show("loading DuckDB", 0, 0)
             files = exported(engine, directory, seed, count, "Parquet")
             rivals["DuckDB"] = stack.enter_context(duckdb_rival(directory, files))
+        if count <= arguments.postgresql_max:
             show("loading PostgreSQL", 0, 0)
             files = exported(engine, directory, seed, count, "CSV")
             rivals["PostgreSQL"] = stack.enter_context(postgresql_rival(directory, files))
@@ -314,7 +319,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2013)
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10, help="for each question and system")
-    parser.add_argument("--rivals-max", type=int, default=10_000_000)
+    parser.add_argument("--duckdb-max", type=int, default=100_000_000)
+    parser.add_argument("--postgresql-max", type=int, default=10_000_000)
+    parser.add_argument("--data", type=Path, help="keep the stores here, and go on from them")
     arguments = parser.parse_args()
     sizes = [200_000] if arguments.quick else [int(size) for size in arguments.sizes.split(",")]
     if arguments.quick:

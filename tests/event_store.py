@@ -90,7 +90,8 @@ class EventStore:
         assert not within.rejected, within.rejected
         assert not rejected, rejected
         self.position += 1
-        insert_rows(self.engine, joined_rows([batch], [None]), self.position)
+        self.rows = joined_rows([batch], [None])
+        insert_rows(self.engine, self.rows, self.position)
         touched = touched_slots([batch], [None])
         for runner in (self.runner, self.raw):
             runner.note(self.position, touched)

@@ -29,6 +29,7 @@ __all__ = [
     "DEFECTS",
     "DISK_FREE_BYTES",
     "EVENTS",
+    "LIVE_ANSWERS",
     "LIVE_DELAY_SECONDS",
     "LIVE_STREAMS",
     "LOADER_WAITING_MESSAGES",
@@ -103,6 +104,12 @@ QUERY_SECONDS = Histogram(
     registry=REGISTRY,
 )
 LIVE_STREAMS = Gauge("livetally_live_streams", "Open live streams.", registry=REGISTRY)
+LIVE_ANSWERS = Counter(
+    "livetally_live_answers",
+    "New answers of open questions by where they came from: commits, store.",
+    ["origin"],
+    registry=REGISTRY,
+)
 LIVE_DELAY_SECONDS = Histogram(
     "livetally_live_delay_seconds",
     "From a commit to its changes being handed to the open streams.",

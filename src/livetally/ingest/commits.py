@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from livetally.errors import NotDurable
 from livetally.ingest.batch import Batch
 from livetally.ingest.dedupe import Differing
-from livetally.store.events import StoredIdentity
+from livetally.store.events import EventRows, StoredIdentity
 
 __all__ = ["CAUGHT_UP_S_MAX", "Commits", "Deliver", "Notice", "Outcome", "Receipt", "WriterLimits"]
 
@@ -55,12 +55,16 @@ One call for a commit, because waking the event loop costs as much as an event."
 
 
 class Notice(NamedTuple):
-    """A commit as listeners see it: which quarter-hour slots of which (team, type) it touched."""
+    """A commit as listeners see it: which quarter-hour slots of which (team, type) it touched.
+
+    ``rows`` are its events without their data, for a small commit of this process; else None.
+    """
 
     position: int
     committed_us: int
     events: int
     touched: dict[tuple[int, str], frozenset[int]]
+    rows: EventRows | None = None
 
 
 class Commits(Protocol):

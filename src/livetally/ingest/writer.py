@@ -43,6 +43,8 @@ from livetally.tracing import span
 __all__ = ["Writer"]
 
 _Result = TypeVar("_Result")
+# Listeners are told the events of commits up to this size; to ask the store is cheaper beyond it.
+_TOLD_EVENTS_MAX = 1_000
 
 
 class _Work(NamedTuple):
@@ -267,11 +269,13 @@ class Writer:
     def _store(self, batches: list[Batch], parted: Sorted) -> None:
         """Insert what is new and tell the listeners; after it, every question includes it."""
         position = self._position + 1
-        insert_rows(self._engine, joined_rows(batches, parted.places), position)
+        rows = joined_rows(batches, parted.places)
+        insert_rows(self._engine, rows, position)
         self._position = position
         POSITION.set(position)
         touched = touched_slots(batches, parted.places)
-        notice = Notice(position, self._clock.now_us(), parted.new, touched)
+        told = rows._replace(data=(), attributes=()) if parted.new <= _TOLD_EVENTS_MAX else None
+        notice = Notice(position, self._clock.now_us(), parted.new, touched, told)
         for listener in self._listeners:
             listener(notice)
 

@@ -1,9 +1,9 @@
-"""Live questions: asked again, cheaply, whenever a commit touches them.
+"""Live questions: answered again, cheaply, whenever a commit touches them.
 
 question.py  what can be asked live; metric.py, entities.py, tail.py: the kinds of questions
 topic.py     one open question: its rows and who follows it; topics.py: all of them
 stream.py    one client; telling.py: one change on its way; frames.py: their bytes
-rounds.py    asks touched questions again, and tells
+rounds.py    answers touched questions again, from commits or from the store, and tells
 upkeep.py    signs of life, and the end of streams
 hub.py       the door of the room
 """

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from livetally.calendar import Interval, current_bucket, edges
 from livetally.definitions import Metric
 from livetally.errors import QueryTooLarge
-from livetally.live.question import Question, Reply, RowKey, Rows, Touched, Turn
+from livetally.live.question import Commit, Question, Reply, RowKey, Rows, Touched, Turn
 from livetally.query import (
     ROWS_MAX,
     AnswerRow,
@@ -23,7 +23,9 @@ from livetally.query import (
     Window,
     empty_value,
 )
+from livetally.query.adding import Amounts, adder_of
 from livetally.query.together import joined, parted, relative_of
+from livetally.query.values import added, plain
 from livetally.store.events import SLOT_US
 
 __all__ = ["MetricQuestion", "Wire"]
@@ -72,6 +74,7 @@ class MetricQuestion(Question):
         self.relative = None if self.sent_whole else relative_of(query, declared)
         if self.relative is not None:
             self.family = f"{team} {epoch} {self.relative.family}"
+        self._adder = None if self.sent_whole else adder_of(query, declared, team)
         self._declared = declared
         self._runner = runner
         self._wire = wire
@@ -88,6 +91,33 @@ class MetricQuestion(Question):
         answer = await self._runner.answer(self.query, self._declared, self.team, window)
         position = min(answer.position, touched.upto)
         return await self.changed(known, _keyed(answer.rows), position, touched)
+
+    def counted(self, known: Rows, commits: Sequence[Commit], touched: Touched) -> Reply | None:
+        """Add the commits to the rows that lack them: a row's version says which it has."""
+        if self._adder is None or self._begins_earlier(touched):
+            return None
+        changed: dict[RowKey, AnswerRow] = {}
+        for commit in commits:
+            amounts = self._adder.amounts(commit.rows)
+            if amounts is None or not self._add(changed, known, amounts, commit.position):
+                return None
+        return Reply(changed, touched.upto, whole=False)
+
+    def _add(
+        self, changed: dict[RowKey, AnswerRow], known: Rows, amounts: Amounts, position: int
+    ) -> bool:
+        """Add a commit; tell whether that is all there is to it."""
+        for (bucket_us, group), amount in amounts.items():
+            key = _key(bucket_us, group)
+            row = changed.get(key) or known.get(key)
+            if row is None:
+                if self.query.fill_zero:
+                    return False
+                row = AnswerRow(bucket_us, group, 0, 0)
+            if row.version < position:
+                value = plain(added(row.value, amount, 1))
+                changed[key] = row._replace(value=value, version=position)
+        return True
 
     async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
         """Ask for the buckets that any of them was touched in, grouped by what tells them apart.
@@ -119,17 +149,19 @@ class MetricQuestion(Question):
 
     async def changed(self, known: Rows, rows: Rows, position: int, touched: Touched) -> Reply:
         """Return the reply that changed ``rows`` make; all of them where more must be known."""
-        if self.query.fill_zero and (
-            # A new group has all buckets; a bucket outside the range brings the empty ones between.
-            not rows.keys() <= known.keys()
-            # An open range begins with the first event of its types, whether or not that counts.
-            or self._may_begin_earlier(touched)
-        ):
+        # A new group has all buckets; a bucket outside the range brings the empty ones between.
+        fresh = self.query.fill_zero and not rows.keys() <= known.keys()
+        if fresh or self._begins_earlier(touched):
             return await self._ask_whole()
         return Reply(rows, position, whole=False)
 
-    def _may_begin_earlier(self, touched: Touched) -> bool:
-        if self.query.interval is None or self.query.start_us is not None:
+    def _begins_earlier(self, touched: Touched) -> bool:
+        """Tell whether a filled answer may begin earlier than the known one.
+
+        An open range begins with the first event of its types, whether or not that counts.
+        """
+        query = self.query
+        if not query.fill_zero or query.interval is None or query.start_us is not None:
             return False
         return self._start_us is None or touched.first_slot * SLOT_US < self._start_us
 

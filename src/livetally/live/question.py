@@ -15,7 +15,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Question", "Reply", "RowKey", "Rows", "Touched", "Turn"]
+from livetally.store.events import EventRows
+
+__all__ = ["Commit", "Question", "Reply", "RowKey", "Rows", "Touched", "Turn"]
 
 RowKey = Hashable
 """What tells one row of a question from another."""
@@ -50,6 +52,13 @@ class Touched(NamedTuple):
             min(self.after, other.after),
             max(self.upto, other.upto),
         )
+
+
+class Commit(NamedTuple):
+    """The events of one commit, of every team."""
+
+    position: int
+    rows: EventRows
 
 
 class Reply(NamedTuple):
@@ -104,6 +113,18 @@ class Question(ABC):
             ClientError: it can't be answered, now or later.
             ServerError: it can't be answered now.
         """
+
+    def counted(
+        self,
+        known: Rows,  # noqa: ARG002 - for questions whose rows add up
+        commits: Sequence[Commit],  # noqa: ARG002
+        touched: Touched,  # noqa: ARG002
+    ) -> Reply | None:
+        """Work out what ``ask`` would answer from the commits alone; None when that can't be done.
+
+        ``commits`` are all that ``known`` lacks, and some that it may have already.
+        """
+        return None
 
     async def ask_together(self, turns: Sequence[Turn]) -> Sequence[Reply | Exception]:
         """Answer several questions of this one's family, each as ``ask`` does: one by one.

@@ -18,11 +18,13 @@ import msgspec
 
 from livetally.errors import LivetallyError
 from livetally.live.frames import SNAPSHOT, UPDATE, frame, payload
-from livetally.live.question import Question, Reply, RowKey, Rows, Touched
+from livetally.live.question import Commit, Question, Reply, RowKey, Rows, Touched
 
 __all__ = ["Change", "Follower", "Place", "Topic"]
 
 _RESUMES_MAX = 64
+# Of so many events at most are kept what they add, until the next turn.
+_EVENTS_MAX = 5_000
 
 
 class Change(NamedTuple):
@@ -58,6 +60,9 @@ class Topic:
         # What commits touched since it was last asked, and when the first of them was committed.
         self.pending: Touched | None = None
         self.pending_since_us: int | None = None
+        # Those commits with their events; None when those of one are not known, or are too many.
+        self.commits: list[Commit] | None = []
+        self.events = 0
         # Between being touched and every follower having been told.
         self.unsettled = True
         self.queued = False
@@ -73,12 +78,28 @@ class Topic:
         self._whole: bytes | None = None
         self._resumes: dict[int, bytes | None] = {}
 
-    def touch(self, touched: Touched, committed_us: int) -> None:
-        """Take note of a commit that can change the answer."""
+    def touch(self, touched: Touched, committed_us: int, commit: Commit | None = None) -> None:
+        """Take note of a commit that can change the answer, and of its events if they are known."""
+        self._remember(commit)
         self.pending = touched.joined(self.pending)
         if self.pending_since_us is None:
             self.pending_since_us = committed_us
         self.unsettled = True
+
+    def _remember(self, commit: Commit | None) -> None:
+        if commit is None:
+            self.commits = None
+        elif self.commits is not None and commit not in self.commits[-1:]:
+            self.commits.append(commit)
+            self.events += len(commit.rows.id)
+            if self.events > _EVENTS_MAX:
+                self.commits = None
+
+    def begin_turn(self) -> None:
+        """Forget what touched it: from now on that is for the next turn."""
+        self.pending = self.pending_since_us = None
+        self.commits, self.events = [], 0
+        self.asking = True
 
     def true_at(self, seen: int) -> int:
         """Return up to where all followers know this answer; commits up to ``seen`` are noted."""

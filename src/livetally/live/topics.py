@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from livetally.ingest import Notice
-from livetally.live.question import Question, Touched
+from livetally.live.question import Commit, Question, Touched
 from livetally.live.topic import Topic
 
 __all__ = ["Topics"]
@@ -60,6 +60,7 @@ class Topics:
 
         A team may be told of a commit that changes nothing it sees; it never misses one.
         """
+        commit = None if notice.rows is None else Commit(notice.position, notice.rows)
         for (team, kind), slots in notice.touched.items():
             topics = [*self._by_type.get((team, kind), ()), *self._by_type.get((team, None), ())]
             if not topics or not slots:
@@ -67,7 +68,7 @@ class Topics:
             touched = Touched(min(slots), max(slots), notice.position - 1, notice.position)
             for topic in topics:
                 if topic.question.concerns(touched):
-                    topic.touch(touched, notice.committed_us)
+                    topic.touch(touched, notice.committed_us, commit)
                     yield topic
 
 

@@ -19,7 +19,17 @@ from livetally.definitions import Aggregate, Field, FieldType, Metric, Ratio, Te
 from livetally.errors import QueryTooLarge
 from livetally.store.events import Group, Reference
 
-__all__ = ["EXACT", "Key", "Value", "empty_value", "key_of", "quotient", "values_of"]
+__all__ = [
+    "EXACT",
+    "Key",
+    "Value",
+    "added",
+    "empty_value",
+    "key_of",
+    "plain",
+    "quotient",
+    "values_of",
+]
 
 Value = int | float | Decimal | str | bool | None
 Key = tuple[Value, ...]
@@ -62,7 +72,7 @@ def values_of(metric: Metric, parts: Sequence[Sequence[Any]], zone: ZoneInfo) ->
 def _value_of(metric: Metric, parts: Sequence[Any], zone: ZoneInfo) -> Any:
     aggregate = metric.aggregate
     if aggregate in _ADDED:
-        return _plain(_signed_sum(metric, parts))
+        return plain(_signed_sum(metric, parts))
     if aggregate is Aggregate.AVG:
         return _average(metric, parts)
     if aggregate is Aggregate.UNIQUE:
@@ -71,7 +81,7 @@ def _value_of(metric: Metric, parts: Sequence[Any], zone: ZoneInfo) -> Any:
         each = zip(metric.terms, parts, strict=True)
         known = [_read(_field(term), part) for term, part in each if part is not None]
         pick = min if aggregate is Aggregate.MIN else max
-        return _plain(pick(known)) if known else None
+        return plain(pick(known)) if known else None
     return _shown(_widest(metric), parts[0], zone)
 
 
@@ -100,7 +110,7 @@ def _signed_sum(metric: Metric, parts: Sequence[Any]) -> Any:
     total: Any = 0
     for term, part in zip(metric.terms, parts, strict=True):
         if part is not None:
-            total = _add(total, _read(_field(term), part), term.sign)
+            total = added(total, _read(_field(term), part), term.sign)
     return total
 
 
@@ -113,7 +123,7 @@ def _average(metric: Metric, parts: Sequence[Any]) -> Any:
     for term, part in zip(metric.terms, parts[0::2], strict=True):
         field = _field(term)
         if part is not None:
-            total = _add(total, _read(field, part), 1)
+            total = added(total, _read(field, part), 1)
         if field is not None:
             scales.append(field.scale or 0)
     if isinstance(total, Decimal):
@@ -121,7 +131,7 @@ def _average(metric: Metric, parts: Sequence[Any]) -> Any:
     return float(total / count)
 
 
-def _add(total: Any, value: Any, sign: int) -> Any:
+def added(total: Any, value: Any, sign: int) -> Any:
     """Add exactly; a binary number makes the sum one."""
     if isinstance(value, float) or isinstance(total, float):
         return float(total) + sign * float(value)
@@ -132,7 +142,7 @@ def _add(total: Any, value: Any, sign: int) -> Any:
 
 
 def _rounded(upper: Decimal, lower: Decimal, digits: int) -> Any:
-    return _plain(EXACT.quantize(EXACT.divide(upper, lower), Decimal(1).scaleb(-digits)))
+    return plain(EXACT.quantize(EXACT.divide(upper, lower), Decimal(1).scaleb(-digits)))
 
 
 def _field(term: Term) -> Field | None:
@@ -161,10 +171,10 @@ def _read(field: Field | None, part: Any) -> Any:
 def _shown(field: Field | None, part: Any, zone: ZoneInfo) -> Any:
     if part is not None and field is not None and field.type is FieldType.TIME:
         return label(part, zone)
-    return _plain(_read(field, part))
+    return plain(_read(field, part))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Write a decimal without exponent and without zeros that say nothing."""
     if not isinstance(value, Decimal):
         return value
