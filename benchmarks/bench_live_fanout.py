@@ -9,7 +9,8 @@ frames of the same size to as many clients at the same rate, and doing nothing e
 
 Milliseconds are to an event's value at the client: from when it was ``sent``, commit included, and
 from when its sender had the answer that it is ``stored``. The oldest event that a frame brings
-counts. The rival's are from sending: it commits nothing. Deliveries are frames at clients.
+counts, of those that its question counts. The rival's are from sending: it commits nothing.
+Deliveries are frames at clients.
 ``KiB`` is the server's memory for each stream, and the kernel's: half of what the kernel's caches
 grew by, as both ends of every connection are on this machine.
 """
@@ -82,6 +83,7 @@ class Sender(threading.Thread):
         self._stopping = threading.Event()
         self.sent: dict[int, int] = {}
         self.stored: dict[int, int] = {}
+        self.shops: dict[int, set[int]] = {}
 
     def run(self) -> None:
         """Send until stopped; late batches are sent at once, so that the rate holds."""
@@ -90,15 +92,14 @@ class Sender(threading.Thread):
         number = 0
         while not self._stopping.is_set():
             number += 1
-            events = [
-                {"type": "sale", "data": {"shop": f"s{(number * _BATCH + i) % _SHOPS}"}}
-                for i in range(_BATCH)
-            ]
+            shops = {(number * _BATCH + i) % _SHOPS for i in range(_BATCH)}
+            events = [{"type": "sale", "data": {"shop": f"s{shop}"}} for shop in shops]
             now = time.monotonic_ns()
             reply = post(f"{self._url}/v1/events", json.dumps(events).encode())
             stored, position = time.monotonic_ns(), int(json.loads(reply)["position"])
             self.sent.setdefault(position, now)
             self.stored.setdefault(position, stored)
+            self.shops.setdefault(position, shops)
             self._stopping.wait(max(0.0, started + number * step_s - time.monotonic()))
 
     def stop(self) -> None:
@@ -200,15 +201,35 @@ def said(process: subprocess.Popen[str]) -> Any:
     return json.loads(line)
 
 
-def latencies_ms(notes: list[list[int]], sent: dict[int, int]) -> list[float]:
-    """Return for each piece read how old the oldest event in it was."""
-    positions = sorted(sent)
+def asked(process: subprocess.Popen[str], command: str, seconds: float) -> Any:
+    """Tell the reader what to do for so long; return what it says of it."""
+    assert process.stdin is not None
+    process.stdin.write(f"{command} {seconds}\n")
+    process.stdin.flush()
+    return said(process)
+
+
+def latencies_ms(notes: list[list[int]], at: dict[int, int], of: list[list[int]]) -> list[float]:
+    """Return for each piece read how old the oldest event in it was.
+
+    ``at`` is when each position's events were sent or stored, ``of`` the positions, in order, that
+    each question counts.
+    """
     found = []
-    for _, arrived, before, after in notes:
+    for question, arrived, before, after in notes:
+        positions = of[question]
         place = bisect.bisect_right(positions, before)
         if before >= 0 and place < len(positions) and positions[place] <= after:
-            found.append((arrived - sent[positions[place]]) / 1e6)
+            found.append((arrived - at[positions[place]]) / 1e6)
     return sorted(found)
+
+
+def counted(sender: Sender, questions: int) -> list[list[int]]:
+    """Return the positions that each question counts: the only one counts all, others one shop."""
+    positions = sorted(sender.sent)
+    if questions == 1:
+        return [positions]
+    return [[at for at in positions if shop in sender.shops[at]] for shop in range(questions)]
 
 
 def run(
@@ -219,16 +240,14 @@ def run(
     with reading(url, streams, paths) as reader:
         after = used_kib(pid), kernel_kib()
         sender.start()
-        assert reader.stdin is not None
-        for _ in range(2):  # the first is to warm up
-            cpu = cpu_s(pid)
-            reader.stdin.write(f"measure {seconds}\n")
-            reader.stdin.flush()
-            told = said(reader)
-            cpu = cpu_s(pid) - cpu
+        asked(reader, "read", seconds)  # to warm up
+        cpu = cpu_s(pid)
+        told = asked(reader, "measure", seconds)
+        cpu = cpu_s(pid) - cpu
         sender.stop()
-    sent = latencies_ms(told["notes"], sender.sent) or [float("nan")]
-    stored = latencies_ms(told["notes"], sender.stored) or [float("nan")]
+    of = counted(sender, len(paths))
+    sent = latencies_ms(told["notes"], sender.sent, of) or [float("nan")]
+    stored = latencies_ms(told["notes"], sender.stored, of) or [float("nan")]
     return Figures(
         sent_p50_ms=sent[len(sent) // 2],
         sent_p99_ms=sent[int(len(sent) * 0.99)],
@@ -255,10 +274,7 @@ def ours(streams: int, questions: int, seconds: float) -> Figures:
             warm = Sender(url)
             warm.start()
             with reading(url, 20, paths) as reader:
-                assert reader.stdin is not None
-                reader.stdin.write("measure 1\n")
-                reader.stdin.flush()
-                said(reader)
+                asked(reader, "read", 1)
             warm.stop()
             return run(process.pid, url, streams, paths, Sender(url), seconds)
 

@@ -277,7 +277,7 @@ def run(count: int, arguments: argparse.Namespace) -> None:
         keep(engine, declared_fields(applications), projections(applications))
         declared = Declared(applications)
         took = fill(engine, seed, count, show)
-        limits = QueryLimits(seconds_max=600, memory_bytes_max=8_000_000_000)
+        limits = QueryLimits(600, 8_000_000_000, groups_max=20_000_000)
         position = count // CHUNK + 1
         runner = Runner(engine, Extents(engine), SystemClock(), lambda: position, 2, limits)
         size = engine.read(

@@ -4,12 +4,14 @@ In the flow: started by ``bench_live_fanout.py`` as a process of its own, so tha
 server nothing but its share of the processor; writes one JSON object for each command it is given.
 Guarantee: a stream's frames are counted, never guessed; a broken stream is an error.
 
-A line on standard input begins each step: ``measure SECONDS`` or ``quit``.
+A line on standard input begins each step: ``read SECONDS`` without noting what comes, ``measure
+SECONDS`` or ``quit``.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import select
@@ -41,7 +43,8 @@ class Reader:
         self.poll = select.epoll()
         self.sockets: dict[int, socket.socket] = {}
         self.seen: dict[int, int] = {}
-        # Per piece read: stream, arrival in ns, position before, position after.
+        self.asks: dict[int, int] = {}
+        # Per piece read: which path, arrival in ns, position before, position after.
         self.notes: list[tuple[int, int, int, int]] = []
         self.frames = 0
 
@@ -63,13 +66,17 @@ class Reader:
         """Read for some time; return the notes."""
         self.notes.clear()
         self.frames = 0
+        took_s = self.read(seconds)
+        return {"frames": self.frames, "seconds": took_s, "notes": self.notes}
+
+    def read(self, seconds: float) -> float:
+        """Read for so long; return for how long it was."""
         began = time.monotonic_ns()
         until = began + int(seconds * 1e9)
         while time.monotonic_ns() < until:
             for descriptor, _ in self.poll.poll(0.05):
                 self._read(descriptor)
-        took_s = (time.monotonic_ns() - began) / 1e9
-        return {"frames": self.frames, "seconds": took_s, "notes": self.notes}
+        return (time.monotonic_ns() - began) / 1e9
 
     def _connect(self, number: int) -> int:
         connection = socket.create_connection(self.address, timeout=30)
@@ -78,6 +85,7 @@ class Reader:
         descriptor = connection.fileno()
         self.sockets[descriptor] = connection
         self.seen[descriptor] = -1
+        self.asks[descriptor] = number % len(self.requests)
         self.poll.register(descriptor, select.EPOLLIN)
         return descriptor
 
@@ -95,7 +103,7 @@ class Reader:
         position = int(digits[: len(digits) - len(digits.lstrip(b"0123456789"))])
         before, self.seen[descriptor] = self.seen[descriptor], position
         if b"event: update" in data:
-            self.notes.append((descriptor, now, before, position))
+            self.notes.append((self.asks[descriptor], now, before, position))
         return True
 
 
@@ -109,6 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.disable()  # its pauses would be counted as the server's
     reader = Reader(options.url, options.paths, options.key, options.streams)
     reader.open()
     print(json.dumps({"open": options.streams}), flush=True)
@@ -116,7 +125,9 @@ def main() -> None:
         command, _, argument = line.strip().partition(" ")
         if command == "quit":
             break
-        print(json.dumps(reader.measure(float(argument))), flush=True)
+        seconds = float(argument)
+        told = {"read": reader.read(seconds)} if command == "read" else reader.measure(seconds)
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

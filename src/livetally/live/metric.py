@@ -23,8 +23,8 @@ from livetally.query import (
     Window,
     empty_value,
 )
-from livetally.query.adding import Amounts, adder_of
-from livetally.query.together import joined, parted, relative_of
+from livetally.query.adding import Adder, Amounts, adder_of
+from livetally.query.together import joined, parted, parted_amounts, relative_of, shared
 from livetally.query.values import added, plain
 from livetally.store.events import SLOT_US
 
@@ -74,7 +74,9 @@ class MetricQuestion(Question):
         self.relative = None if self.sent_whole else relative_of(query, declared)
         if self.relative is not None:
             self.family = f"{team} {epoch} {self.relative.family}"
-        self._adder = None if self.sent_whole else adder_of(query, declared, team)
+        # What is read in a commit is the same for all of a family.
+        asked = query if self.relative is None else shared(query, self.relative)
+        self._adder = None if self.sent_whole else adder_of(asked, declared, team)
         self._declared = declared
         self._runner = runner
         self._wire = wire
@@ -98,10 +100,21 @@ class MetricQuestion(Question):
             return None
         changed: dict[RowKey, AnswerRow] = {}
         for commit in commits:
-            amounts = self._adder.amounts(commit.rows)
+            amounts = self._amounts(self._adder, commit)
             if amounts is None or not self._add(changed, known, amounts, commit.position):
                 return None
         return Reply(changed, touched.upto, whole=False)
+
+    def _amounts(self, adder: Adder, commit: Commit) -> Amounts | None:
+        """Return what a commit adds to the answer; relatives read it once."""
+        if self.relative is None or self.family is None:
+            return adder.amounts(commit.rows)
+        if self.family not in commit.shared:
+            amounts = adder.amounts(commit.rows)
+            parts = None if amounts is None else parted_amounts(amounts, self.query, self.relative)
+            commit.shared[self.family] = parts
+        parts = commit.shared[self.family]
+        return None if parts is None else parts.get(self.relative.values, {})
 
     def _add(
         self, changed: dict[RowKey, AnswerRow], known: Rows, amounts: Amounts, position: int

@@ -54,11 +54,16 @@ class Touched(NamedTuple):
         )
 
 
-class Commit(NamedTuple):
-    """The events of one commit, of every team."""
+class Commit:
+    """The events of one commit, of every team; ``shared`` is what relatives read in them once."""
 
-    position: int
-    rows: EventRows
+    __slots__ = ("position", "rows", "shared")
+
+    def __init__(self, position: int, rows: EventRows) -> None:
+        """Tell of a commit."""
+        self.position = position
+        self.rows = rows
+        self.shared: dict[str, Any] = {}
 
 
 class Reply(NamedTuple):

@@ -7,9 +7,9 @@ the number of clients; one that fails or is slow holds up no other.
 What a small commit adds to counts and sums is worked out from its events, and no question is asked.
 
 The pace adapts by itself. A question that has rested is asked at once when a commit touches it;
-then it rests as long as asking and telling took, but until ``tick_s_min`` after it was last begun,
-and at most ``tick_s_max``. Questions that differ in the values of filters are asked as one. Only
-``asking_max`` are asked at a time; the others wait in line. So live views are as quick as the
+then it rests half as long as asking and telling took, but until ``tick_s_min`` after it was last
+begun, and at most ``tick_s_max``. Questions that differ in the values of filters are asked as one.
+Only ``asking_max`` are asked at a time; the others wait in line. So live views are as quick as the
 machine allows, and leave the rest of it to ingest.
 """
 
@@ -36,8 +36,8 @@ _log = structlog.get_logger("livetally.live")
 
 # So many clients are written to before the loop turns to other work.
 _SLICE = 256
-# To read more events than these, for all relatives together, takes the loop longer than asking.
-_COUNTED_EVENTS_MAX = 20_000
+# Of the time that a round took, its question rests.
+_REST = 0.5
 
 
 class Pace(NamedTuple):
@@ -63,7 +63,6 @@ class _Turn(NamedTuple):
     touched: Touched | None
     since_us: int | None
     commits: list[Commit] | None
-    events: int
 
 
 class Rounds:
@@ -144,7 +143,8 @@ class Rounds:
         if turn.since_us is not None:
             LIVE_DELAY_SECONDS.observe((self._clock.now_us() - turn.since_us) / US_PER_S)
         took_s = self._clock.monotonic_s() - started_s
-        self._rest(topic, min(max(took_s, self._pace.tick_s_min - took_s), self._pace.tick_s_max))
+        rest_s = max(took_s * _REST, self._pace.tick_s_min - took_s)
+        self._rest(topic, min(rest_s, self._pace.tick_s_max))
 
     async def begin(self, topic: Topic) -> None:
         """Tell of the buckets of a topic that have begun; not while it is asked."""
@@ -169,8 +169,6 @@ class Rounds:
 
     async def _replies(self, turns: list[_Turn]) -> list[Reply | Exception]:
         """Work out what can be from the commits alone, and ask for the rest."""
-        if sum(turn.events for turn in turns) > _COUNTED_EVENTS_MAX:
-            return await self._asked(turns)
         counted = [_counted(turn) for turn in turns]
         left = [turn for turn, reply in zip(turns, counted, strict=True) if reply is None]
         LIVE_ANSWERS.labels("commits").inc(len(turns) - len(left))
@@ -226,7 +224,7 @@ class Rounds:
 def _turn(topic: Topic) -> _Turn:
     """Take what is known to have touched a topic."""
     since_us = topic.pending_since_us
-    turn = _Turn(topic, topic.pending, since_us, topic.commits, topic.events)
+    turn = _Turn(topic, topic.pending, since_us, topic.commits)
     topic.begin_turn()
     return turn
 

@@ -23,7 +23,8 @@ from livetally.live.question import Commit, Question, Reply, RowKey, Rows, Touch
 __all__ = ["Change", "Follower", "Place", "Topic"]
 
 _RESUMES_MAX = 64
-# Of so many events at most are kept what they add, until the next turn.
+# So many commits, and events of them, are kept until the next turn; beyond, the store is asked.
+_COMMITS_MAX = 200
 _EVENTS_MAX = 5_000
 
 
@@ -62,7 +63,7 @@ class Topic:
         self.pending_since_us: int | None = None
         # Those commits with their events; None when those of one are not known, or are too many.
         self.commits: list[Commit] | None = []
-        self.events = 0
+        self._events = 0
         # Between being touched and every follower having been told.
         self.unsettled = True
         self.queued = False
@@ -91,14 +92,14 @@ class Topic:
             self.commits = None
         elif self.commits is not None and commit not in self.commits[-1:]:
             self.commits.append(commit)
-            self.events += len(commit.rows.id)
-            if self.events > _EVENTS_MAX:
+            self._events += len(commit.rows.id)
+            if self._events > _EVENTS_MAX or len(self.commits) > _COMMITS_MAX:
                 self.commits = None
 
     def begin_turn(self) -> None:
         """Forget what touched it: from now on that is for the next turn."""
         self.pending = self.pending_since_us = None
-        self.commits, self.events = [], 0
+        self.commits, self._events = [], 0
         self.asking = True
 
     def true_at(self, seen: int) -> int:

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import msgspec
 
 from livetally.definitions import FieldType, Filter, Metric, Op, Value, read_literal
+from livetally.query.adding import Amounts
 from livetally.query.answer import AnswerRow
 from livetally.query.conditions import reference_of
 from livetally.query.declared import Declared
 from livetally.query.spec import MetricQuery
 
-__all__ = ["Relative", "joined", "parted", "relative_of"]
+__all__ = ["Relative", "joined", "parted", "parted_amounts", "relative_of", "shared"]
 
 _EQUAL_IS_SAME = frozenset({FieldType.STRING, FieldType.INTEGER, FieldType.BOOLEAN, FieldType.UUID})
 
@@ -63,6 +64,24 @@ def relative_of(query: MetricQuery, declared: Declared) -> Relative | None:
     return Relative(f"{tuple(own)} {shared}", filters, tuple(value for _, value in own.values()))
 
 
+def shared(query: MetricQuery, relative: Relative) -> MetricQuery:
+    """Return the question that all of a family are parts of, whatever their values."""
+    own = relative.filters
+    return _without(query, own)._replace(by=_dimensions(query, own))
+
+
+def parted_amounts(
+    amounts: Amounts, query: MetricQuery, relative: Relative
+) -> dict[tuple[object, ...], Amounts]:
+    """Return what is added to each of a family, by its values, from what is to ``shared``."""
+    places = _places(query, relative.filters)
+    of_values: dict[tuple[object, ...], Amounts] = {}
+    for (bucket_us, keys), amount in amounts.items():
+        values = tuple(keys[place] for place in places)
+        of_values.setdefault(values, {})[bucket_us, keys[: len(query.by)]] = amount
+    return of_values
+
+
 def joined(query: MetricQuery, relatives: Sequence[Relative]) -> MetricQuery:
     """Return the question of all relatives, one of which asks ``query``."""
     own = relatives[0].filters
@@ -80,9 +99,7 @@ def parted(
     rows: Iterable[AnswerRow], query: MetricQuery, relatives: Sequence[Relative]
 ) -> list[list[AnswerRow]]:
     """Return the rows of each relative from those of ``joined(query, relatives)``."""
-    own = relatives[0].filters
-    dimensions = _dimensions(query, own)
-    places = [dimensions.index(one.field) for one in own]
+    places = _places(query, relatives[0].filters)
     of_values: dict[tuple[object, ...], list[AnswerRow]] = {}
     for row in rows:
         values = tuple(row.keys[place] for place in places)
@@ -94,6 +111,12 @@ def parted(
 def _dimensions(query: MetricQuery, own: Sequence[Filter]) -> tuple[str, ...]:
     """Return the dimensions that were asked for, and behind them those that tell them apart."""
     return tuple(dict.fromkeys((*query.by, *(one.field for one in own))))
+
+
+def _places(query: MetricQuery, own: Sequence[Filter]) -> list[int]:
+    """Return where among the dimensions those are that tell relatives apart."""
+    dimensions = _dimensions(query, own)
+    return [dimensions.index(one.field) for one in own]
 
 
 def _own_value(one: Filter, metric: Metric, declared: Declared) -> Value | None:

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from livetally.api import Services
 from livetally.clock import SystemClock
 from livetally.errors import SettingInvalid
 from livetally.server.build import built
+from livetally.server.collecting import short_collections
 from livetally.server.crowd import Crowd, places
 from livetally.server.directory import DataDirectory
 from livetally.server.going import kept_going
@@ -59,6 +61,7 @@ def serve(settings: Settings) -> int:
     sys.setswitchinterval(_SWITCH_S)
     with DataDirectory(Path(settings.data)) as directory, contextlib.ExitStack() as last:
         last.callback(trace_to(settings.traces))
+        last.enter_context(short_collections(time.monotonic))
         return uvloop.run(_serve(settings, directory))
 
 
