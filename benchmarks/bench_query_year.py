@@ -122,6 +122,8 @@ def fill(engine: Engine, seed: int, count: int, show: Callable[[str, int, int], 
     started = time.perf_counter()
     names = ", ".join(name for name, _ in COLUMNS)
     held = int(engine.read("SELECT count() FROM livetally.events")[0][0])
+    if held == count:
+        return 0.0
     for first in range(held, count, CHUNK):
         show("filling", first, count)
         engine.execute(

@@ -89,6 +89,14 @@ class Engine(ABC):
         """Where the engine's files are; None if they are a server's."""
         self.layout = layout or Layout()
         """Where the rows of the events table are."""
+        self._knows: dict[str, bool] = {}
+
+    def knows(self, setting: str) -> bool:
+        """Tell whether the engine has a setting: older and newer ones differ. Blocks once."""
+        if setting not in self._knows:
+            sql = "SELECT count() FROM system.settings WHERE name = {name:String}"
+            self._knows[setting] = bool(self.read(sql, {"name": setting})[0][0])
+        return self._knows[setting]
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing. Blocks."""

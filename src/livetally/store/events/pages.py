@@ -23,6 +23,8 @@ _COLUMNS = (
     "type, toUnixTimestamp64Micro(occurred_at) AS at_us, position, id, subject, source,"
     " toUnixTimestamp64Micro(received_at) AS received_us, data, attributes"
 )
+# With it the engine reads all rows to find the newest, where the end of their order would do.
+_TOP_K = "use_top_k_dynamic_filtering"
 _ORDER = "at_us DESC, position DESC, id DESC"
 
 
@@ -89,6 +91,8 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
         joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
         sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
     settings = {"optimize_use_projections": 0}
+    if engine.knows(_TOP_K):
+        settings[_TOP_K] = 0
     if not page.where:
         # The page is in the last granule; a second thread would only unpack granules in vain.
         settings["max_threads"] = 1
