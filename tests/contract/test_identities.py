@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rocksdict import Options, Rdict
 
 from livetally.errors import StoreFailed
 from livetally.store.identities import IdentityIndex, Stored
@@ -122,3 +123,47 @@ def test_a_directory_that_is_no_index_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text("not a directory")
     with pytest.raises(StoreFailed, match="index of event ids"):
         IdentityIndex(tmp_path / "ids")
+
+
+def _bare_files(folder: Path, keys: list[bytes]) -> None:
+    """Write an index as builds did that lost its filters."""
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    files = Rdict(str(folder), options)
+    for key in keys:
+        files[key] = (7).to_bytes(4, "big") + (3).to_bytes(5, "big")
+    files.flush()
+    files.close()
+
+
+def test_filters_outlive_restarts(tmp_path: Path) -> None:
+    """The driver would open known files with what they say, and that leaves the filter out."""
+    for start in range(4):
+        index = IdentityIndex(tmp_path / "ids")
+        index.record(
+            [b"%d-%d" % (start, number) for number in range(1_000)], [1] * 1_000, start + 1
+        )
+        index.flush()
+        index._db.flush()
+        assert not index.lacks_filters, f"after {start} restarts"
+        index.close()
+    (newest,) = sorted((tmp_path / "ids").glob("OPTIONS-*"))[-1:]
+    assert "filter_policy=bloomfilter" in newest.read_text(encoding="utf-8")
+
+
+def test_files_without_filters_are_given_them_beside_the_commits(tmp_path: Path) -> None:
+    """Also when the first try is cut off; and everything is known meanwhile."""
+    keys = [b"key-%06d" % number for number in range(50_000)]
+    _bare_files(tmp_path / "ids", keys)
+    first = IdentityIndex(tmp_path / "ids")
+    assert first.lacks_filters
+    assert first.look_up(keys[:2]) == {key: Stored(7, 3) for key in keys[:2]}
+    first.record([b"new"], [8], 4)
+    first.close()
+    second = IdentityIndex(tmp_path / "ids")
+    if second.lacks_filters:
+        second._mending.join()
+    assert not second.lacks_filters
+    assert len(second.look_up(keys)) == len(keys)
+    assert second.look_up([b"new"]) == {b"new": Stored(8, 4)}
+    second.close()
