@@ -1,7 +1,8 @@
 """What recognising a duplicate costs: time, memory and disk for each id, as the ids grow.
 
-In the flow: run by hand: ``python benchmarks/bench_identities.py [--quick | --large]``; ``--large``
-goes to 100 million ids and takes hours.
+In the flow: run by hand: ``python benchmarks/bench_identities.py [--quick | --large | --of DIR]``;
+``--large`` goes to 100 million ids and takes long; ``--of`` takes a copy of the index in the folder
+``identities`` of a server that is stopped, and adds a million random ids to it.
 Guarantee: ids as ingest makes keys of them, 10,000 a commit, every one looked up and then recorded;
 the baseline is a dictionary in memory with the same keys, at the first size.
 """
@@ -9,6 +10,7 @@ the baseline is a dictionary in memory with the same keys, at the first size.
 from __future__ import annotations
 
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -20,7 +22,7 @@ from livetally.event import identity_keys
 from livetally.store.identities import IdentityIndex
 
 COMMIT = 10_000
-SIZES = (200_000,) if "--quick" in sys.argv else (1_000_000, 10_000_000)
+SIZES: tuple[int, ...] = (200_000,) if "--quick" in sys.argv else (1_000_000, 10_000_000)
 if "--large" in sys.argv:
     SIZES = (1_000_000, 10_000_000, 100_000_000)
 Maker = Callable[[int], bytes]
@@ -46,13 +48,18 @@ def dictionary(make: Maker, count: int) -> tuple[float, float]:
     return took / count * 1e6, size / count
 
 
-def index(make: Maker, name: str) -> None:
-    """Grow an index and print its costs at each size."""
+def index(make: Maker, name: str, sizes: tuple[int, ...], folder: Path | None = None) -> None:
+    """Grow an index, or a copy of the one in ``folder``, and print its costs at each size."""
     with tempfile.TemporaryDirectory() as place:
-        known = IdentityIndex(Path(place))
         started_mib = rss_mib()
-        number = 0
-        for size in SIZES:
+        if folder:
+            shutil.copytree(folder, place, dirs_exist_ok=True)
+        known = IdentityIndex(Path(place))
+        number = held = 0
+        if folder:
+            held = known.entries
+            print(f"{held:,} ids are there; some files lack filters: {known.lacks_filters}")
+        for size in sizes:
             looking = recording = 0.0
             first, begun = number, time.process_time()
             while number < size:
@@ -71,9 +78,9 @@ def index(make: Maker, name: str) -> None:
             count = number - first
             disk = sum(file.stat().st_size for file in Path(place).iterdir())
             print(
-                f"{name} {size:>11,} ids: look-up {looking / count * 1e6:.2f} us,"
+                f"{name} {held + size:>11,} ids: look-up {looking / count * 1e6:.2f} us,"
                 f" record {recording / count * 1e6:.2f} us, processor {spent / count * 1e6:.2f} us"
-                f" an id; {disk / number:.0f} bytes an id on disk,"
+                f" an id; {disk / (held + number):.0f} bytes an id on disk,"
                 f" {rss_mib() - started_mib:.0f} MiB of memory"
             )
         known.close()
@@ -89,10 +96,14 @@ def main() -> None:
     def ordered(number: int) -> bytes:
         return b"order-%012d" % number
 
+    if "--of" in sys.argv:
+        rng.seed()
+        index(scattered, "random", (1_000_000,), Path(sys.argv[sys.argv.index("--of") + 1]))
+        return
     for name, make in (("random", scattered), ("ordered", ordered)):
         us, size = dictionary(make, min(SIZES[0], 200_000))
         print(f"baseline, a dictionary, {name}: {us:.2f} us and {size:.0f} bytes of memory an id")
-        index(make, name)
+        index(make, name, SIZES)
 
 
 if __name__ == "__main__":

@@ -97,11 +97,21 @@ class IdentityIndex:
         return int.from_bytes(value, "big") if value else 0
 
     @property
+    def entries(self) -> int:
+        """How many identities the files hold, about: what was written twice counts twice."""
+        return self._in_files()[0]
+
+    @property
     def lacks_filters(self) -> bool:
         """Whether some files have none: a look-up in them costs 20 microseconds instead of one."""
+        entries, filtered = self._in_files()
+        return filtered < entries
+
+    def _in_files(self) -> tuple[int, int]:
+        """Return how many entries the files have, and how many of these are in a filter."""
         told = self._db.property_value("rocksdb.aggregated-table-properties") or ""
         found = _ENTRIES.search(told)
-        return found is not None and int(found[2]) < int(found[1])
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
         """Return what is known of those ``keys`` that were stored before. Blocks.
