@@ -167,3 +167,17 @@ def test_files_without_filters_are_given_them_beside_the_commits(tmp_path: Path)
     assert len(second.look_up(keys)) == len(keys)
     assert second.look_up([b"new"]) == {b"new": Stored(8, 4)}
     second.close()
+
+
+@pytest.mark.parametrize("how", ["reopen", "forget_all"])
+def test_files_can_be_let_go_while_they_are_given_filters(tmp_path: Path, how: str) -> None:
+    """By an erasure, and by a start that finds the index ahead of the events."""
+    keys = [b"key-%06d" % number for number in range(200_000)]
+    _bare_files(tmp_path / "ids", keys)
+    index = IdentityIndex(tmp_path / "ids")
+    getattr(index, how)()
+    assert len(index.look_up(keys[:10])) == (10 if how == "reopen" else 0)
+    index.record([b"new"], [8], 4)
+    index.flush()
+    assert index.look_up([b"new"]) == {b"new": Stored(8, 4)}
+    index.close()

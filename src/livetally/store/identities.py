@@ -180,7 +180,7 @@ class IdentityIndex:
     def forget_all(self) -> None:
         """Begin anew, with no identity known. Blocks."""
         self.flush()
-        self._db.close()
+        self._let_go()
         Rdict.destroy(self._path, _options())
         self._db = self._opened()
 
@@ -229,13 +229,25 @@ class IdentityIndex:
         with contextlib.suppress(Exception):
             self._write_anew()
 
+    def _let_go(self) -> None:
+        """Close the files. Filters that are given meanwhile are given after another start."""
+        if not self._mending.is_alive():
+            self._db.close()
+            return
+        # What is not in the files is in the log, so it does not matter that closing says it failed.
+        with contextlib.suppress(Exception):
+            self._db.cancel_all_background(wait=True)
+        self._mending.join()
+        with contextlib.suppress(Exception):
+            self._db.close()
+
     def reopen(self) -> None:
         """Drop the notes of files that are gone, which name keys. Blocks for milliseconds.
 
         Only between two commits: nobody may look up meanwhile.
         """
         self.flush()
-        self._db.close()
+        self._let_go()
         self._db = self._opened()
 
     def close(self) -> None:
@@ -244,14 +256,10 @@ class IdentityIndex:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        if self._mending.is_alive():
-            with contextlib.suppress(Exception):
-                self._db.cancel_all_background(wait=True)
-            self._mending.join()
         # On a full disk closing fails too. What is not written is read back at the next start, and
         # an error here would only hide the one that has ended the server.
         with contextlib.suppress(Exception):
-            self._db.close()
+            self._let_go()
 
     def _opened(self) -> Rdict:
         try:
