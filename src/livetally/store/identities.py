@@ -103,7 +103,7 @@ class IdentityIndex:
 
     @property
     def lacks_filters(self) -> bool:
-        """Whether some files have none: a look-up in them costs 20 microseconds instead of one."""
+        """Whether some files have none: a look-up reads a block of each of them."""
         entries, filtered = self._in_files()
         return filtered < entries
 
