@@ -183,3 +183,25 @@ def test_an_id_of_another_epoch_is_reset(server: Server, program: Callable[..., 
         finally:
             curl.close()
         assert text.index("event: reset") < text.index("event: snapshot")
+
+
+def test_an_id_from_between_first_snapshots_goes_on_there(
+    server: Server, program: Callable[..., str]
+) -> None:
+    """Of what it covers only changes are sent; the other questions are sent whole."""
+    sell(server, "a")
+    path = "/v1/live?q=metrics%2Fsales%3Fby%3Dshop&q=events&q=metrics%2Fsales"
+    curl = Curl(program("curl"), server.url, path, server.key)
+    try:
+        ids = re.findall(r"^id: (\S+)$", curl.read_until('"q":2'), re.MULTILINE)
+    finally:
+        curl.close()
+    assert [one.rpartition(".")[2].partition("-")[2] for one in ids[:3]] == ["1", "2", ""]
+    again = Curl(program("curl"), server.url, path, server.key, "-H", f"Last-Event-ID: {ids[1]}")
+    try:
+        text = again.read_until('"q":2')
+    finally:
+        again.close()
+    assert text.count("event: snapshot") == 1
+    assert '"q":0' not in text
+    assert '"q":1' not in text

@@ -14,7 +14,18 @@ from typing import Any, NamedTuple
 
 from livetally.errors import LivetallyError
 from livetally.ingest import Notice
-from livetally.live import Hub, HubLimits, Pace, Question, Reply, RowKey, Rows, Stream, Touched
+from livetally.live import (
+    Hub,
+    HubLimits,
+    Pace,
+    Question,
+    Reply,
+    Resume,
+    RowKey,
+    Rows,
+    Stream,
+    Touched,
+)
 from livetally.tenancy import ALL_SCOPES, Identity, TeamId
 from livetally.testing.clock import ManualClock
 
@@ -215,6 +226,7 @@ async def open_client(
     hub: Hub,
     *questions: Question,
     resume: int | None = None,
+    had: int | None = None,
     who: Identity | None = None,
     client: Client | None = None,
 ) -> tuple[Stream, Client]:
@@ -224,7 +236,7 @@ async def open_client(
         prefix = b'"q":%d,' % number if len(questions) > 1 else b""
         await hub.answered(stream, hub.follow(stream, question, prefix))
     client = client or Client()
-    stream.open(client, b"", resume, 0.0)
+    stream.open(client, b"", None if resume is None else Resume(resume, had), 0.0)
     return stream, client
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.live_room import Tally, notice, open_client, room, settle
+from livetally.live import Resume
+from tests.unit.live_room import Client, Tally, notice, open_client, room, settle
 
 
 async def test_whoever_comes_back_gets_only_what_changed_since() -> None:
@@ -92,6 +93,40 @@ async def test_many_questions_resume_from_one_id() -> None:
         assert [frame.data["q"] for frame in client.frames()] == [0, 1]
         assert client.text.count(b"id: ") == 1
         assert client.last_id() == "e1.4", "as far as both are known to be"
+
+
+async def test_whoever_was_cut_off_between_first_snapshots_goes_on_from_there() -> None:
+    """Ids between snapshots say of how many questions; only the others are sent whole again."""
+    async with room() as (hub, _):
+        tallies = [Tally("first"), Tally("second"), Tally("third")]
+        for tally in tallies:
+            tally.put("a", 1, 4)
+        _, client = await open_client(hub, *tallies)
+        whole = client.text.split(b"\n\n")
+        ids = [block[4:].split(b"\n")[0].decode() for block in whole if block.startswith(b"id: ")]
+        assert ids == ["e1.4-1", "e1.4-2", "e1.4"], "each after what it covers"
+        assert [frame.event for frame in client.frames()] == ["snapshot"] * 3
+        tallies[0].put("b", 2, 5)
+        hub.notice(notice(5))
+        await settle()
+        _, again = await open_client(hub, *tallies, resume=4, had=2)
+        told = [(frame.data["q"], frame.event, frame.data["rows"]) for frame in again.frames()]
+        assert told == [(0, "update", {"b": 2}), (2, "snapshot", {"a": 1})]
+        assert again.last_id() == "e1.5"
+
+
+async def test_with_a_failed_question_the_others_are_all_sent_anew() -> None:
+    """Which were the first is not known then, and no id may say so."""
+    async with room() as (hub, _):
+        tallies = [Tally("first"), Tally("second")]
+        stream = hub.join((await open_client(hub, tallies[0]))[0].who, "e1")
+        for number, tally in enumerate(tallies):
+            await hub.answered(stream, hub.follow(stream, tally, b'"q":%d,' % number))
+        stream.unnumbered = True
+        client = Client()
+        stream.open(client, b"", Resume(4, 1), 0.0)
+        assert [frame.event for frame in client.frames()] == ["snapshot"] * 2
+        assert client.last_id() == ""
 
 
 async def test_a_stream_with_a_failed_question_sends_no_ids() -> None:

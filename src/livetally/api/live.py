@@ -10,6 +10,7 @@ Source: WHATWG HTML, section 9.2 (server-sent events).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -30,7 +31,7 @@ from livetally.api.services import Services
 from livetally.api.tables import JSON
 from livetally.errors import BadInput, ClientError, LivetallyError, StoreFailed, Unauthenticated
 from livetally.ingest import Commits
-from livetally.live import Outlet, Place, Stream
+from livetally.live import Outlet, Place, Resume, Stream
 from livetally.query import Declared
 from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
@@ -48,8 +49,11 @@ __all__ = [
 EVENT_STREAM = "text/event-stream"
 
 QUESTIONS_MAX = 100
-_DIGITS_MAX = 19
+# A position, and while first snapshots are sent, of how many questions.
+_NUMBERS = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,3}))?")
 _FRESH_S_MAX = 2.0
+# Stands for an id that was not given by this store, or under other definitions.
+_FOREIGN = Resume(-1)
 _RESET = b"event: reset\ndata: {}\n\n"
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 
@@ -152,12 +156,12 @@ async def send_stream(
     declared = services.definitions.declared(sender.who.team)
     epoch = services.definitions.epoch_of(declared)
     # First: what is subscribed is then answered at that position or later, and never goes back.
-    resume = await _resume_position(scope, epoch, services.writer)
+    resume = await _resumed(scope, epoch, services.writer)
     stream = hub.join(sender.who, epoch)
     try:
         await _require_still(sender, services)
         first = await _subscribe(stream, services, declared, asked)
-        if resume is not None and resume < 0:
+        if resume is _FOREIGN:
             first, resume = first + _RESET, None
     except BaseException:
         hub.leave(stream)
@@ -225,8 +229,8 @@ async def _require_still(sender: Sender, services: Services) -> None:
         raise Unauthenticated("The key was revoked just now.")
 
 
-async def _resume_position(scope: Scope, epoch: str, writer: Commits) -> int | None:
-    """Return the position to resume from; -1 when it is none of ours; None for a new stream.
+async def _resumed(scope: Scope, epoch: str, writer: Commits) -> Resume | None:
+    """Return what the client has; ``_FOREIGN`` when its id is none of ours; None when nothing.
 
     Raises:
         Overloaded, StoreFailed: it is another process's, and answers here are far behind.
@@ -238,14 +242,15 @@ async def _resume_position(scope: Scope, epoch: str, writer: Commits) -> int | N
         with suppress(StoreFailed):
             await writer.caught_up(_FRESH_S_MAX)
         return None
-    sent_epoch, _, digits = text.rpartition(".")
-    if sent_epoch != epoch or not (digits.isascii() and digits.isdigit()):
-        return -1
-    position = int(digits[:_DIGITS_MAX])
+    sent_epoch, _, numbers = text.rpartition(".")
+    known = _NUMBERS.fullmatch(numbers)
+    if sent_epoch != epoch or known is None:
+        return _FOREIGN
+    position, had = known.groups()
     try:
-        await writer.reached(position)
+        await writer.reached(int(position))
     except BadInput:
-        return -1
+        return _FOREIGN
     # The id says what is known of all questions; of one, another process may have told more.
     await writer.caught_up()
-    return position
+    return Resume(int(position), int(had) if had else None)

@@ -15,7 +15,7 @@ from livetally.live.hub import Hub, HubLimits
 from livetally.live.metric import MetricQuestion, Wire
 from livetally.live.question import Question, Reply, RowKey, Rows, Touched
 from livetally.live.rounds import Pace
-from livetally.live.stream import Outlet, Stream
+from livetally.live.stream import Outlet, Resume, Stream
 from livetally.live.tail import TailQuestion
 from livetally.live.topic import Place
 from livetally.live.upkeep import Patience
@@ -31,6 +31,7 @@ __all__ = [
     "Place",
     "Question",
     "Reply",
+    "Resume",
     "RowKey",
     "Rows",
     "Stream",

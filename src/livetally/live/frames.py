@@ -2,14 +2,15 @@
 
 In the flow: receives encoded rows from topics, hands frames to streams.
 Guarantee: the id is in the last frame of what is written together: a connection that is cut before
-it repeats the others, which is harmless; one that is cut after it repeats nothing.
+it repeats the others, which is harmless; one that is cut after it repeats nothing. First snapshots
+are long, so between them ids say of how many questions they are.
 
 Source: WHATWG HTML, section 9.2 (server-sent events).
 """
 
 from __future__ import annotations
 
-__all__ = ["SNAPSHOT", "UPDATE", "beat", "frame", "numbered", "payload", "retry"]
+__all__ = ["SNAPSHOT", "UPDATE", "beat", "frame", "numbered", "partial", "payload", "retry"]
 
 SNAPSHOT = b"snapshot"
 UPDATE = b"update"
@@ -35,6 +36,11 @@ def numbered(frames: list[bytes], epoch: bytes, position: int) -> bytes:
     if not frames:
         return identity + b"\n"
     return b"".join((*frames[:-1], identity, frames[-1]))
+
+
+def partial(epoch: bytes, position: int, questions: int) -> bytes:
+    """Return the id, alone, of a client that has the first ``questions`` of several."""
+    return b"id: %s.%d-%d\n\n" % (epoch, position, questions)
 
 
 def beat(epoch: bytes, position: int) -> bytes:

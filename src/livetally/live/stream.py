@@ -3,7 +3,9 @@
 In the flow: opened by ``api``, told by ``rounds`` what changed, writes to its outlet.
 Guarantee: memory is bounded by the rows of the client's questions, never by how slow it is: what a
 client that does not read has not been sent is a set of row keys, and the rows are read when it is
-ready for them. An ``id`` is sent only when everything up to that position has been.
+ready for them. An ``id`` is sent only when everything up to that position has been; while the first
+snapshots are sent, it also says of how many questions, so that a client that is cut off between two
+of them goes on from there, and does not see older answers of another process.
 
 No task waits here for a client: a change is written where it is told, and a client that takes no
 more is written to when its connection says that it does.
@@ -11,17 +13,24 @@ more is written to when its connection says that it does.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from livetally.live.chance import jitter
-from livetally.live.frames import beat, numbered, retry
+from livetally.live.frames import beat, numbered, partial, retry
 from livetally.live.telling import Telling
 from livetally.live.topic import Place
 from livetally.tenancy import Identity
 
-__all__ = ["Host", "Outlet", "Stream"]
+__all__ = ["Host", "Outlet", "Resume", "Stream"]
 
 _RETRY_MS = (1000, 3000)
+
+
+class Resume(NamedTuple):
+    """What a client has: up to ``position``, of the first ``had`` questions; None: of all."""
+
+    position: int
+    had: int | None = None
 
 
 class Outlet(Protocol):
@@ -91,16 +100,10 @@ class Stream:
         self.paused_s: float | None = None
         self.unsent_bytes = 0
 
-    def open(self, outlet: Outlet, first: bytes, resume_from: int | None, now_s: float) -> None:
-        """Start to write: ``first``, then snapshots, or what changed after ``resume_from``."""
-        frames = []
-        for place in self.places:
-            place.take()
-            if resume_from is None:
-                frames.append(place.topic.snapshot(place.prefix))
-            elif lacking := place.topic.since(place.prefix, resume_from):
-                frames.append(lacking)
-        self._position = resume_from or 0
+    def open(self, outlet: Outlet, first: bytes, resume: Resume | None, now_s: float) -> None:
+        """Start to write: ``first``, then snapshots, and of what the client has what changed."""
+        frames = self._first(resume or Resume(0, 0))
+        self._position = resume.position if resume else 0
         self.outlet = outlet
         if any(place.topic.ended for place in self.places):
             # It failed since it was answered. Who comes back is told why, or is answered anew.
@@ -113,6 +116,23 @@ class Stream:
         self.wrote_s = now_s - jitter.random()
         if self.ended:
             outlet.close()
+
+    def _first(self, resume: Resume) -> list[bytes]:
+        """Return the frames to begin with; what is between snapshots says how many there were."""
+        places = self.places
+        had = len(places) if resume.had is None else resume.had
+        if had < len(places) and self.unnumbered:
+            had = 0  # those that failed are not counted
+        frames = []
+        for number, place in enumerate(places, 1):
+            place.take()
+            if number > had:
+                frames.append(place.topic.snapshot(place.prefix))
+                if number < len(places) and not self.unnumbered:
+                    frames.append(partial(self.epoch, self._told(), number))
+            elif lacking := place.topic.since(place.prefix, resume.position):
+                frames.append(lacking)
+        return frames
 
     def tell(self, places: list[Place], telling: Telling, now_s: float) -> None:
         """Write a change of the question at ``places``, or keep in mind what it was."""
