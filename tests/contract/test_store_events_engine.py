@@ -37,6 +37,14 @@ def test_rows_of_a_question_that_failed_are_in_no_other_answer(
     assert engine.read_bytes("SELECT 1, 2", "CSV") == b"1,2\n"
 
 
+def test_merges_take_what_the_processor_has_left(engine: Engine) -> None:
+    """Ours in this process; a server's threads are the business of whoever runs it."""
+    rows = engine.read(
+        "SELECT value FROM system.server_settings WHERE name = 'os_threads_nice_value_merge_mutate'"
+    )
+    assert rows == [["0" if engine.layout.server else "10"]]
+
+
 def test_columns_are_the_rows_turned(engine: Engine) -> None:
     """Long integers keep every digit, decimals arrive as text."""
     sql = (

@@ -24,6 +24,8 @@ from livetally.store.events.literals import literal
 __all__ = ["EmbeddedEngine"]
 
 _NUMBERS_TRIED = 3
+# Merges and changes of old parts take what the processor has left, as a program with this niceness.
+_SERVER = "?os_threads_nice_value_merge_mutate=10"
 
 
 class EmbeddedEngine(Engine):
@@ -144,7 +146,7 @@ class EmbeddedEngine(Engine):
 
     def _connect(self) -> Connection:
         with self._lock:
-            connection = Connection(self._path)
+            connection = Connection(self._path + _SERVER)
             self._open.append(connection)
         self._local.connection = connection
         return connection
