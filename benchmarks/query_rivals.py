@@ -153,6 +153,8 @@ def _server(programs: Path, directory: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "port": port}
     options |= {"fsync": "off", "shared_buffers": "1GB", "work_mem": "256MB"}
+    # For loading many rows and their indexes; a question needs none of it.
+    options |= {"maintenance_work_mem": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "1h"}
     given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     process = subprocess.Popen([postgres, "-D", data, *given], cwd=folder, **quiet)
     try:
