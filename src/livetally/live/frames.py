@@ -3,7 +3,7 @@
 In the flow: receives encoded rows from topics, hands frames to streams.
 Guarantee: the id is in the last frame of what is written together: a connection that is cut before
 it repeats the others, which is harmless; one that is cut after it repeats nothing. First snapshots
-are long, so between them ids say of how many questions they are.
+are long, so each has an id that says of how many questions they were.
 
 Source: WHATWG HTML, section 9.2 (server-sent events).
 """
@@ -38,9 +38,9 @@ def numbered(frames: list[bytes], epoch: bytes, position: int) -> bytes:
     return b"".join((*frames[:-1], identity, frames[-1]))
 
 
-def partial(epoch: bytes, position: int, questions: int) -> bytes:
-    """Return the id, alone, of a client that has the first ``questions`` of several."""
-    return b"id: %s.%d-%d\n\n" % (epoch, position, questions)
+def partial(snapshot: bytes, epoch: bytes, position: int, questions: int) -> bytes:
+    """Return a first snapshot with the id of who has it: of the first ``questions`` of several."""
+    return b"id: %s.%d-%d\n%s" % (epoch, position, questions, snapshot)
 
 
 def beat(epoch: bytes, position: int) -> bytes:

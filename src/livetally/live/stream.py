@@ -118,7 +118,7 @@ class Stream:
             outlet.close()
 
     def _first(self, resume: Resume) -> list[bytes]:
-        """Return the frames to begin with; what is between snapshots says how many there were."""
+        """Return the frames to begin with; each snapshot says how many there were."""
         places = self.places
         had = len(places) if resume.had is None else resume.had
         if had < len(places) and self.unnumbered:
@@ -127,9 +127,10 @@ class Stream:
         for number, place in enumerate(places, 1):
             place.take()
             if number > had:
-                frames.append(place.topic.snapshot(place.prefix))
+                snapshot = place.topic.snapshot(place.prefix)
                 if number < len(places) and not self.unnumbered:
-                    frames.append(partial(self.epoch, self._told(), number))
+                    snapshot = partial(snapshot, self.epoch, self._told(), number)
+                frames.append(snapshot)
             elif lacking := place.topic.since(place.prefix, resume.position):
                 frames.append(lacking)
         return frames
