@@ -108,8 +108,8 @@ async def test_whoever_was_cut_off_between_first_snapshots_goes_on_from_there() 
         hub.notice(notice(5))
         await settle()
         _, again = await open_client(hub, *tallies, resume=4, had=2)
-        told = [(frame.data["q"], frame.event, frame.data["rows"]) for frame in again.frames()]
-        assert told == [(0, "update", {"b": 2}), (2, "snapshot", {"a": 1})]
+        lacking = [(frame.data["q"], frame.event, frame.data["rows"]) for frame in again.frames()]
+        assert lacking == [(0, "update", {"b": 2}), (2, "snapshot", {"a": 1})]
         assert again.last_id() == "e1.5"
 
 
