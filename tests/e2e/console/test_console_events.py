@@ -103,8 +103,9 @@ def test_new_events_come_by_themselves_until_paused(page: Page, desk: Desk) -> N
     expect(page.locator("tr[data-key=t1]")).to_be_visible()
     assert monotonic() - acknowledged < 1.0
     page.get_by_role("button", name="Pause").click()
-    desk.send({"type": "tail", "id": "t2"}, {"type": "tail", "id": "t3"})
     go_on = page.get_by_role("button", name="Go on")
+    expect(go_on).to_be_visible()  # what is held was asked anew, and is here
+    desk.send({"type": "tail", "id": "t2"}, {"type": "tail", "id": "t3"})
     expect(go_on).to_contain_text("2 new")
     assert rows(page) == ["t1"]
     go_on.click()
