@@ -320,7 +320,7 @@ def _options() -> Options:
     options.set_block_based_table_factory(tables)
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     # Runs of like size are joined, so a key is written anew a few times only; each run more costs a
-    # look-up in its filter. By levels, many millions of random keys took twice the processor.
+    # look-up in its filter. By levels, compactions of many millions of random keys cost more.
     options.set_compaction_style(DBCompactionStyle.universal())
     # A filter in front of the newest keys too: most look-ups are for ids that were never seen.
     options.set_memtable_whole_key_filtering(True)
