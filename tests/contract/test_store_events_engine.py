@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from livetally.store.events import Engine, EngineError
+from livetally.store.events import Engine, EngineError, create
 from tests.event_store import KINDS, opened_engine
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
@@ -43,6 +43,19 @@ def test_merges_take_what_the_processor_has_left(engine: Engine) -> None:
         "SELECT value FROM system.server_settings WHERE name = 'os_threads_nice_value_merge_mutate'"
     )
     assert rows == [["0" if engine.layout.server else "10"]]
+
+
+def test_merges_join_ten_parts_of_like_size(engine: Engine) -> None:
+    """Also in a table that was made before they did; a server may not know the setting."""
+    made = f"SELECT create_table_query FROM system.tables WHERE {engine.layout.of_local}"
+    create(engine)
+    if engine.layout.server:
+        assert "merge_selector_base" not in str(engine.read(made))
+        return
+    engine.execute(f"{engine.layout.altering} RESET SETTING merge_selector_base")
+    assert "merge_selector_base" not in str(engine.read(made))
+    create(engine)
+    assert "merge_selector_base = 10" in str(engine.read(made))
 
 
 def test_columns_are_the_rows_turned(engine: Engine) -> None:

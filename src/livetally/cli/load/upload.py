@@ -24,7 +24,10 @@ from livetally.client.delivery import CONFLICT
 
 __all__ = ["BATCH_ROWS", "Batch", "Settled", "full_batches", "timely_batches", "uploaded"]
 
-BATCH_ROWS = 2_000
+# Few large commits cost the server less than many small ones.
+BATCH_ROWS = 10_000
+_BATCH_BYTES = 4 * 1024 * 1024
+_BLOCK_ROWS = 100
 _AT_A_TIME = 4
 _WAITING_MAX = 2 * _AT_A_TIME
 
@@ -79,10 +82,23 @@ def uploaded(batches: Iterable[Batch], client: Sender, patience_s: float) -> Ite
         pool.shutdown(cancel_futures=True)
 
 
-def full_batches(items: Iterable[Item | Refused], rows: int = BATCH_ROWS) -> Iterator[Batch]:
-    """Divide the items of a file."""
+def full_batches(
+    items: Iterable[Item | Refused], rows: int = BATCH_ROWS, size_bytes: int = _BATCH_BYTES
+) -> Iterator[Batch]:
+    """Divide the items of a file: ``rows`` in a batch, fewer when they are long.
+
+    A batch is closed by the hundred rows that take it beyond ``size_bytes``.
+    """
     left = iter(items)
-    while batch := list(islice(left, rows)):
+    batch: Batch = []
+    held_bytes = 0
+    while block := list(islice(left, min(_BLOCK_ROWS, rows))):
+        batch += block
+        held_bytes += sum(len(item.event) for item in block if isinstance(item, Item))
+        if len(batch) >= rows or held_bytes >= size_bytes:
+            yield batch
+            batch, held_bytes = [], 0
+    if batch:
         yield batch
 
 
