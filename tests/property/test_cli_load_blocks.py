@@ -1,6 +1,6 @@
-"""Rows that are written in blocks are byte for byte those that are written one by one.
+"""Rows that are read and written in blocks are byte for byte those that are taken one by one.
 
-In the flow: reads random tables of CSV both ways.
+In the flow: reads random tables and random bytes of CSV both ways.
 Guarantee: the cells are what blocks could trip over: quotes, line ends, signs of templates, numbers
 that JSON writes otherwise, bytes that are no text, rows that are too short.
 """
@@ -10,14 +10,16 @@ from __future__ import annotations
 import csv
 import io
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livetally.cli.load import records
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind
-from livetally.cli.load.records import csv_rows
+from livetally.cli.load.records import CELL_CHARS_MAX, csv_rows
 from livetally.cli.load.shape import Shape
 from livetally.cli.load.table import Table
 
@@ -42,7 +44,7 @@ OPTIONS: list[dict[str, Any]] = [
 def read(body: bytes, options: dict[str, Any], block_rows: int) -> list[Item | Refused]:
     """Turn CSV into items."""
     shape = Shape(type="t%s", source="f", nulls=frozenset({"", "NA"}), **options)
-    rows = csv_rows(io.BytesIO(body), shape.encoding, shape.delimiter)
+    rows = csv_rows(io.BytesIO(body), shape.encoding, shape.delimiter, block_rows)
     return list(Table(rows, shape, {}, Chain("seed"), block_rows).items())
 
 
@@ -66,3 +68,21 @@ def test_blocks_change_nothing(
     csv.writer(text).writerows([NAMES, *table, *short])
     body = text.getvalue().encode("utf-8", "surrogateescape")
     assert read(body, options, size) == read(body, options, 1)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"a", b"1.5", b",", b",", b";", b'"', b'""', b" ", b"\n", b"\n", b"\r\n", b"\r"]
+            + [b"\0", "\u00e6\u2028\x85".encode(), b"\xff", b"\xef\xbb\xbf"]
+        ),
+        max_size=60,
+    ).map(b"".join),
+    st.sampled_from([2, 3, 7, 1000]),
+    st.sampled_from([CELL_CHARS_MAX, 3]),
+)
+def test_reading_ahead_changes_nothing(body: bytes, ahead: int, chars_max: int) -> None:
+    """The same rows, lines and complaints: of quotes, ends of lines, and cells that are too long."""
+    with patch.object(records, "CELL_CHARS_MAX", chars_max):
+        one_by_one = list(csv_rows(io.BytesIO(body), "utf-8-sig", ","))
+        assert list(csv_rows(io.BytesIO(body), "utf-8-sig", ",", ahead)) == one_by_one

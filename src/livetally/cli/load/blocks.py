@@ -84,9 +84,12 @@ class Block:
         filled: list[Sequence[str]] = [] if ids is None else [ids]
         start = self._head + ("" if ids is None else ',"id":"%s"')
         members = "".join(self._part(column, columns, filled) for column in self._members)
-        opening = f'{start}{members},"data":{{'
         data: list[Sequence[str]] = []
         parts = "".join(self._part(column, columns, data) for column in self._data)
+        if parts.startswith(","):  # and no row is without the first of them
+            event = f'{start}{members},"data":{{{parts[1:]}}}}}'
+            return [(event % row).encode() for row in zip(*filled, *data, strict=True)]
+        opening = f'{start}{members},"data":{{'
         heads = [opening % row for row in zip(*filled, strict=True)]
         if not data:
             return [f"{head}}}}}".encode() for head in heads]

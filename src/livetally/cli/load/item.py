@@ -6,7 +6,9 @@ Guarantee: what stood in the file stays with it until its fate is known.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 __all__ = ["Item", "Original", "Refused"]
 
@@ -14,7 +16,7 @@ Original: TypeAlias = list[str] | bytes
 """The cells of a row of CSV, or a line of JSON."""
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """An event, as a line of JSON, from the record on ``line`` (from 1)."""
 
     line: int
@@ -24,7 +26,7 @@ class Item(NamedTuple):
     """The chain's id after this record."""
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A record that is not taken: the ``field`` to blame, if one is, and the ``error``."""
 
     line: int

@@ -188,11 +188,11 @@ def _source(job: Job, file: Opened) -> _Source:
     chain = Chain(_seed(job))
     if job.format in ("csv", "tsv"):
         delimiter = "\t" if job.format == "tsv" else job.shape.delimiter
-        rows = csv_rows(file.stream, job.shape.encoding, delimiter)
+        block = 1 if job.path == STDIN else _BLOCK_ROWS
+        rows = csv_rows(file.stream, job.shape.encoding, delimiter, block)
         if job.shape.mapping is not None:
             mapped = MappedRows(rows, job.shape, chain)
             return _Source(mapped.items(), mapped.heading)
-        block = 1 if job.path == STDIN else _BLOCK_ROWS
         table = Table(rows, job.shape, job.declared, chain, block)
         return _Source(table.items(), table.heading)
     lines = _lines(job, file)
