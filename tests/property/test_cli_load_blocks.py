@@ -19,7 +19,8 @@ from livetally.cli.load import records
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind
-from livetally.cli.load.records import CELL_CHARS_MAX, csv_rows
+from livetally.cli.load.objects import Objects
+from livetally.cli.load.records import CELL_CHARS_MAX, csv_rows, json_lines
 from livetally.cli.load.shape import Shape
 from livetally.cli.load.table import Table
 
@@ -29,6 +30,22 @@ CELLS = st.sampled_from(
         *('say "x"', "a\nb", "a\\b", "100%", "%s", "{x}", "æ☃", "\udcff", "\x7f", "\x1f"),
         *("2026-01-01", "2026-01-01T10:00:00Z", "2026-01-01T10:00:00.5+02:00", "x" * 300),
         *(" 1 ", "a,b", "null"),
+    ]
+)
+LINES = st.sampled_from(
+    [
+        *(b'{"id":"a","at":"2026-01-01T10:00:00Z","who":"ada","n":1.50}', b"{}", b"{ }", b" {}"),
+        *(b'{"at":"2026-01-01","n":12345678901234567890123.0, "who" : "x"}', b'{"at":null}'),
+        *(b'{"id":7,"who":"a\\u0062","at":"2026-01-01T10:00:00.5+02:00"}', b'{"id":""}'),
+        *(b'{"n":1,"n":2}', b'{"rejected_line":3,"rejected_because":"x","id":"b"}'),
+        *(b'{"id":true,"who":[1],"at":5}', b'{"who":"%s%%","id":"%b","100%":{"a":[{}]}}'),
+        *(
+            b'{"id":"\xff"}',
+            b'{"who":"\x01"}',
+            '{"who":"\u00e6\u2603","id":"\x7f"}'.encode(),
+            b"[]",
+        ),
+        *(b"{} {}", b"{} {", b"}", b'{"n":[{}', b"]}", b"{}}", b"", b"  ", b"null", b'{"n":1e999}'),
     ]
 )
 NAMES = ["id", "at", "who", "n", "price", "ok", "100%", 'q"x']
@@ -73,8 +90,10 @@ def test_blocks_change_nothing(
 @given(
     st.lists(
         st.sampled_from(
-            [b"a", b"1.5", b",", b",", b";", b'"', b'""', b" ", b"\n", b"\n", b"\r\n", b"\r"]
-            + [b"\0", "\u00e6\u2028\x85".encode(), b"\xff", b"\xef\xbb\xbf"]
+            [
+                *(b"a", b"1.5", b",", b",", b";", b'"', b'""', b" ", b"\n", b"\n", b"\r\n", b"\r"),
+                *(b"\0", "\u00e6\u2028\x85".encode(), b"\xff", b"\xef\xbb\xbf"),
+            ]
         ),
         max_size=60,
     ).map(b"".join),
@@ -82,7 +101,25 @@ def test_blocks_change_nothing(
     st.sampled_from([CELL_CHARS_MAX, 3]),
 )
 def test_reading_ahead_changes_nothing(body: bytes, ahead: int, chars_max: int) -> None:
-    """The same rows, lines and complaints: of quotes, ends of lines, and cells that are too long."""
+    """The same rows, lines and complaints: of quotes, ends of lines, cells that are too long."""
     with patch.object(records, "CELL_CHARS_MAX", chars_max):
         one_by_one = list(csv_rows(io.BytesIO(body), "utf-8-sig", ","))
         assert list(csv_rows(io.BytesIO(body), "utf-8-sig", ",", ahead)) == one_by_one
+
+
+@given(
+    st.lists(LINES, max_size=12),
+    st.sampled_from([*OPTIONS[:4], {"subject": "id", "id": "id"}, {"time": "at", "type": None}]),
+    st.sampled_from([2, 3, 100]),
+)
+def test_lines_decoded_at_once_change_nothing(
+    lines: list[bytes], options: dict[str, Any], block_lines: int
+) -> None:
+    """The same events and refusals, also where an object seems to go on in the next line."""
+
+    def read_lines(block: int) -> list[Item | Refused]:
+        shape = Shape(**{"type": "t%s", "source": "f%", **options})
+        found = json_lines(io.BytesIO(b"\n".join(lines)))
+        return list(Objects(found, shape, Chain("seed"), block).items())
+
+    assert read_lines(block_lines) == read_lines(1)

@@ -40,15 +40,13 @@ class Chain:
         self._rows += 1
         return f"{self._file}{self._rows:08x}{self._digest[:_SHOWN_BYTES].hex()}"
 
-    def add_all(self, rows: Iterable[str]) -> list[str]:
-        """Take the next rows, as texts; return the id of each."""
+    def add_all(self, rows: Iterable[bytes]) -> list[str]:
+        """Take the next rows; return the id of each."""
         digest, file, ids = self._digest, self._file, []
         number = self._rows
         for row in rows:
             number += 1
-            digest = blake2b(
-                digest + row.encode("utf-8", "surrogateescape"), digest_size=_BYTES
-            ).digest()
+            digest = blake2b(digest + row, digest_size=_BYTES).digest()
             ids.append(f"{file}{number:08x}{digest[:_SHOWN_BYTES].hex()}")
         self._digest, self._rows = digest, number
         return ids

@@ -186,9 +186,9 @@ def items_of(job: Job, file: Opened) -> Iterator[Item | Refused]:
 def _source(job: Job, file: Opened) -> _Source:
     """Return the items of a file, by its format."""
     chain = Chain(_seed(job))
+    block = 1 if job.path == STDIN else _BLOCK_ROWS
     if job.format in ("csv", "tsv"):
         delimiter = "\t" if job.format == "tsv" else job.shape.delimiter
-        block = 1 if job.path == STDIN else _BLOCK_ROWS
         rows = csv_rows(file.stream, job.shape.encoding, delimiter, block)
         if job.shape.mapping is not None:
             mapped = MappedRows(rows, job.shape, chain)
@@ -198,7 +198,7 @@ def _source(job: Job, file: Opened) -> _Source:
     lines = _lines(job, file)
     if job.shape.mapping is not None:
         return _Source(MappedLines(lines, job.shape, chain).items(), None)
-    return _Source(Objects(lines, job.shape, chain).items(), None)
+    return _Source(Objects(lines, job.shape, chain, block).items(), None)
 
 
 def _lines(job: Job, file: Opened) -> Iterator[Line]:

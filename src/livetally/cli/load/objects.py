@@ -3,12 +3,16 @@
 In the flow: receives lines from ``records`` and options from ``send`` or ``import``, hands items to
 ``upload``.
 Guarantee: the line's own bytes are sent where it is an event already; numbers keep every digit.
+
+Lines that become events of one type are decoded many at a time; a line that needs more than its
+members put in other places is then taken as if it had come alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -26,29 +30,72 @@ _members: Final = msgspec.json.Decoder(_Members)
 _scalar: Final = msgspec.json.Decoder(str | int | float | bool | None)
 _encode: Final = msgspec.json.Encoder().encode
 _RFC3339: Final = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)"')
+_PLAIN: Final = re.compile(rb'"[^"\\]+"')
 _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Objects:
     """The lines of a JSON-lines file as events."""
 
-    def __init__(self, lines: Iterator[Line], shape: Shape, chain: Chain) -> None:
-        """Read ``lines``; ``chain`` gives ids to those without one."""
+    def __init__(
+        self, lines: Iterator[Line], shape: Shape, chain: Chain, block_lines: int = 1
+    ) -> None:
+        """Read ``lines``; ``chain`` gives ids to those without one.
+
+        Up to ``block_lines`` may be read before the first of them is handed on.
+        """
         self._lines = lines
         self._shape = shape
         self._chain = chain
+        self._block_lines = block_lines
         self._read_time = time_reader(shape.zone, shape.time_format)
         self._is_iso = shape.time_format == "iso"
-        self._apart = {shape.id, shape.subject, shape.time, *shape.skip, LINE, BECAUSE}
+        named = (shape.id, shape.subject, shape.time)
+        self._apart = {*filter(None, named), *shape.skip, LINE, BECAUSE}
+        # What may stand in the event as it stands in the line, and how that looks.
+        self._given = [
+            (name, plain)
+            for name, plain in ((shape.id, _PLAIN), (shape.subject, _PLAIN), (shape.time, _RFC3339))
+            if name is not None
+        ]
+        self._template = _template(shape)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield each line as an event, or refused."""
-        for line in self._lines:
-            mark = self._chain.add(line.text)
-            try:
-                yield Item(line.line, self._event(line, mark), line.text, mark)
-            except _LineRefused as error:
-                yield Refused(line.line, error.field, error.reason, line.text, mark)
+        at_once = self._shape.type and (self._is_iso or self._shape.time is None)
+        while lines := list(islice(self._lines, self._block_lines)):
+            marks = self._chain.add_all([line.text for line in lines])
+            records = _read_all(lines) if at_once and len(lines) > 1 else None
+            if records is None:
+                for line, mark in zip(lines, marks, strict=True):
+                    yield self._item(line, mark)
+                continue
+            for line, mark, members in zip(lines, marks, records, strict=True):
+                event = self._rearranged(members, mark)
+                yield (
+                    self._item(line, mark)
+                    if event is None
+                    else Item(line.line, event, line.text, mark)
+                )
+
+    def _item(self, line: Line, mark: str) -> Item | Refused:
+        try:
+            return Item(line.line, self._event(line, mark), line.text, mark)
+        except _LineRefused as error:
+            return Refused(line.line, error.field, error.reason, line.text, mark)
+
+    def _rearranged(self, members: _Members, mark: str) -> bytes | None:
+        """Return what ``_built`` would, None where a value can't be taken as it stands."""
+        parts: list[bytes] = [] if self._shape.id else [mark.encode()]
+        for name, plain in self._given:
+            value = members.get(name)
+            if value is None or not plain.fullmatch(value):
+                return None
+            parts.append(value)
+        for name in self._apart:
+            members.pop(name, None)
+        parts.append(_encode(members))
+        return self._template % tuple(parts)
 
     def _event(self, line: Line, mark: str) -> bytes:
         if line.broken:
@@ -109,6 +156,31 @@ class _LineRefused(Exception):
 
 
 _NULL: Final = msgspec.Raw(b"null")
+
+
+def _template(shape: Shape) -> bytes:
+    """Return what the parts of an event are filled into: id, subject, time and data."""
+    head = _encode({"type": shape.type, "source": shape.source})[:-1].replace(b"%", b"%%")
+    subject, time = shape.subject and b',"subject":%b', shape.time and b',"time":%b'
+    event_id = b',"id":%b' if shape.id else b',"id":"%b"'
+    return head + event_id + (subject or b"") + (time or b"") + b',"data":%b}'
+
+
+def _read_all(lines: Sequence[Line]) -> list[_Members] | None:
+    """Return the members of lines that are an object each, None if one is not."""
+    texts = [line.text for line in lines]
+    # An object that goes on in the next line would end or begin otherwise.
+    if any(line.broken for line in lines) or not all(
+        text.startswith(b"{") and text.endswith(b"}") for text in texts
+    ):
+        return None
+    joined = b"\n".join(texts)
+    try:
+        joined.decode()
+        records = _members.decode_lines(joined)
+    except _NOT_JSON:
+        return None
+    return records if len(records) == len(texts) else None
 
 
 def _read(text: bytes) -> _Members:

@@ -121,7 +121,9 @@ class Table:
         """Yield each row as an event, or refused."""
         while rows := list(islice(self._rows, self._block_rows)):
             cells = [row.cells for row in rows]
-            marks = self._chain.add_all(map(_SEPARATOR.join, cells))
+            marks = self._chain.add_all(
+                [_SEPARATOR.join(row).encode("utf-8", "surrogateescape") for row in cells]
+            )
             events = self._events(rows, cells, marks) if len(rows) > 1 else None
             if events is None:
                 yield from self._one_by_one(rows, marks)
