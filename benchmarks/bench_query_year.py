@@ -292,7 +292,8 @@ def run(count: int, arguments: argparse.Namespace) -> None:
             " WHERE table = 'events' AND active"
         )[0]
         every = questions(runner, declared)
-        asks = {title: ask for title, ask in every.items() if arguments.only in title}
+        parts = arguments.only.split("|")
+        asks = {title: ask for title, ask in every.items() if any(part in title for part in parts)}
         for ask in asks.values():
             ask()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -329,7 +330,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for each question and system")
     parser.add_argument("--duckdb-max", type=int, default=100_000_000)
     parser.add_argument("--postgresql-max", type=int, default=10_000_000)
-    parser.add_argument("--only", default="", help="a part of the name of what is asked")
+    parser.add_argument("--only", default="", help="parts of the names of what is asked, | between")
     parser.add_argument("--data", type=Path, help="keep the stores here, and go on from them")
     arguments = parser.parse_args()
     sizes = [200_000] if arguments.quick else [int(size) for size in arguments.sizes.split(",")]
