@@ -243,6 +243,14 @@ def test_a_hash_is_an_id_of_what_it_names() -> None:
     assert read.events({"c": 1}).faults[0].field == "id"
 
 
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """Windows programs write one before JSON; anywhere else it is what it was."""
+    assert decode_payload(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert decode_payload(b'\xef\xbb\xbf"\xef\xbb\xbf"') == "\ufeff"
+    with pytest.raises(UnreadableBody, match="invalid"):
+        decode_payload(b"\xef\xbb\xbf\xef\xbb\xbf1")
+
+
 @pytest.mark.parametrize("body", [b"<html>", b'{"a": 1e999999}', b"\xff", b"[" * 100_000, b""])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """A payload that can't be read is one error that says why."""

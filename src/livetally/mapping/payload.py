@@ -7,6 +7,7 @@ bytes, and no number in it can make a later step run long.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
@@ -35,12 +36,14 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def decode_payload(body: bytes) -> Any:
     """Decode JSON; fractions become Decimal, whole numbers int of any size.
 
+    A byte order mark before it is passed over, as RFC 8259, section 8.1, allows.
+
     Raises:
         UnreadableBody: the bytes are no JSON in UTF-8.
     """
     try:
         body.decode()
-        return _decoder.decode(body)
+        return _decoder.decode(body.removeprefix(BOM_UTF8))
     except UnicodeDecodeError as error:
         raise UnreadableBody(
             f"The body is not JSON: invalid UTF-8 at byte {error.start}."
