@@ -105,6 +105,14 @@ class EventMapping(NamedTuple):
         values += [] if isinstance(self.data, Value) else [value for _, value in self.data]
         return [value.expressions[0].text for value in values if value.needs_its_name]
 
+    def listed(self, payload: Any) -> int | None:
+        """Return how long the list is that ``each`` goes over, filtering or unfolding its items.
+
+        None where it goes over none: what it finds are then the records.
+        """
+        found = self.each.base(payload, Evaluator(payload, lookups=self.lookups))
+        return len(found) if isinstance(found, list) else None
+
     def events(self, payload: Any, context: Context | None = None) -> Mapped:
         """Return the events of a payload, as ``decode_payload`` gives it. Never raises."""
         within = context or Context()

@@ -36,6 +36,9 @@ _FAILURES: Final = (
     TypeError,
     ValueError,
 )
+# What takes each item of a list, filters or unfolds it; and all that begins with another part.
+_GOING_OVER: Final = frozenset({"projection", "filter_projection", "flatten"})
+_LEADING: Final = _GOING_OVER | {"value_projection", "subexpression", "index_expression", "pipe"}
 
 
 class BadExpression(ValueError):
@@ -72,7 +75,7 @@ class Evaluator:
 class Expression:
     """One compiled expression; immutable, safe for any thread."""
 
-    __slots__ = ("_tree", "constant", "is_constant", "path", "text")
+    __slots__ = ("_base", "_tree", "constant", "is_constant", "path", "text")
 
     def __init__(self, text: str) -> None:
         """Compile ``text``.
@@ -86,6 +89,7 @@ class Expression:
             _check_call(node)
         self.path = _plain_path(self._tree)
         """The names of a path without anything else, () for ``@``, else None."""
+        self._base = _base(self._tree)
         self.is_constant = self._tree["type"] == "literal"
         self.constant: Any = self._tree["value"] if self.is_constant else None
 
@@ -105,6 +109,15 @@ class Expression:
             return evaluator.visit(self._tree, record)
         except _FAILURES as error:
             raise CannotEvaluate(_why(error)) from None
+
+    def base(self, record: Any, evaluator: Evaluator) -> Any:
+        """Return what it goes over first: ``orders`` of ``orders[].lines[]``; None for nothing."""
+        if self._base is None:
+            return None
+        try:
+            return evaluator.visit(self._base, record)
+        except _FAILURES:
+            return None
 
     def calls(self) -> Iterator[Call]:
         """Yield the functions of this room that it calls."""
@@ -193,6 +206,20 @@ def _plain_path(tree: Any) -> tuple[str, ...] | None:
             return tuple(child["value"] for child in tree["children"])
         case _:
             return None
+
+
+def _base(tree: Any) -> Any:
+    """Return the part that ``Expression.base`` asks; None where there is none.
+
+    A list that the expression puts together itself is none: it is not in the payload.
+    """
+    found, node = None, tree
+    while node["type"] in _LEADING:
+        first = node["children"][0]
+        if node["type"] in _GOING_OVER or node["children"][-1]["type"] == "slice":
+            found = first
+        node = first
+    return None if found is None or found["type"] in ("multi_select_list", "literal") else found
 
 
 def _why(error: Exception) -> str:

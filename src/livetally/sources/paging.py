@@ -17,8 +17,10 @@ from livetally.sources.failures import SourceFailed
 
 __all__ = ["Paging", "Request"]
 
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))*)")
-_NEXT = re.compile(r";\s*rel\s*=\s*\"?(?:[^\"]*\s)?next(?:\s[^\"]*)?\"?\s*(?:;|$)", re.IGNORECASE)
+# A parameter may be without a value, and empty: RFC 8288, section 3.
+_VALUE = r"\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))"
+_LINK = re.compile(rf"<([^>]*)>((?:\s*;\s*(?:[\w*-]+(?:{_VALUE})?)?)*)")
+_PARAMETER = re.compile(rf";\s*([\w*-]+){_VALUE}")
 
 
 class Request(NamedTuple):
@@ -63,7 +65,7 @@ class Paging:
             request: what was asked.
             lines: the events that were made of the page.
             payload: the page, decoded.
-            records: how many records it has.
+            records: how many records it has, before any of them is left out or unfolded.
             link: its header ``Link``, or "".
             url: where it came from in the end.
 
@@ -98,7 +100,7 @@ class Paging:
                     return None
                 return Request(self._new(urljoin(url, target)), {})
             case PageKind.CURSOR:
-                cursor = _scalar(pages.next, payload)
+                cursor = _cursor(pages.next, payload)
                 if cursor is None:
                     return None
                 return request._replace(query={**request.query, pages.parameter: self._new(cursor)})
@@ -109,10 +111,11 @@ class Paging:
         return request._replace(query={**request.query, pages.parameter: str(at)})
 
     def _is_last(self, pages: Pages, payload: Any, records: int) -> bool:
-        total = _scalar(pages.total, payload) if pages.total is not None else None
         if records == 0:
             return True
-        if total is not None and total.isdigit():
+        total = str(_found(pages.total, payload))
+        # A total of 0 beside records is none.
+        if total.isdecimal() and int(total):
             return self._records >= int(total)
         return records < pages.size
 
@@ -126,16 +129,28 @@ class Paging:
         return cursor
 
 
-def _scalar(expression: Expression | None, payload: Any) -> str | None:
-    """Return what an expression finds as a text; None for nothing, and for no single value."""
+def _found(expression: Expression | None, payload: Any) -> Any:
+    """Return what an expression finds in a page; None where it can't be worked out."""
     if expression is None:
         return None
     try:
-        found = expression.of(payload, Evaluator(payload))
+        return expression.of(payload, Evaluator(payload))
     except ValueError:
         return None
-    if found in (None, "", False) or isinstance(found, (dict, list)):
-        return None
+
+
+def _cursor(expression: Expression | None, payload: Any) -> str | None:
+    """Return the cursor of the next page; None when a page names none.
+
+    Raises:
+        SourceFailed: what is there can't be one.
+    """
+    found = _found(expression, payload)
+    if found is None or found is False or found == "":
+        return None  # but 0, which equals False, is a cursor
+    if isinstance(found, (dict, list, bool)):
+        kind = {dict: "an object", list: "a list", bool: "true"}[type(found)]
+        raise SourceFailed(f"pages.next: must find a text or a number, not {kind}.")
     return str(found)
 
 
@@ -145,6 +160,12 @@ def _next_link(header: str) -> str | None:
     Source: RFC 8288, section 3; RFC 8288, section 3.3 (several relations in one parameter).
     """
     for found in _LINK.finditer(header):
-        if _NEXT.search(found[2]):
+        # Of several rel, the first one is meant.
+        relations = (one[2] or one[3] for one in _PARAMETER.finditer(found[2]) if _is_rel(one[1]))
+        if "next" in next(relations, "").lower().split():
             return found[1]
     return None
+
+
+def _is_rel(name: str) -> bool:
+    return name.lower() == "rel"

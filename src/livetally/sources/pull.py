@@ -145,7 +145,9 @@ class Puller:
                 counts.add(await deliver(lines))
             cursor = _farther(cursor, _cursor(source, page))
             link = page.headers.get("link", "")
-            request = paging.after(request, lines, page.payload, mapped.records, link, page.url)
+            listed = source.mapping.listed(page.payload)
+            records = mapped.records if listed is None else listed
+            request = paging.after(request, lines, page.payload, records, link, page.url)
         return Outcome(counts, Known(cursor, etag, modified, mark))
 
     async def _fetch(self, source: Source, request: Request, headers: Mapping[str, str]) -> Page:
