@@ -1,8 +1,9 @@
 """One page: asked for, with retries, read up to its bound, decoded.
 
 In the flow: called by ``pull`` for each page.
-Guarantee: what is returned is JSON of at most ``bytes_max`` bytes; every other answer is a
-``SourceFailed`` that says what came instead; a source that asks to wait is waited for.
+Guarantee: what is returned is JSON of at most ``bytes_max`` bytes, or nothing where there is none;
+every other answer is a ``SourceFailed`` that says what came instead; a source that asks to wait is
+waited for, and one that is slow for no longer than ``timeout_s``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+import anyio
 import httpx2
 import stamina
 
@@ -22,11 +24,12 @@ from livetally.mapping import decode_payload
 from livetally.sources.failures import SourceFailed, TryAgain
 from livetally.sources.paging import Request
 
-__all__ = ["Page", "Patience", "fetch_page"]
+__all__ = ["Page", "Patience", "fetch_page", "same_origin"]
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHOWN = 60
 _REDIRECTS_MAX = 5
+_PORTS = {"http": 80, "https": 443}
 
 
 class Patience(NamedTuple):
@@ -38,12 +41,13 @@ class Patience(NamedTuple):
 
 
 class Page(NamedTuple):
-    """An answer: what it says, and its headers; an unchanged one has no payload."""
+    """An answer: what it says, and its headers; an unchanged or empty one has no payload."""
 
     payload: Any
     headers: Mapping[str, str]
     url: str
     unchanged: bool = False
+    empty: bool = False
 
 
 async def fetch_page(
@@ -98,19 +102,25 @@ async def _once(
         asked = http.build_request(
             "GET", _address(request), headers=dict(headers), timeout=timeout_s
         )
-        async with aclosing(await _answer(http, asked, headers)) as response:
-            if response.status_code == HTTPStatus.NOT_MODIFIED:
-                return Page(None, response.headers, str(response.url), unchanged=True)
-            _require_success(response, shown, now_us)
-            body = await _body(response, shown, bytes_max)
+        # The client's own bound is one for each read: a source that drips would hold it for ever.
+        with anyio.fail_after(timeout_s):
+            async with aclosing(await _answer(http, asked, headers)) as response:
+                if response.status_code == HTTPStatus.NOT_MODIFIED:
+                    return Page(None, response.headers, str(response.url), unchanged=True)
+                _require_success(response, shown, now_us)
+                body = await _body(response, shown, bytes_max)
     except httpx2.TooManyRedirects:
         raise SourceFailed(f"{shown} redirects without end.") from None
-    except httpx2.TimeoutException:
+    except (httpx2.TimeoutException, TimeoutError):
         raise TryAgain(f"{shown} did not answer within {timeout_s:g} s.") from None
     except httpx2.TransportError as error:
         raise TryAgain(f"{shown} can't be reached: {str(error) or type(error).__name__}.") from None
+    except httpx2.DecodingError as error:
+        raise SourceFailed(f"{shown} answered a body that can't be unpacked: {error}.") from None
     except httpx2.InvalidURL as error:
         raise SourceFailed(f"{shown} leads to no address: {error}.") from None
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        return Page(None, response.headers, str(response.url), empty=True)
     try:
         payload = decode_payload(body)
     except UnreadableBody as error:
@@ -138,8 +148,16 @@ async def _answer(
     raise httpx2.TooManyRedirects("", request=request)
 
 
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common; a text that is none has not."""
+    try:
+        return _origin(httpx2.URL(one)) == _origin(httpx2.URL(other))
+    except httpx2.InvalidURL:
+        return False
+
+
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
 def _address(request: Request) -> httpx2.URL:

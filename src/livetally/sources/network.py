@@ -2,7 +2,7 @@
 
 In the flow: gives ``fetch`` its HTTP client.
 Guarantee: every connection goes to an address that was checked after the name was resolved; the
-address checked is the one connected to.
+address checked is the one connected to. No answer leaves a cookie for a later request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
@@ -105,6 +106,8 @@ def client(
         transport._pool._network_backend = _PublicOnly(setting)  # noqa: SLF001 - it takes none
     return httpx2.AsyncClient(
         transport=transport,
+        # The sources of all teams share the client: a cookie of one would be sent for another.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"User-Agent": f"livetally/{version}", "Accept": "application/json"},
         trust_env=False,
     )

@@ -3,7 +3,7 @@
 In the flow: called by ``keeper`` in the server, or by a worker; hands lines to ``deliver``.
 Guarantee: a page is handed on before the next one is asked for; when the run fails, what came is
 kept, and the next run asks for the same again, which counts once. How far it came is told only
-after the last page.
+after the last page. A source's headers go to its own origin only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from livetally.definitions import Changes, Source
 from livetally.mapping import Context, Evaluator, EventMapping, Mapped, encode_items
 from livetally.sources.failures import SourceFailed
-from livetally.sources.fetching import Page, Patience, fetch_page
+from livetally.sources.fetching import Page, Patience, fetch_page, same_origin
 from livetally.sources.paging import Paging, Request
 from livetally.sources.versions import version_id
 
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _FAULTS_MAX = 20
+_NOTHING = Mapped([], [], [], 0), b""
 _encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
@@ -134,12 +135,13 @@ class Puller:
         cursor, etag, modified = known.cursor, None, None
         while request is not None:
             first = paging.count == 0
-            page = await self._fetch(source, request, headers | (validators if first else {}))
+            sent = headers if same_origin(request.url, source.url) else {}
+            page = await self._fetch(source, request, sent | (validators if first else {}))
             if page.unchanged:
                 return Outcome(counts, known, unchanged=True)
             if first:
                 etag, modified = page.headers.get("etag"), page.headers.get("last-modified")
-            mapped, lines = mapped_lines(source, page.payload)
+            mapped, lines = _NOTHING if page.empty else mapped_lines(source, page.payload)
             counts.add(_counted(mapped))
             if lines:
                 counts.add(await deliver(lines))
@@ -233,7 +235,7 @@ def _validators(known: Known, mark: str) -> dict[str, str]:
 
 
 def _cursor(source: Source, page: Page) -> str | None:
-    if source.since is None:
+    if source.since is None or page.empty:
         return None
     try:
         found = source.since.cursor.of(page.payload, Evaluator(page.payload))
