@@ -205,14 +205,15 @@ async def test_a_bad_record_costs_no_good_one(begin: Begin, api: Nobel) -> None:
 async def test_what_has_not_changed_is_not_sent_again(begin: Begin, api: Nobel) -> None:
     """An ETag is kept over a restart, and asked with; another definition asks anew."""
     api.etags = True
+    api.prizes = api.prizes[:3]
     await begin().look()
     later = begin(name="two")
     later.clock.advance(s=300)
     state = await later.look()
-    assert (state.runs, state.duplicates, len(api.asked)) == (2, 0, 4)
+    assert (state.runs, state.duplicates, len(api.asked)) == (2, 0, 2)
     changed = begin("map.data.year", "map.data.age", name="three")
     changed.clock.advance(s=300)
-    assert (await changed.look()).stored == 20
+    assert (await changed.look()).stored == 6
 
 
 async def test_a_secret_comes_from_the_environment(begin: Begin, api: Nobel) -> None:

@@ -7,6 +7,7 @@ Guarantee: values are compared as JSON text, so that a lost digit is seen.
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -241,6 +242,32 @@ def test_a_hash_is_an_id_of_what_it_names() -> None:
     assert same[0] == same[1]
     assert read.events({"a": 1, "b": 1}).items[0]["id"] != same[0]
     assert read.events({"c": 1}).faults[0].field == "id"
+
+
+@pytest.mark.parametrize(
+    ("entries", "used"),
+    [
+        ({"data": {"v": {"from": "x", "lookup": "tags"}}}, {"tags"}),
+        ({"data": {"v": "lookup('tags', x)"}}, {"tags"}),
+        ({"data": "{v: lookup('tags', x)}"}, {"tags"}),
+        ({"id": {"hash": ["lookup('tags', x)"]}}, {"tags"}),
+        ({"where": "lookup('tags', x)"}, {"tags"}),
+        ({"each": "[?lookup('tags', x)]"}, {"tags"}),
+        ({"data": {"v": "x"}}, set()),
+    ],
+)
+def test_the_tables_that_an_event_depends_on_are_known(
+    entries: dict[str, Any], used: set[str]
+) -> None:
+    """Wherever they are asked: whoever keeps what came of a payload has to know."""
+    assert set(mapping(**entries).lookups_used) == used
+
+
+def test_a_table_is_known_by_its_rows() -> None:
+    """Whatever their order."""
+    one = Lookup("tags", {"a": 1, "b": Decimal("2.5")})
+    assert one.digest == one.digest == Lookup("others", {"b": Decimal("2.5"), "a": 1}).digest
+    assert one.digest != Lookup("tags", {"a": 1, "b": 2}).digest
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:

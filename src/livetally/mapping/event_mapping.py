@@ -105,6 +105,18 @@ class EventMapping(NamedTuple):
         values += [] if isinstance(self.data, Value) else [value for _, value in self.data]
         return [value.expressions[0].text for value in values if value.needs_its_name]
 
+    @property
+    def lookups_used(self) -> Lookups:
+        """The look-up tables that a record's event may depend on."""
+        values = [value for _, value in self.members]
+        values += [self.data] if isinstance(self.data, Value) else [value for _, value in self.data]
+        names = {value.lookup.name for value in values if value.lookup is not None}
+        expressions = [self.each, *(one for value in values for one in value.expressions)]
+        expressions += [] if self.where is None else [self.where]
+        calls = [call for expression in expressions for call in expression.calls()]
+        names |= {call.name for call in calls if call.function == "lookup" and call.name}
+        return {name: one for name, one in self.lookups.items() if name in names}
+
     def listed(self, payload: Any) -> int | None:
         """Return how long the list is that ``each`` goes over, filtering or unfolding its items.
 

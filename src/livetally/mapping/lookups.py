@@ -8,7 +8,10 @@ Guarantee: bounded; a key is one text and has one value.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from livetally.mapping.casts import as_text
 from livetally.mapping.report import Path, Report
@@ -21,12 +24,13 @@ ROWS_MAX: Final = 100_000
 class Lookup:
     """One table; immutable, safe for any thread."""
 
-    __slots__ = ("_rows", "name")
+    __slots__ = ("_digest", "_rows", "name")
 
     def __init__(self, name: str, rows: Mapping[str, Any]) -> None:
         """Take the rows."""
         self.name = name
         self._rows = rows
+        self._digest = ""
 
     def of(self, key: Any) -> Any:
         """Return the value beside a key, None when there is none; 17 finds the key "17"."""
@@ -38,6 +42,14 @@ class Lookup:
     def rows(self) -> Mapping[str, Any]:
         """All of it."""
         return self._rows
+
+    @property
+    def digest(self) -> str:
+        """Stands for the rows: another one says that they are others."""
+        if not self._digest:  # made once: a table may be long
+            told = msgspec.json.encode(self._rows, order="deterministic")
+            self._digest = blake2b(told, digest_size=8).hexdigest()
+        return self._digest
 
 
 Lookups: TypeAlias = Mapping[str, Lookup]

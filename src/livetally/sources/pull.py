@@ -3,7 +3,8 @@
 In the flow: called by ``keeper`` in the server, or by a worker; hands lines to ``deliver``.
 Guarantee: a page is handed on before the next one is asked for; when the run fails, what came is
 kept, and the next run asks for the same again, which counts once. How far it came is told only
-after the last page. A source's headers go to its own origin only.
+after the last page. Whether anything has changed is asked only where the answer stands for all that
+a run would bring. A source's headers go to its own origin only.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Known(msgspec.Struct, frozen=True):
     etag: str | None = None
     modified: str | None = None
     mark: str = ""
-    """Names what the validators are of: the address and the definition."""
+    """Names what the validators are of: the address, the definition and its look-up tables."""
+    since: str = ""
+    """Names what the cursor is of; "" in what an earlier version has stored."""
 
 
 class Counts(msgspec.Struct):
@@ -115,7 +118,7 @@ class Puller:
         """
         counts = Counts()
         try:
-            return await self._pages(source, known, deliver, counts)
+            return await self._pages(source, _tied(source, known), deliver, counts)
         except SourceFailed as error:
             return Outcome(counts, None, error.message)
 
@@ -132,15 +135,17 @@ class Puller:
         request: Request | None = paging.first()
         mark = _mark(source, paging.first())
         validators = _validators(known, mark)
-        cursor, etag, modified = known.cursor, None, None
+        cursor = known.cursor
+        last: Mapping[str, str] = {}
         while request is not None:
-            first = paging.count == 0
+            asked = validators if paging.count == 0 else {}
             sent = headers if same_origin(request.url, source.url) else {}
-            page = await self._fetch(source, request, sent | (validators if first else {}))
+            page = await self._fetch(source, request, sent | asked)
             if page.unchanged:
-                return Outcome(counts, known, unchanged=True)
-            if first:
-                etag, modified = page.headers.get("etag"), page.headers.get("last-modified")
+                if asked:
+                    return Outcome(counts, known, unchanged=True)
+                raise SourceFailed(_unasked(request))
+            last = page.headers
             mapped, lines = _NOTHING if page.empty else mapped_lines(source, page.payload)
             counts.add(_counted(mapped))
             if lines:
@@ -150,7 +155,12 @@ class Puller:
             listed = source.mapping.listed(page.payload)
             records = mapped.records if listed is None else listed
             request = paging.after(request, lines, page.payload, records, link, page.url)
-        return Outcome(counts, Known(cursor, etag, modified, mark))
+        if paging.count > 1 or counts.rejected:
+            # The first page does not speak for the others, and an unchanged one would hide that a
+            # record was rejected, also when it would no longer be.
+            last = {}
+        etag, modified = last.get("etag"), last.get("last-modified")
+        return Outcome(counts, Known(cursor, etag, modified, mark, known.since))
 
     async def _fetch(self, source: Source, request: Request, headers: Mapping[str, str]) -> Page:
         # Made late: a server without sources needs no certificates.
@@ -222,8 +232,25 @@ def _counted(mapped: Mapped) -> Counts:
 
 
 def _mark(source: Source, request: Request) -> str:
-    told = msgspec.json.encode((source.raw, request), order="deterministic")
+    """Return what ``Known.mark`` is: other than that of versions which kept a first page's."""
+    tables = {name: one.digest for name, one in source.mapping.lookups_used.items()}
+    told = msgspec.json.encode((source.raw, request, tables), order="deterministic")
     return blake2b(told, digest_size=8).hexdigest()
+
+
+def _unasked(request: Request) -> str:
+    shown = request.url.partition("?")[0]
+    return f"{shown} answered 304 Not Modified, but was not asked whether anything has changed."
+
+
+def _tied(source: Source, known: Known) -> Known:
+    """Return what is known, without a cursor that another ``since`` has found."""
+    if source.since is None:
+        return known
+    told = msgspec.json.encode((source.since.parameter, source.since.cursor.text))
+    tie = blake2b(told, digest_size=8).hexdigest()
+    cursor = known.cursor if known.since in ("", tie) else None
+    return msgspec.structs.replace(known, cursor=cursor, since=tie)
 
 
 def _validators(known: Known, mark: str) -> dict[str, str]:
