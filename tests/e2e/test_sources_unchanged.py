@@ -19,7 +19,7 @@ import pytest
 from livetally.definitions import Source, read_toml
 from livetally.sources import Known
 from livetally.sources.wire import read_source, written_source
-from tests.e2e.source_process import Begin, Process
+from tests.e2e.source_process import MINUTE, Begin, Process
 from tests.nobel import PAGES, SOURCE, Nobel, nobel, prize
 
 pytest_plugins = ("tests.e2e.source_fixtures",)
@@ -163,6 +163,26 @@ async def test_another_since_begins_anew(begin: Begin, api: Nobel, since: str) -
     assert "from=1902" in api.asked[-1]
     await later(begin("every =", f"since = {since}\nevery =", name="three"))
     assert "=1900" in api.asked[-1]
+
+
+async def test_a_source_that_wants_to_be_left_alone_is(begin: Begin, api: Nobel) -> None:
+    """Until Retry-After is over; then it comes at its own time, and within a day at last."""
+    process = begin("5 minutes", "5 seconds")
+    asked_for = {"Retry-After": "120"}
+    api.instead = lambda *_: (429, asked_for, b"")
+    state = await process.look()
+    assert "answered 429" in state.last_error
+    assert process.clock.now_us() + 2 * MINUTE < state.next_us
+    assert state.next_us <= process.clock.now_us() + 2 * MINUTE + MINUTE // 12
+    asked_for["Retry-After"] = "999999999"
+    process.clock.advance(s=130)
+    state = await process.look()
+    assert state.runs == 2
+    assert state.next_us <= process.clock.now_us() + 24 * 60 * MINUTE + MINUTE // 12
+    api.instead = None
+    process.clock.advance(s=25 * 3_600)
+    state = await process.look()
+    assert state.next_us <= process.clock.now_us() + MINUTE // 12
 
 
 async def test_no_cookie_of_one_source_is_sent_for_another(begin: Begin, api: Nobel) -> None:

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import NamedTuple
 
 import anyio
+import msgspec
 import structlog
 
 from livetally.errors import LivetallyError, UnreadableBody
@@ -189,7 +190,7 @@ class RunsOnWorkers(Runs):
             outcome = await self._done(run, declared, known)
             if outcome is not None:
                 lost.add(outcome.counts)
-                return Outcome(lost, outcome.known, outcome.error, outcome.unchanged)
+                return msgspec.structs.replace(outcome, counts=lost)
             lost.add(run.counts)
             _note_lost(run, declared)
         error = f"{_WORKERS_MAX} workers in turn were lost in the middle of this run."

@@ -40,6 +40,7 @@ _log = structlog.get_logger("livetally.sources")
 _LOOK_S = 0.5
 _HOLD_US = 30 * US_PER_S
 _RENEW_US = 10 * US_PER_S
+_ALONE_S_MAX = 24 * 3_600  # a source is asked again, whatever it says
 
 
 class Declared(NamedTuple):
@@ -323,7 +324,8 @@ class Keeper:
         if outcome.known is not None:
             known = msgspec.json.encode(outcome.known).decode()
         end = _end_of(counts, outcome.error)
-        next_us = _next_us(one, state.schedule, now_us)
+        alone_us = int(min(outcome.retry_after_s, _ALONE_S_MAX) * US_PER_S)
+        next_us = _next_us(one, state.schedule, now_us + alone_us)
         _count(one, end, now_us, SOURCE_RUNS)
         await self._end(one, msgspec.structs.replace(end, known=known, next_us=next_us))
 

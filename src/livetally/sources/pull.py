@@ -19,7 +19,7 @@ import msgspec
 
 from livetally.definitions import Changes, Source
 from livetally.mapping import Context, Evaluator, EventMapping, Mapped, encode_items
-from livetally.sources.failures import SourceFailed
+from livetally.sources.failures import SourceFailed, TryAgain
 from livetally.sources.fetching import Page, Patience, fetch_page, same_origin
 from livetally.sources.paging import Paging, Request
 from livetally.sources.versions import version_id
@@ -87,6 +87,8 @@ class Outcome(msgspec.Struct, frozen=True):
     known: Known | None
     error: str = ""
     unchanged: bool = False
+    retry_after_s: float = 0.0
+    """How long the source wants to be left alone, when it said so and the run failed by that."""
 
 
 Deliver: TypeAlias = Callable[[bytes], Awaitable[Counts]]
@@ -119,6 +121,8 @@ class Puller:
         counts = Counts()
         try:
             return await self._pages(source, _tied(source, known), deliver, counts)
+        except TryAgain as error:
+            return Outcome(counts, None, error.message, retry_after_s=error.retry_after_s or 0.0)
         except SourceFailed as error:
             return Outcome(counts, None, error.message)
 
