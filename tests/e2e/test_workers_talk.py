@@ -289,6 +289,15 @@ async def test_without_a_worker_a_run_fails_in_words(
     assert "secret" not in str(failed.value)
 
 
+async def test_why_a_run_failed_comes_back_whole(nats_server: brokers.Broker, api: Nobel) -> None:
+    """With how long the source wants to be left alone."""
+    api.instead = lambda *_: (429, {"Retry-After": "120"}, b"")
+    async with room_of(nats_server, source_of(api), "alone") as room, room.worker():
+        outcome = await room.runs.run(room.declared, Known())
+    assert "answered 429" in outcome.error
+    assert (outcome.known, outcome.retry_after_s) == (None, 120)
+
+
 async def test_long_pages_go_in_parts(
     nats_server: brokers.Broker, api: Nobel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
