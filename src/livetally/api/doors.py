@@ -97,14 +97,22 @@ def _require_secret(
     given = Headers(scope=connection).get(auth.header)
     if given is None:
         raise Unauthenticated(f"The header '{auth.header}' is missing.")
-    if auth.kind is AuthKind.SECRET:
-        wanted, what = auth.prefix + secret.reveal(), "secret"
-    else:
-        wanted, what = auth.prefix + _signature(auth, secret.reveal(), body), "signature"
-        given = given.lower() if auth.encoding == "hex" else given
-    if not hmac.compare_digest(given.encode("latin-1", "replace"), wanted.encode()):
+    wanted, what = secret.reveal(), "secret"
+    if auth.kind is AuthKind.HMAC:
+        wanted, what = _signature(auth, wanted, body), "signature"
+    if not _is_given(auth, given.encode("latin-1", "replace"), wanted.encode()):
         services.failed_keys.note(address)
         raise Unauthenticated(f"The {what} in the header '{auth.header}' is wrong.")
+
+
+def _is_given(auth: Auth, header: bytes, wanted: bytes) -> bool:
+    """Whether a header is the prefix, in any case, and what is wanted."""
+    prefix = auth.prefix.encode()
+    before, given = header[: len(prefix)], header[len(prefix) :]
+    if auth.kind is AuthKind.HMAC and auth.encoding == "hex":
+        given = given.lower()
+    # The prefix is no secret: only what follows it is compared in constant time.
+    return before.lower() == prefix.lower() and hmac.compare_digest(given, wanted)
 
 
 def _signature(auth: Auth, secret: str, body: bytes) -> str:
