@@ -3,7 +3,8 @@
 In the flow: receives a request from ``published``, maps its body, hands the events to ``ingest``
 like ``POST /v1/events`` does, and answers as the definition says.
 Guarantee: a 2xx means durable and counted; every record is accounted for: stored, known, left out
-by ``where``, or rejected with its number, field and reason.
+by ``where``, or rejected with its number, field and reason. What is stored is never answered as a
+failure: the client would send it again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
 
+import structlog
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope, Send
 
@@ -23,13 +25,23 @@ from livetally.api.events import send_accepted
 from livetally.api.services import Services
 from livetally.api.tables import JSON
 from livetally.definitions import Inlet, Published, Reply
-from livetally.errors import BadInput, UnreadableBody
+from livetally.errors import UnreadableBody
 from livetally.event import Decoded, Rejection, decode_lines, new_ids
 from livetally.ingest import Accepted
-from livetally.mapping import Context, Evaluator, Mapped, decode_payload, encode_items
+from livetally.mapping import (
+    Context,
+    Evaluator,
+    Fault,
+    Mapped,
+    decode_payload,
+    decode_payload_lines,
+    encode_items,
+)
 from livetally.tenancy import Scope as KeyScope
 
 __all__ = ["read_body", "read_payload", "take"]
+
+_log = structlog.get_logger("livetally.api")
 
 _FORM = "application/x-www-form-urlencoded"
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -95,7 +107,7 @@ def read_payload(body: bytes, content_type: str) -> Any:
     Raises:
         UnreadableBody: it is none.
     """
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(content_type)
     if not body.strip():
         return {}
     if kind == _FORM:
@@ -107,20 +119,41 @@ def read_payload(body: bytes, content_type: str) -> Any:
             raise UnreadableBody("The body is no form in UTF-8 of up to 1000 fields.") from None
         return dict(fields)
     if kind in _LINES:
-        return [decode_payload(line) for line in body.split(b"\n") if line.strip()]
+        lines = decode_payload_lines(body)
+        for index, reason in lines.broken:
+            raise UnreadableBody(f"The body is not lines of JSON: record {index}: {reason}.")
+        return lines.values
     return decode_payload(body)
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _mapped(
     inlet: Inlet, body: bytes, headers: Headers, context: Context, now_us: int
 ) -> tuple[Any, Mapped]:
-    payload = read_payload(body, headers.get("content-type", ""))
-    mapped = inlet.mapping.events(payload, context)
+    content_type = headers.get("content-type", "")
+    # Where each line is a record, a broken one is a bad record and costs no other.
+    if _kind(content_type) in _LINES and inlet.mapping.each.path == () and body.strip():
+        payload, mapped = _mapped_lines(inlet, body, context)
+    else:
+        payload = read_payload(body, content_type)
+        mapped = inlet.mapping.events(payload, context)
     lacking = [item for item in mapped.items if "id" not in item]
     # Made here and not by ingest, so that the reply can name them.
     for item, made in zip(lacking, new_ids(now_us, len(lacking)), strict=True):
         item["id"] = made
     return payload, mapped
+
+
+def _mapped_lines(inlet: Inlet, body: bytes, context: Context) -> tuple[Any, Mapped]:
+    lines = decode_payload_lines(body)
+    mapped = inlet.mapping.events(lines.values, context)
+    faults = [Fault(index, "", reason) for index, reason in lines.broken]
+    faults += [one._replace(index=lines.indexes[one.index]) for one in mapped.faults]
+    indexes = [lines.indexes[index] for index in mapped.indexes]
+    return lines.values, mapped._replace(indexes=indexes, faults=sorted(faults))
 
 
 def _decoded(mapped: Mapped) -> Decoded:
@@ -159,8 +192,10 @@ async def _reply(
         try:
             encoded = encode_value(reply.body.fill(values, evaluator))
         except ValueError as error:
-            told = f"{error}; the events are stored"
-            raise BadInput("reply", told) from None
+            # Stored is stored: a refusal would make the client send, and count, it again.
+            _log.warning("reply not filled", inlet=inlet.name, error=str(error))
+            await send_accepted(send, accepted)
+            return
         headers.append((b"content-type", JSON.encode()))
     headers.append((b"content-length", str(len(encoded)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -23,7 +23,12 @@ from livetally.mapping.casts import Cast, cast
 from livetally.mapping.event_mapping import Context, EventMapping, Fault, Mapped
 from livetally.mapping.expressions import BadExpression, Evaluator, Expression
 from livetally.mapping.lookups import Lookup, Lookups, read_lookup
-from livetally.mapping.payload import decode_payload, encode, encode_items
+from livetally.mapping.payload import (
+    decode_payload,
+    decode_payload_lines,
+    encode,
+    encode_items,
+)
 from livetally.mapping.read_mapping import read_mapping
 from livetally.mapping.report import Report
 from livetally.mapping.tables import lookup_rows
@@ -48,6 +53,7 @@ __all__ = [
     "cast",
     "check_calls",
     "decode_payload",
+    "decode_payload_lines",
     "encode",
     "encode_items",
     "lookup_rows",

@@ -10,13 +10,20 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from livetally.errors import UnreadableBody
 
-__all__ = ["EXPONENT_MAX", "decode_payload", "encode", "encode_items"]
+__all__ = [
+    "EXPONENT_MAX",
+    "PayloadLines",
+    "decode_payload",
+    "decode_payload_lines",
+    "encode",
+    "encode_items",
+]
 
 # ceil(1e999999999) would not end in a lifetime.
 EXPONENT_MAX: Final = 400
@@ -42,17 +49,30 @@ def decode_payload(body: bytes) -> Any:
         UnreadableBody: the bytes are no JSON in UTF-8.
     """
     try:
-        body.decode()
-        return _decoder.decode(body.removeprefix(BOM_UTF8))
-    except UnicodeDecodeError as error:
-        raise UnreadableBody(
-            f"The body is not JSON: invalid UTF-8 at byte {error.start}."
-        ) from None
-    except RecursionError:
-        raise UnreadableBody("The body is not JSON: nested too deeply.") from None
-    except ValueError as error:
-        reason = str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0].rstrip(".")
-        raise UnreadableBody(f"The body is not JSON: {reason.lower()}.") from None
+        return _decoded(body)
+    except _NotJson as error:
+        raise UnreadableBody(f"The body is not JSON: {error}.") from None
+
+
+class PayloadLines(NamedTuple):
+    """Lines of JSON: ``values[i]`` was line ``indexes[i]``; ``broken`` are the others and why."""
+
+    values: list[Any]
+    indexes: list[int]
+    broken: list[tuple[int, str]]
+
+
+def decode_payload_lines(body: bytes) -> PayloadLines:
+    """Decode each line as ``decode_payload`` does; blank lines don't count."""
+    lines = PayloadLines([], [], [])
+    for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
+        try:
+            lines.values.append(_decoded(line))
+        except _NotJson as error:
+            lines.broken.append((index, str(error)))
+        else:
+            lines.indexes.append(index)
+    return lines
 
 
 def encode(value: Any) -> bytes:
@@ -63,3 +83,20 @@ def encode(value: Any) -> bytes:
 def encode_items(items: Iterable[Any]) -> bytes:
     """Write one item on each line, as ``application/x-ndjson``."""
     return _encoder.encode_lines(items)
+
+
+class _NotJson(Exception):
+    """Bytes are no JSON in UTF-8; the message is the reason."""
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        text.decode()
+        return _decoder.decode(text.removeprefix(BOM_UTF8))
+    except UnicodeDecodeError as error:
+        raise _NotJson(f"invalid UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise _NotJson("nested too deeply") from None
+    except ValueError as error:
+        reason = str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0].rstrip(".")
+        raise _NotJson(reason.lower()) from None
