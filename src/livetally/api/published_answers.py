@@ -25,9 +25,9 @@ from livetally.api.metrics import is_known
 from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.api.tables import JSON
-from livetally.definitions import Answer, Published
+from livetally.definitions import Answer, Published, QuestionTemplate
 from livetally.errors import BadInput, UnknownName
-from livetally.mapping import Cast, Evaluator, Template, cast, decode_payload
+from livetally.mapping import Cast, Evaluator, cast, decode_payload
 from livetally.query import parse_query
 from livetally.query.entities import parse_entities
 from livetally.tenancy import Identity
@@ -99,7 +99,7 @@ class _Asked:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(body, headers=headers, media_type=JSON)
 
-    def _texts(self, name: str, template: Template) -> list[str]:
+    def _texts(self, name: str, template: QuestionTemplate) -> list[str]:
         value = self._fill(name, template, self._values)
         listed = value if isinstance(value, list) else [value]
         try:
@@ -108,7 +108,7 @@ class _Asked:
             raise BadInput(name, str(error)) from None
         return [text for text in texts if text]
 
-    def _fill(self, name: str, template: Template, values: dict[str, Any]) -> Any:
+    def _fill(self, name: str, template: QuestionTemplate, values: dict[str, Any]) -> Any:
         params, query = values["param"], values["query"]
         evaluator = Evaluator(values, params, self._headers, query, self.answer.lookups)
         try:

@@ -13,6 +13,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
       scope.py, read_*.py                                           what it checks
     canonical.py, planning.py              an application -> JSON; two applications -> a plan
+    question_templates.py                  conditions and names that a request fills in
     embedding.py                           look-up files -> a text that needs none
     team.py, materialise.py                several applications -> conflicts; what to store
     route_table.py                         several applications -> whose path a request is for
@@ -60,6 +61,7 @@ from livetally.definitions.paths import (
     segments,
 )
 from livetally.definitions.planning import Change, ChangeKind, Plan, plan, plan_text
+from livetally.definitions.question_templates import QuestionTemplate
 from livetally.definitions.read_actions import placeholders
 from livetally.definitions.read_schedule import schedule_of
 from livetally.definitions.reading import read_json, read_text, read_toml
@@ -129,6 +131,7 @@ __all__ = [
     "Plan",
     "ProjectionSpec",
     "Published",
+    "QuestionTemplate",
     "Ratio",
     "Reply",
     "RoutePath",

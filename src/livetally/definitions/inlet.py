@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from livetally.definitions.question_templates import QuestionTemplate
 from livetally.mapping import EventMapping, Lookups, Template
 
 __all__ = [
@@ -156,7 +157,7 @@ class Answer(_Declared, frozen=True, eq=False):
     metric: str
     entity: str
     key: Template | None
-    parameters: dict[str, Template]
+    parameters: dict[str, QuestionTemplate]
     body: Template | None
     lookups: Lookups
 

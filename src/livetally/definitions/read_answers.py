@@ -15,6 +15,11 @@ from typing import Any, Final
 from livetally.definitions.entity import Entity
 from livetally.definitions.inlet import Answer, AuthKind
 from livetally.definitions.metric import Statistics
+from livetally.definitions.question_templates import (
+    QuestionTemplate,
+    read_conditions,
+    read_names,
+)
 from livetally.definitions.read_auth import read_auth
 from livetally.definitions.read_map import read_template
 from livetally.definitions.route_paths import read_path
@@ -60,7 +65,8 @@ def read_answers(
             table.problem("a signature is made of a body, which GET has not", "auth")
         metric, entity = _asked(table, statistics, entities)
         values: _Values = {"param": path.params, "query": None, "body": None}
-        templates = _templates(table, metric, values, lookups)
+        asked_for = _key(table, metric, values, lookups)
+        parameters = _parameters(table, metric, entities.get(entity), values, lookups)
         body = None
         if "body" in table:
             body = read_template(
@@ -74,8 +80,8 @@ def read_answers(
             auth,
             metric,
             entity,
-            templates.pop("", None),
-            templates,
+            asked_for,
+            parameters,
             body,
             lookups,
         )
@@ -95,17 +101,23 @@ def _asked(table: Table, statistics: Statistics, entities: Mapping[str, Entity])
     return metric, entity
 
 
-def _templates(table: Table, metric: str, values: _Values, lookups: Lookups) -> dict[str, Template]:
-    """Return the parameters of the question by name, the key of an entity under ''."""
-    templates: dict[str, Template] = {}
+def _key(table: Table, metric: str, values: _Values, lookups: Lookups) -> Template | None:
+    """Return the key of the entity that is asked for; None when it is not given."""
+    if "key" not in table:
+        return None
+    if metric:
+        table.problem("belongs to an entity; a metric is narrowed by parameters", "key")
+    elif "parameters" in table:
+        table.problem("can't be given with a key, which asks for one", "parameters")
+    return read_template(table.text("key"), table, "key", values, lookups)
+
+
+def _parameters(
+    table: Table, metric: str, entity: Entity | None, values: _Values, lookups: Lookups
+) -> dict[str, QuestionTemplate]:
+    """Return the parameters of the question by name."""
+    parameters: dict[str, QuestionTemplate] = {}
     known = _OF_METRIC if metric else _OF_ENTITIES
-    if "key" in table:
-        if metric:
-            table.problem("belongs to an entity; a metric is narrowed by parameters", "key")
-        elif "parameters" in table:
-            table.problem("can't be given with a key, which asks for one", "parameters")
-        template = read_template(table.text("key"), table, "key", values, lookups)
-        templates = {"": template} if template else {}
     below = table.table("parameters")
     for name in below.given():
         raw: Any = below.raw(name)
@@ -114,5 +126,12 @@ def _templates(table: Table, metric: str, values: _Values, lookups: Lookups) -> 
         elif isinstance(raw, dict):
             below.problem("must be a text, a number or a list of texts", name)
         elif (template := read_template(raw, below, name, values, lookups)) is not None:
-            templates[name] = template
-    return templates
+            match name:
+                case "where":
+                    fields = None if metric or entity is None else entity.fields
+                    parameters[name] = read_conditions(raw, below, fields)
+                case "by":
+                    parameters[name] = read_names(raw)
+                case _:
+                    parameters[name] = template
+    return parameters

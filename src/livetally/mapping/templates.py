@@ -65,6 +65,17 @@ class Template:
         """
         return _filled(self._compiled, values, evaluator or Evaluator(values))
 
+    @property
+    def parts(self) -> tuple[str | Expression, ...]:
+        """The texts and placeholders of a text, in their order; () for what is no text."""
+        match self._compiled:
+            case _Text():
+                return self._compiled.parts
+            case str():
+                return (self._compiled,)
+            case _:
+                return ()
+
     def expressions(self) -> list[tuple[tuple[str | int, ...], Expression]]:
         """Return all of its placeholders, each with where it stands."""
         return list(_expressions(self._compiled, ()))
