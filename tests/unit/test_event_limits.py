@@ -98,7 +98,19 @@ def test_instants_are_exact(text: str, expected_us: int) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["1e999", "-1E+400", "1" * 400, "-" + "9" * 309, "1.0e0309", "123.5e+999999999999"],
+    [
+        "1e999",
+        "-1E+400",
+        "1" * 400,
+        "-" + "9" * 309,
+        "1.0e0309",
+        "123.5e+999999999999",
+        # Neither a long exponent nor more digits than a float has, but both together.
+        "1" + "0" * 250 + "e99",
+        "-1" + "0" * 210 + "E+0099",
+        "9" * 308 + "e1",
+        "2" + "0" * 209 + "." + "0" * 209 + "e99",
+    ],
 )
 def test_a_number_beyond_every_float_is_rejected(number: str) -> None:
     """The engine would read every member of such an event as missing, or an infinity into a sum."""
@@ -115,6 +127,11 @@ def test_a_number_beyond_every_float_is_rejected(number: str) -> None:
         "1e308",
         "1e-999",
         "1" * 308,
+        "1" + "0" * 209 + "e99",
+        "1" * 200 + "." + "1" * 200 + "e99",
+        "1" * 300 + "." + "1" * 300,
+        "1" * 300 + "e-99",
+        "0." + "0" * 300 + "1e99",
         '"1e999"',
         '"' + "1" * 400 + '"',
         '"6e1e999-uuid-3e5"',

@@ -2,8 +2,8 @@
 
 In the flow: asked by ``event.limits`` about the data of a batch.
 Guarantee: data that passes is read by the engine's own JSON functions as we read it. One number
-such as 1e999 makes the engine read *every* member of that event as missing, and an infinity in a
-sum never goes away.
+such as 1e999, however it is written, makes the engine read *every* member of that event as missing,
+and an infinity in a sum never goes away.
 
 The batch is searched as a whole for what such data must contain; events are read one by one only
 when that finds something.
@@ -19,7 +19,8 @@ from collections.abc import Sequence
 __all__ = ["DEPTH_MAX", "danger", "may_be_dangerous"]
 
 DEPTH_MAX = 100
-_DIGITS_MAX = 309  # more digits than the largest float has
+# The largest float has 309 digits, and an exponent of two digits stands for up to 99 of them.
+_DIGITS_MAX = 309 - 99
 # Every digit becomes 0, so that one plain search finds them all.
 _DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG = b"0" * _DIGITS_MAX
