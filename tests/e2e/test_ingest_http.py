@@ -105,6 +105,18 @@ def test_a_retry_in_other_words_is_a_duplicate(server: Server) -> None:
     assert [conflict["index"] for conflict in answer["conflicts"]] == [1]
 
 
+def test_a_long_retry_in_other_words_is_all_duplicates(server: Server) -> None:
+    """However many are spelt anew, each is compared; the one that says something else is told."""
+    spelt = b'{"type":"p","id":"l%d","data":{"v":%d,"w":1}}\n'
+    anew = b'{"data":{"w":1.0,"v":%d},"id":"l%d","type":"p"}'
+    count = 3_000
+    assert post(server, b"".join(spelt % (n, n) for n in range(count)))[1]["stored"] == count
+    items = [anew % (n if n != count - 1 else 0, n) for n in range(count)]
+    status, answer = post(server, b"[" + b",".join(items) + b"]", "application/json")
+    assert (status, answer["stored"], answer["duplicates"]) == (200, 0, count - 1)
+    assert [conflict["index"] for conflict in answer["conflicts"]] == [count - 1]
+
+
 def test_a_conflict_within_one_request(server: Server) -> None:
     """The first of two events with one id counts, and the second is told."""
     body = b'[{"type":"a","id":"c","data":{"n":1}},{"type":"a","id":"c","data":{"n":2}}]'
