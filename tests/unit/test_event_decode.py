@@ -69,6 +69,7 @@ def test_an_event_over_two_lines_is_no_ndjson() -> None:
         (b'{"type":"a","id":7}', "id", "expected str"),
         (b'{"type":"a","time":"yesterday"}', "time", "RFC 3339"),
         (b'{"type":"a","time":1767225600}', "time", "RFC 3339"),
+        (b'{"type":"a","time":"2016-12-31T23:59:60Z"}', "time", "leap seconds"),
         (b'{"type":"a","attributes":"{}"}', "attributes", "unknown member"),
         (b"[]", "event", "expected object"),
         (b"7", "event", "expected object"),

@@ -20,7 +20,10 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 means JSON of the wrong shape: catch it before)."""
 
 _AT = re.compile(r" - at `\$(?:\.(?P<field>[A-Za-z0-9_]+))?.*`$")
-_TIME_FORM = "not an RFC 3339 date-time with an offset, such as 2026-03-29T12:00:00+02:00"
+_TIME_FORM = (
+    "not an RFC 3339 date-time with an offset, such as 2026-03-29T12:00:00+02:00;"
+    " leap seconds (:60) are not taken"
+)
 _MEMBERS = ", ".join(name for name in Incoming.__struct_fields__ if name != "attributes")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
