@@ -207,6 +207,16 @@ def test_what_can_not_be_read_is_said(
     assert answer["detail"]
 
 
+def test_headers_of_a_cloudevent_make_no_lines_of_its_data(server: Server) -> None:
+    """Lines are not the data of one event: they are refused, and not stored without the headers."""
+    attributes = {"ce_specversion": "1.0", "ce_id": "b", "ce_source": "s", "ce_type": "a"}
+    status, answer = post(server, LINE % 6000, **attributes)
+    assert status == 415
+    assert "CloudEvent" in answer["detail"]
+    status, answer = post(server, b'{"n":1}', "application/json", **attributes)
+    assert (status, answer["stored"]) == (200, 1)
+
+
 def test_streams_beyond_what_the_writer_keeps_up_with() -> None:
     """Under overload each stream is taken whole or not at all; sent again, all count once.
 

@@ -60,7 +60,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
     strict = _strict(scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     body = unpacked(pieces(receive), headers.get("content-encoding", ""))
-    if kind in _NDJSON and not strict:
+    if kind in _NDJSON and not strict and not _is_binary(scope):
         accepted = await services.intake.accept_lines(who.team, body)
     else:
         whole = await read_whole(body, services.intake.limits.body_bytes_max)
@@ -77,7 +77,7 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
 def _decode(kind: str, body: bytes, scope: Scope) -> Decoded:
     if kind in (_STRUCTURED, _BATCH):
         return Decoded(*decode_structured(body, batch=kind == _BATCH))
-    if any(name == b"ce-specversion" for name, _ in scope["headers"]):
+    if _is_binary(scope):
         if kind and kind != "application/json":
             raise UnsupportedMedia("The data of a CloudEvent must be application/json.")
         event = decode_binary(scope["headers"], body)
@@ -89,6 +89,11 @@ def _decode(kind: str, body: bytes, scope: Scope) -> Decoded:
     if kind != "application/json":
         raise UnsupportedMedia(f"Content-Type '{kind[:60]}' is not taken; send {_TAKEN}.")
     return decode_json(body)
+
+
+def _is_binary(scope: Scope) -> bool:
+    """Tell whether the headers make the body the data of one CloudEvent."""
+    return any(name == b"ce-specversion" for name, _ in scope["headers"])
 
 
 def _strict(query: bytes) -> bool:
