@@ -12,6 +12,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import msgspec
@@ -25,6 +27,7 @@ __all__ = ["decode_binary", "decode_structured", "incoming_from_attributes", "so
 _NAME = re.compile(r"[a-z0-9]{1,40}\Z")
 _PLAIN = frozenset({"id", "source", "type", "subject", "time"})
 _OWN = _PLAIN | {"data", "data_base64", "specversion"}
+_Members: TypeAlias = dict[str, msgspec.Raw]
 _REQUIRED = ("id", "source", "type", "specversion")
 
 
@@ -38,13 +41,13 @@ def decode_structured(
     """
     try:
         body.decode()
-        shape = list[dict[str, msgspec.Raw]] if batch else dict[str, msgspec.Raw]
-        decoded = msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        decoded: Any = msgspec.json.decode(body, type=list[msgspec.Raw] if batch else _Members)
+    except NOT_JSON as error:
         kind = "an array of CloudEvents" if batch else "one CloudEvent"
         raise UnreadableBody(f"The body is not {kind} in JSON: {error}.") from None
-    items = decoded if isinstance(decoded, list) else [decoded]
-    return sort_out(incoming_from_attributes(item, index) for index, item in enumerate(items))
+    if batch:
+        return sort_out(map(_structured, decoded, count()))
+    return sort_out([incoming_from_attributes(decoded, 0)])
 
 
 def decode_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Incoming | Rejection:
@@ -54,14 +57,25 @@ def decode_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Incomi
         headers: raw header pairs with lower-case names.
         body: the event's data, a JSON object, or empty.
     """
-    attributes = {
-        name[3:].decode("latin-1"): msgspec.Raw(msgspec.json.encode(_header_text(value)))
-        for name, value in headers
-        if name.startswith(b"ce-")
-    }
+    attributes: dict[str, msgspec.Raw] = {}
+    for header, value in headers:
+        if header.startswith(b"ce-"):
+            name = header[3:].decode("latin-1")
+            try:
+                attributes[name] = msgspec.Raw(msgspec.json.encode(_header_text(value)))
+            except UnicodeDecodeError:
+                return Rejection(0, name[:60], "not UTF-8, as it is or percent-encoded")
     if body.strip():
         attributes["data"] = msgspec.Raw(body)
     return incoming_from_attributes(attributes, 0)
+
+
+def _structured(item: msgspec.Raw, index: int) -> Incoming | Rejection:
+    try:
+        members = msgspec.json.decode(item, type=_Members)
+    except msgspec.ValidationError as error:
+        return refusal(index, error)
+    return incoming_from_attributes(members, index)
 
 
 def incoming_from_attributes(
@@ -126,8 +140,15 @@ def sort_out(
 
 
 def _header_text(value: bytes) -> str:
-    """Percent-decode a header value; quotes around it are part of the HTTP binding's leniency."""
-    text = value.decode("latin-1").strip()
+    """Percent-decode a header value; quotes around it are part of the HTTP binding's leniency.
+
+    Senders that encode nothing write UTF-8. What is no UTF-8 is not guessed at: two ids could
+    become the same.
+
+    Raises:
+        UnicodeDecodeError: the value is not UTF-8.
+    """
+    text = value.decode().strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return unquote(text)
+    return unquote(text, errors="strict")
