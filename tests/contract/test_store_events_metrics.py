@@ -102,7 +102,7 @@ SALES = [
     sale(3, 1, price=Decimal("1e2"), paid=False, due="2026-03-29T02:30:00.25+02:00"),
     sale(4, 1, order="0B0F6C1E-0C6F-4C5E-9F0E-4A5A7C0C8E11", place={"city": ""}),
     sale(5, 2, order="0b0f6c1e-0c6f-4c5e-9f0e-4a5a7c0c8e11", due="1969-12-31T23:59:59Z", paid=True),
-    sale(6, 2),
+    sale(6, 2, due=f"2026-01-01t23:59:59.{'4' * 21}-23:59"),
 ]
 # Of undeclared types anything is stored; these are of no declared type and so count as missing.
 UNFIT = [
@@ -110,6 +110,29 @@ UNFIT = [
     sale(12, price=True, pieces=5.0, paid="true", due="2026-01-01", place="Oslo"),
     sale(13, price=Decimal("1e30"), pieces=2**63, place={"city": 5}),
     sale(14, price=[1], pieces=None, weight=False, order={"a": 1}, place=[]),
+]
+# Texts that other parsers make something of: a leap second, midnight as 24:00, this year for 0.
+UNFIT_TIMES = [
+    "2016-12-31T23:59:60Z",
+    "2026-01-01T24:00:00Z",
+    "2026-01-01T12:60:00Z",
+    "2026-01-01T12:00:00+24:00",
+    "2026-01-01T12:00:00+10:60",
+    "2026-01-01T12:00:00",
+    "2026-00-01T00:00:00Z",
+    "2026-01-00T00:00:00Z",
+    "2026-02-29T00:00:00Z",
+    "0000-01-01T00:00:00Z",
+    "1900-12-31T23:59:59.999999Z",
+    "2299-01-01T00:00:00.000001Z",
+    "2298-12-31T23:59:59-01:00",
+    "9999-12-31T23:59:59Z",
+]
+UNFIT_UUIDS = [
+    "{0b0f6c1e-0c6f-4c5e-9f0e-4a5a7c0c8e11}",
+    "urn:uuid:0b0f6c1e-0c6f-4c5e-9f0e-4a5a7c0c8e11",
+    "0b0f6c1e-0c6f-4c5e-9f0e4a5a-7c0c8e11",
+    "0b0f6c1e-0c6f-4c5e-9f0e4a5a7c0c8e11",
 ]
 METRICS = ["sales", "revenue", "mean_price", "last_due", "orders", "heavy", "share"]
 
@@ -154,6 +177,20 @@ def test_a_value_of_another_type_in_history_is_missing(store: EventStore) -> Non
     assert [row.value for row in store.ask(team, "revenue").rows] == [0]
     for name in ("mean_price", "heavy"):
         assert [row.value for row in store.ask(team, name).rows] == [None]
+    assert [row.value for row in store.ask(team, "orders").rows] == [0]
+    assert not _differences(store, team)
+
+
+def test_a_text_of_another_form_in_history_is_missing(store: EventStore) -> None:
+    """Ingest takes one form of times and two of UUIDs; the store and ``verify`` no others."""
+    team = next(store.teams)
+    store.define(BARE)
+    _drop_all(store.engine)
+    unfit = [sale(i, i, due=text) for i, text in enumerate(UNFIT_TIMES)]
+    store.commit(team, [*unfit, *(sale(20 + i, order=text) for i, text in enumerate(UNFIT_UUIDS))])
+    store.define(FULL)
+    rows = store.ask(team, "last_due", interval="day").rows
+    assert {row.value for row in rows} == {None}
     assert [row.value for row in store.ask(team, "orders").rows] == [0]
     assert not _differences(store, team)
 

@@ -7,9 +7,10 @@ column, no projection, no cache. So an agreement of both means something.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -39,6 +40,11 @@ _INT64 = 2**63
 # The same as ingest: of a decimal's 38 digits ten are left for sums.
 _DECIMAL_DIGITS = 28
 _AVERAGE_DIGITS = 6
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.IGNORECASE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OLDEST = datetime(1901, 1, 1, tzinfo=UTC)
+_NEWEST = datetime(2299, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_time = msgspec.json.Decoder(datetime).decode
 
@@ -154,12 +160,19 @@ def _typed(field: Field, value: Any) -> Any:
             return _decimal(field, value)
     if not isinstance(value, str):
         return None
+    if field.type is FieldType.UUID:
+        return str(uuid.UUID(value)) if _UUID.fullmatch(value) else None
+    return _instant(value)
+
+
+def _instant(text: str) -> int | None:
     try:
-        if field.type is FieldType.UUID:
-            return str(uuid.UUID(value))
-        return round(_decode_time(msgspec.json.encode(value)).timestamp() * 1e6)
-    except (ValueError, msgspec.DecodeError):
+        at = _decode_time(msgspec.json.encode(text))
+    except msgspec.DecodeError:
         return None
+    if at.tzinfo is None or not _OLDEST <= at <= _NEWEST:
+        return None
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _decimal(field: Field, value: Any) -> Decimal | None:

@@ -49,7 +49,14 @@ _JSON_TYPES = {
     FieldType.TIME: ("String",),
     FieldType.UUID: ("String",),
 }
-_TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)$"
+# The engine's parser makes an instant of nearly anything: a 60th second, month 0, this year for 0.
+_TIME = (
+    r"^(19|2[0-2])\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]"
+    r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
+)
+# The same as ingest.
+_OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
+_NEWEST_US = 10_382_256_000_000_000  # 2299-01-01T00:00:00Z
 
 # Sums of ten billion decimals of the digits that this leaves fit the engine's 38.
 DECIMAL_DIGITS_SPARE = 10
@@ -132,10 +139,15 @@ def _decimal_expression(field: Field, path: str) -> str:
 
 
 def _time_expression(text: str) -> str:
-    """Return SQL for the microseconds of a time; a seventh digit rounds, as our decoder does."""
-    instant = f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({text}, 6, 'UTC'))"
+    """Return SQL for the microseconds of a time; a seventh digit rounds, as our decoder does.
+
+    More than seven are cut off: with twenty the engine's parser gives up.
+    """
+    short = f"replaceRegexpOne({text}, '([.][0-9]{{7}})[0-9]+', '\\\\1')"
+    instant = f"toUnixTimestamp64Micro(parseDateTime64BestEffortOrNull({short}, 6, 'UTC'))"
     rounded = f"{instant} + (extract({text}, '[.][0-9]{{6}}([0-9])') >= '5')"
-    return f"if(match({text}, {literal(_TIME)}), {rounded}, NULL)"
+    within = f"{rounded} BETWEEN {_OLDEST_US} AND {_NEWEST_US}"
+    return f"if(match({text}, {literal(_TIME)}) AND {within}, {rounded}, NULL)"
 
 
 def _encode_strings(_field: Field, values: Sequence[str | None]) -> bytes:
