@@ -165,6 +165,20 @@ def test_one_entity_and_its_history(shop: Shop) -> None:
     assert shop.client.get("/v1/entities/usr").json()["nearest"] == "user"
 
 
+@pytest.mark.parametrize("path", ["user", "user/user07", "user/user07/events"])
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_position_that_no_commit_has_had_is_refused(shop: Shop, path: str, accept: str) -> None:
+    """Each read insists on ``min_position``, live or not; one that is reached is answered."""
+    headers = {"Accept": accept}
+    for position, status in [("999999", 400), ("x", 400), ("1", 200)]:
+        asked = f"/v1/entities/{path}?min_position={position}"
+        with shop.client.stream("GET", asked, headers=headers) as reply:
+            assert reply.status_code == status
+            if status != 200:
+                reply.read()
+                assert reply.json()["field"] == "min_position"
+
+
 def test_raw_events_page_by_page(shop: Shop) -> None:
     """All pages of the payments hold every event once, newest first; ranges and filters narrow."""
     both = "add_revenue,subtract_revenue"

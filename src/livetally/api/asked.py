@@ -18,8 +18,8 @@ from livetally.errors import BadInput
 from livetally.live import EntitiesQuestion, MetricQuestion, Question, TailQuestion, Wire
 from livetally.query import Declared, MetricQuery, Runner, parse_query
 from livetally.query.adhoc import AdhocQuery, parse_adhoc
-from livetally.query.entities import EntityQuery, one_entity, parse_entities
-from livetally.query.parameters import Parameters, known_only
+from livetally.query.entities import EntityQuery, parse_entities, parse_entity
+from livetally.query.parameters import Parameters
 from livetally.query.raw import RawQuery, parse_history, parse_raw
 
 __all__ = ["Ask", "live_question", "parameters_of", "read_path", "read_text"]
@@ -66,8 +66,7 @@ def read_path(segments: Sequence[str], parameters: Parameters, declared: Declare
         case ["entities", entity]:
             return parse_entities(entity, parameters)
         case ["entities", entity, key]:
-            known_only(parameters, ())
-            return one_entity(entity, key)
+            return parse_entity(entity, key, parameters)
         case ["entities", entity, key, "events"]:
             return parse_history(declared.entity(entity), key, parameters)
         case ["events"]:

@@ -37,6 +37,7 @@ from livetally.query.entities import (
     entity_needs,
     one_entity,
     parse_entities,
+    parse_entity,
 )
 from livetally.query.raw import ask_raw, parse_history
 from livetally.tenancy import Identity, Scope
@@ -120,9 +121,11 @@ async def get_entity(request: Request) -> Response:
     """Return one entity."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.READ)
+    name, key = request.path_params["entity"], request.path_params["key"]
+    query = parse_entity(name, key, parameters_of(request.query_params))
+    await services.writer.reached(query.min_position)
     left = await charge(services, who)
     position = services.writer.position
-    name, key = request.path_params["entity"], request.path_params["key"]
     state = await entity_state(services, who, name, key)
     if state is None:
         raise UnknownName("key", name, key)
@@ -139,6 +142,7 @@ async def entity_history(request: Request) -> Response:
     entity = declared.entity(request.path_params["entity"])
     parameters = parameters_of(request.query_params)
     query = parse_history(entity, request.path_params["key"], parameters)
+    await services.writer.reached(query.min_position)
     left = await charge(services, who)
     position = services.writer.position
     page = await services.runner.call(ask_raw, query, declared, who.team)

@@ -139,10 +139,10 @@ _OPERATIONS: tuple[_Operation, ...] = (
         "get",
         "/v1/entities/{entity}/{key}",
         "Read one entity, once or live",
-        (),
+        ("min_position",),
         None,
         "Entity",
-        (404, 422, 503),
+        (400, 404, 422, 503),
     ),
     (
         "get",

@@ -24,14 +24,14 @@ from livetally.definitions import (
     nearest,
     parse_filters,
 )
-from livetally.errors import BadInput, UnknownName
+from livetally.errors import UnknownName
 from livetally.query.allowed import allowed_actions
 from livetally.query.conditions import condition_on, conditions_of, reference_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
 from livetally.query.horizons import Needs
 from livetally.query.needs import columns_of
-from livetally.query.parameters import Parameters, known_only, page_limit, single
+from livetally.query.parameters import Parameters, known_only, least_position, page_limit, single
 from livetally.store.events import Engine, Projection, Reference
 from livetally.store.events.entities import (
     Cursor,
@@ -56,6 +56,7 @@ __all__ = [
     "entity_shapes",
     "one_entity",
     "parse_entities",
+    "parse_entity",
 ]
 
 _UTC = find_zone("UTC")
@@ -106,9 +107,6 @@ def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
     """
     known_only(parameters, _KNOWN)
     sort = single(parameters, "sort")
-    position = single(parameters, "min_position")
-    if position and not (position.isascii() and position.isdigit()):
-        raise BadInput("min_position", "must be a whole number")
     return EntityQuery(
         entity=entity,
         where=parse_filters(parameters.get("where", ())),
@@ -116,8 +114,18 @@ def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
         descending=sort.startswith("-"),
         limit=page_limit(parameters),
         cursor=single(parameters, "cursor"),
-        min_position=int(position[:19] or 0),
+        min_position=least_position(parameters),
     )
+
+
+def parse_entity(entity: str, key: str, parameters: Parameters) -> EntityQuery:
+    """Read the parameters of ``GET /v1/entities/{entity}/{key}``.
+
+    Raises:
+        BadInput: names the parameter and the reason.
+    """
+    known_only(parameters, ("min_position",))
+    return one_entity(entity, key)._replace(min_position=least_position(parameters))
 
 
 def one_entity(entity: str, key: str) -> EntityQuery:

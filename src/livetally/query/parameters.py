@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from livetally.definitions import nearest
 from livetally.errors import BadInput
 
-__all__ = ["Parameters", "known_only", "page_limit", "single"]
+__all__ = ["Parameters", "known_only", "least_position", "page_limit", "single"]
 
 Parameters = Mapping[str, Sequence[str]]
 """Each parameter's values, in order."""
@@ -42,6 +42,18 @@ def single(parameters: Parameters, name: str) -> str:
     if len(values) > 1:
         raise BadInput(name, "may be given once")
     return values[0] if values else ""
+
+
+def least_position(parameters: Parameters) -> int:
+    """Return ``min_position``, the commit that an answer must include; 0 when it was not given.
+
+    Raises:
+        BadInput: it is no whole number.
+    """
+    text = single(parameters, "min_position")
+    if text and not (text.isascii() and text.isdigit()):
+        raise BadInput("min_position", "must be a whole number")
+    return int(text[:19] or 0)
 
 
 def page_limit(parameters: Parameters) -> int:

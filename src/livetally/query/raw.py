@@ -16,7 +16,7 @@ from livetally.errors import BadInput
 from livetally.query.conditions import conditions_of
 from livetally.query.cursors import read_cursor, write_cursor
 from livetally.query.declared import Declared
-from livetally.query.parameters import Parameters, known_only, page_limit, single
+from livetally.query.parameters import Parameters, known_only, least_position, page_limit, single
 from livetally.store.events import Engine
 from livetally.store.events.pages import EventPage, PageCursor, StoredEvent, ask_events, types_of
 
@@ -63,9 +63,6 @@ def parse_raw(parameters: Parameters) -> RawQuery:
         where.append(f"subject:{_quoted(subject)}")
     parse_filters(where)
     cursor = single(parameters, "cursor")
-    position = single(parameters, "min_position")
-    if position and not (position.isascii() and position.isdigit()):
-        raise BadInput("min_position", "must be a whole number")
     types = [kind for text in parameters.get("type", ()) for kind in text.split(",") if kind]
     return RawQuery(
         types=tuple(dict.fromkeys(types)),
@@ -74,7 +71,7 @@ def parse_raw(parameters: Parameters) -> RawQuery:
         where=tuple(where),
         limit=page_limit(parameters),
         after=read_cursor(cursor, PageCursor) if cursor else None,
-        min_position=int(position[:19] or 0),
+        min_position=least_position(parameters),
     )
 
 
