@@ -232,6 +232,18 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
         return problem_response(UnknownName("path", "resource", request.url.path[:200]))
+    allowed = _allowed(request) or error.headers or {}
+    if request.method == "OPTIONS" and allowed:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allowed)
     response = problem_response(MethodNotAllowed(f"{request.method} is not possible here."))
-    response.headers.update(error.headers or {})
+    response.headers.update(allowed)
     return response
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Return the header that names every method of the path: each route knows its own only."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return {"Allow": ", ".join(sorted({*methods, "OPTIONS"}))} if methods else {}
