@@ -9,6 +9,7 @@ problem).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -47,6 +48,10 @@ _QUOTA_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _UNAVAILABLE = 503
 # Names that are values of a parameter: what was asked exists, the parameter is wrong.
 _PARAMETERS = frozenset({"tz", "interval"})
+# Drivers name their files. An address, with "://" behind its scheme, is none.
+_PATH = re.compile(
+    r"""(?<![^\s'"(=])(?!\w+://)[^\s'"()/]*/[^\s'"()]*?(?=[.,:;]*(?:[\s'")]|$))""", re.ASCII
+)
 
 
 def status_of(error: errors.LivetallyError) -> tuple[int, str]:
@@ -62,11 +67,14 @@ def status_of(error: errors.LivetallyError) -> tuple[int, str]:
 def problem_body(error: errors.LivetallyError, **members: Any) -> dict[str, Any]:
     """Return the problem details of an error, with further ``members``."""
     status, title = status_of(error)
+    message = error.message
+    if isinstance(error, errors.ServerError):
+        message = _PATH.sub("…", message)
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
         "status": status,
-        "detail": without_secrets(error.message),
+        "detail": without_secrets(message),
     }
     if isinstance(error, errors.BadInput):
         body["field"] = without_secrets(error.field)
