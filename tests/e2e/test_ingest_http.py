@@ -93,6 +93,15 @@ def test_a_bomb_is_refused_before_it_is_inflated_whole(server: Server, kind: str
     assert answer["detail"]
 
 
+def test_lines_that_are_alike_are_taken_however_small_they_pack(server: Server) -> None:
+    """Ten megabytes in twenty kilobytes are events, not a bomb: each line is paid for."""
+    line = b'{"type":"alike","data":{"note":"%s"}}\n' % (b"x" * 4_000)
+    packed = gzip.compress(line * 2_500)
+    assert len(packed) * 400 < len(line) * 2_500
+    status, answer = post(server, packed, Content_Encoding="gzip")
+    assert (status, answer["stored"]) == (200, 2_500)
+
+
 def test_a_retry_in_other_words_is_a_duplicate(server: Server) -> None:
     """Order, spaces and the spelling of numbers and offsets don't count; values do."""
     first = b'{"type":"p","id":"r","time":"2026-03-01T10:00:00Z","data":{"v":1.10,"w":[1,2]}}'
@@ -185,6 +194,27 @@ def test_a_large_chunked_body_is_taken_whole(server: Server) -> None:
     assert [one["index"] for one in answer["rejected"]] == [20_000]
     again = post(server, whole)[1]
     assert (again["stored"], again["duplicates"]) == (0, 40_000)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/events", "DELETE, GET, HEAD, OPTIONS, POST"),
+        ("PUT", "/v1/definitions", "GET, HEAD, OPTIONS"),
+        ("POST", "/v1/definitions/shop", "DELETE, GET, HEAD, OPTIONS, PUT"),
+    ],
+)
+def test_every_method_of_a_path_is_named(
+    server: Server, method: str, path: str, allowed: str
+) -> None:
+    """Several routes may serve one path; a client is told of them all, also when it only asks."""
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=60)
+    for sent, status in ((method, 405), ("OPTIONS", 204)):
+        connection.request(sent, path)
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.headers["Allow"]) == (status, allowed)
+    connection.close()
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,16 @@ async def test_a_body_of_tiny_members_is_refused(member: bytes, encoding: str) -
         await whole(member * 5_000, encoding)
 
 
+async def test_what_inflates_beyond_all_measure_is_refused_unless_its_reader_is_bounded() -> None:
+    """Lines that are all alike pack as well as a bomb; who takes them one by one has a bound."""
+    alike = b'{"type":"a"}\n' * (9 * 1024 * 1024 // 13)
+    packed = gzip.compress(alike, mtime=0)
+    with pytest.raises(BodyTooLarge, match="times its size"):
+        await whole(packed, "gzip")
+    streamed = unpacked(pieces_of(packed), "gzip", any_ratio=True)
+    assert await read_whole(streamed, len(alike)) == alike
+
+
 async def test_many_members_of_a_usual_size_are_taken() -> None:
     """A long file that was packed block by block is no attack."""
     block = bytes(range(256)) * 8

@@ -34,6 +34,7 @@ def test_lines_may_end_in_any_way_and_be_blank() -> None:
     assert types(decoded) == ["a", "b", "c"]
     assert decoded.indexes == [10, 11, 12]
     assert decoded.items == 3
+    assert decode_lines(b"\n \r\n\t\n" * 3, 7) == ([], [], [])
 
 
 def test_a_bad_line_is_rejected_at_its_own_index() -> None:

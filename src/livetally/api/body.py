@@ -25,7 +25,9 @@ else:
 __all__ = ["Disconnected", "pieces", "read_whole", "unpacked"]
 
 _PIECE_BYTES = 256 * 1024
-# Events compress five to fifty times. What inflates much further is meant to tie the server up.
+# Events compress five to fifty times. What inflates much further is meant to tie the server up: a
+# body that is read whole, or thrown away. In lines that are stored as they come each event is paid
+# for, however alike they are.
 _RATIO_MAX = 200
 _ALWAYS_TAKEN_BYTES = 8 * 1024 * 1024
 # What a frame of zstd may make the server keep to unpack it: 8 MiB, as every receiver must take.
@@ -68,8 +70,16 @@ async def read_whole(body: AsyncIterator[bytes], bytes_max: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+def unpacked(
+    body: AsyncIterator[bytes], encoding: str, *, any_ratio: bool = False
+) -> AsyncIterator[bytes]:
     """Undo a Content-Encoding, piece by piece.
+
+    Args:
+        body: pieces as they come.
+        encoding: the header's value.
+        any_ratio: a few bytes may inflate to any number: the reader has a bound of its own, and
+            makes the sender wait.
 
     Raises:
         UnsupportedMedia: the encoding is neither ``gzip`` nor ``zstd``.
@@ -81,9 +91,9 @@ def unpacked(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
         case "" | "identity":
             return body
         case "gzip" | "x-gzip":
-            return _inflated(body, _Gzip())
+            return _inflated(body, _Gzip(), any_ratio=any_ratio)
         case "zstd":
-            return _inflated(body, _Zstd())
+            return _inflated(body, _Zstd(), any_ratio=any_ratio)
         case other:
             raise UnsupportedMedia(
                 f"Content-Encoding '{other[:40]}' is not taken; use gzip or zstd."
@@ -104,7 +114,9 @@ class _Unpacker(Protocol):
         ...
 
 
-async def _inflated(body: AsyncIterator[bytes], unpacker: _Unpacker) -> AsyncIterator[bytes]:
+async def _inflated(
+    body: AsyncIterator[bytes], unpacker: _Unpacker, *, any_ratio: bool
+) -> AsyncIterator[bytes]:
     received = produced = 0
     try:
         async for piece in body:
@@ -113,7 +125,8 @@ async def _inflated(body: AsyncIterator[bytes], unpacker: _Unpacker) -> AsyncIte
             output = unpacker.unpack(piece)
             while output:
                 produced += len(output)
-                if produced > _ALWAYS_TAKEN_BYTES and produced > _RATIO_MAX * received:
+                produced_max = max(_ALWAYS_TAKEN_BYTES, _RATIO_MAX * received)
+                if produced > produced_max and not any_ratio:
                     raise BodyTooLarge(f"The body inflates to over {_RATIO_MAX} times its size.")
                 yield output
                 output = unpacker.unpack(b"")

@@ -59,8 +59,10 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
     headers = headers_of(scope)
     strict = _strict(scope["query_string"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = unpacked(pieces(receive), headers.get("content-encoding", ""))
-    if kind in _NDJSON and not strict and not _is_binary(scope):
+    as_lines = kind in _NDJSON and not strict and not _is_binary(scope)
+    encoding = headers.get("content-encoding", "")
+    body = unpacked(pieces(receive), encoding, any_ratio=as_lines)
+    if as_lines:
         accepted = await services.intake.accept_lines(who.team, body)
     else:
         whole = await read_whole(body, services.intake.limits.body_bytes_max)

@@ -71,6 +71,8 @@ def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:
         events = _one.decode_lines(chunk)
     except (*NOT_JSON, msgspec.ValidationError):
         events = []
+    if not events and chunk.isspace():
+        return Decoded([], [], [])  # cheaper than to cut a flood of line ends apart
     # The decoder takes any space between items; NDJSON has one on each line.
     if _fit_to_send(events) and _count_lines(chunk, len(events)) == len(events):
         return Decoded(events, list(range(first_index, first_index + len(events))), [])

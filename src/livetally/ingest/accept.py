@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from livetally.clock import Clock
-from livetally.errors import ClientError, NotDurable, Overloaded, StoreFailed
+from livetally.errors import BodyTooLarge, ClientError, NotDurable, Overloaded, StoreFailed
 from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
 from livetally.ingest.batch import Batch, Schema, prepare
 from livetally.ingest.commits import Commits, Outcome, Receipt
@@ -129,10 +129,14 @@ class Intake:
             line_bytes_max=limits.line_bytes_max,
             bytes_max=limits.stream_bytes_max,
         )
-        index = 0
+        index = blank_bytes = 0
         async for chunk in chunks:
             decoded = decode_lines(chunk, index)
             index += decoded.items
+            if not decoded.items:
+                blank_bytes += len(chunk)
+                if blank_bytes > limits.body_bytes_max:
+                    raise BodyTooLarge(f"More than {limits.body_bytes_max} bytes are blank lines.")
             batch, rejected = self._prepare(team, decoded)
             tally.reject(rejected)
             if len(batch):
