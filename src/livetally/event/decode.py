@@ -81,7 +81,8 @@ def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:
 
 def _count_lines(chunk: bytes, expected: int) -> int:
     """Count the lines that are not blank, the usual chunk without looking for blank ones."""
-    ends = chunk.count(b"\n")
+    # Faster than to count them: this skips from one to the next, count() looks at every byte.
+    ends = len(chunk) - len(chunk.replace(b"\n", b""))
     if ends == expected and chunk.endswith(b"\n"):
         return ends
     return len(_lines(chunk))
