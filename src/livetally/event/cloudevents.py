@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import msgspec
 
 from livetally.errors import UnreadableBody
+from livetally.event.fractions import cut_item
 from livetally.event.model import EMPTY_DATA, Incoming, Rejection
 from livetally.event.refusal import NOT_JSON, refusal, why_unreadable
 
@@ -95,10 +96,12 @@ def incoming_from_attributes(
         if bytes(value)[:1] in b"{[":
             return Rejection(index, name, "must be a string, a number or a boolean")
     members = {name: value for name, value in given.items() if name in _PLAIN}
+    item = msgspec.json.encode(members)
     try:
-        event = msgspec.json.decode(msgspec.json.encode(members), type=Incoming)
+        event = msgspec.json.decode(item, type=Incoming)
     except msgspec.ValidationError as error:
         return refusal(index, error)
+    cut_item(event, item)
     if extensions:
         event.attributes = msgspec.json.encode(extensions, order="sorted").decode()
     return _with_data(event, given, index)

@@ -18,6 +18,7 @@ import msgspec
 
 from livetally.errors import UnreadableBody
 from livetally.event.cloudevents import incoming_from_attributes
+from livetally.event.fractions import cut_array, cut_item, cut_lines
 from livetally.event.model import Incoming, Rejection
 from livetally.event.refusal import NOT_JSON, own_member, refusal, why_unreadable
 
@@ -75,6 +76,7 @@ def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:
         return Decoded([], [], [])  # cheaper than to cut a flood of line ends apart
     # The decoder takes any space between items; NDJSON has one on each line.
     if _fit_to_send(events) and _count_lines(chunk, len(events)) == len(events):
+        cut_lines(events, chunk)
         return Decoded(events, list(range(first_index, first_index + len(events))), [])
     return _each(_lines(chunk), first_index)
 
@@ -99,6 +101,7 @@ def _decode_array(body: bytes) -> Decoded:
         except msgspec.ValidationError:
             events = []  # some item is of the wrong shape
         if events and _fit_to_send(events):
+            cut_array(events, body)
             return Decoded(events, list(range(len(events))), [])
         return _each([bytes(item) for item in _raw_items.decode(body)], 0)
     except NOT_JSON as error:
@@ -130,7 +133,10 @@ def _decode_item(item: bytes, index: int) -> Incoming | Rejection:
         return _as_cloudevent(item, index) or refusal(index, error)
     except NOT_JSON as error:
         return Rejection(index, "", why_unreadable(error))
-    return own_member(index, "attributes") if event.attributes else event
+    if event.attributes:
+        return own_member(index, "attributes")
+    cut_item(event, item)
+    return event
 
 
 def _as_cloudevent(item: bytes, index: int) -> Incoming | Rejection | None:
