@@ -7,14 +7,22 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from livetally.client.identifiers import IdMaker
-from livetally.client.outgoing import outgoing
+from livetally.client.outgoing import Outgoing, outgoing
 from livetally.errors import BadInput
 from livetally.testing.clock import ManualClock
+
+
+class Reading(msgspec.Struct):
+    """A program's own type of data."""
+
+    value: float
+
 
 IDS = IdMaker(ManualClock())
 
@@ -94,6 +102,23 @@ def test_a_time_with_a_zone_is_written_as_rfc_3339() -> None:
     assert sent(type="tap", time=at.astimezone(UTC))["time"] == "2026-03-29T10:00:00.250000Z"
 
 
+def test_a_time_of_a_zone_with_seconds_is_the_same_instant() -> None:
+    """Monrovia was 44 minutes and 30 seconds behind: RFC 3339 has no such offset."""
+    at = datetime(1950, 1, 1, tzinfo=ZoneInfo("Africa/Monrovia"))
+    assert sent(type="tap", time=at)["time"] == "1950-01-01T00:44:30Z"
+
+
+def test_words_that_look_like_numbers_are_texts() -> None:
+    """Only numbers are refused; a text or an absent value is not one."""
+    data = {"note": "NaN, Infinity and null", "none": None, "many": [None, 1.5, Decimal("1E+999")]}
+    assert sent(type="tap", data=data)["data"] == data
+
+
+def test_a_line_that_is_not_json_still_says_which_event_it_was() -> None:
+    """Lines may come from elsewhere than from here."""
+    assert Outgoing("e1", b'{"id":"e1","data":NaN}').members() == {"id": "e1"}
+
+
 @pytest.mark.parametrize(
     ("event", "field"),
     [
@@ -106,6 +131,12 @@ def test_a_time_with_a_zone_is_written_as_rfc_3339() -> None:
         ({"type": "a", "time": 5}, "time"),
         ({"type": "a", "data": [1]}, "data"),
         ({"type": "a", "data": {"x": Ellipsis}}, "data"),
+        ({"type": "a", "data": {"x": Decimal("NaN")}}, "data"),
+        ({"type": "a", "data": {"x": [{"y": Decimal("-Infinity")}]}}, "data"),
+        ({"type": "a", "data": {"x": Decimal("sNaN")}}, "data"),
+        ({"type": "a", "data": {"x": float("nan")}}, "data"),
+        ({"type": "a", "data": {"x": [1.5, (float("inf"),)]}}, "data"),
+        ({"type": "a", "data": Reading(float("-inf"))}, "data"),
     ],
     ids=str,
 )

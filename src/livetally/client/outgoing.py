@@ -2,13 +2,15 @@
 
 In the flow: receives what a program passes to ``send``, hands lines to ``outbox`` and ``delivery``.
 Guarantee: every event has an id before it leaves, so that sending it again can't count it twice;
-decimals are written as numbers with every digit.
+decimals are written as numbers with every digit; a line is JSON that a server can read.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +24,9 @@ MEMBERS = ("type", "id", "source", "time", "subject", "data")
 """What an event may have."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_MINUTE = timedelta(minutes=1)
+_KEPT = (Decimal,)
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 class Outgoing(NamedTuple):
@@ -31,8 +36,11 @@ class Outgoing(NamedTuple):
     line: bytes
 
     def members(self) -> dict[str, Any]:
-        """Return the event as it was sent."""
-        return msgspec.json.decode(self.line, type=dict[str, Any])
+        """Return the event as it was sent; its id alone when the line is not JSON."""
+        try:
+            return msgspec.json.decode(self.line, type=dict[str, Any])
+        except (ValueError, RecursionError):
+            return {"id": self.id}
 
 
 def outgoing(event: Mapping[str, Any], ids: IdMaker, source: str | None) -> Outgoing:
@@ -55,7 +63,9 @@ def outgoing(event: Mapping[str, Any], ids: IdMaker, source: str | None) -> Outg
         written["source"] = source
     written.setdefault("id", "")
     _check_texts(written)
-    _check_time(written.get("time"))
+    if isinstance(moment := written.get("time"), datetime):
+        written["time"] = _instant(moment)
+    _check_time(moment)
     event_id = written["id"] = written["id"] or ids.make()
     return Outgoing(event_id, _line(written))
 
@@ -77,6 +87,20 @@ def _check_time(value: object) -> None:
         raise BadInput("time", "this datetime has no zone; give it one, such as datetime.UTC")
 
 
+def _instant(moment: datetime) -> datetime:
+    """Return a moment that RFC 3339 can write: its offsets are whole minutes.
+
+    Zones of the past had others, such as -00:44:30, which the encoder rounds.
+    """
+    offset = moment.utcoffset()
+    if offset is None or not offset % _MINUTE:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise BadInput("time", "is outside the years 1 to 9999 in UTC") from None
+
+
 def _line(event: dict[str, Any]) -> bytes:
     try:
         line = _encoder.encode(event)
@@ -84,7 +108,35 @@ def _line(event: dict[str, Any]) -> bytes:
         raise BadInput("data", f"can't be written as JSON: {error}") from None
     if not isinstance(event.get("data", {}), dict) and not _has_object(line):
         raise BadInput("data", "must be an object: names and values")
+    _check_numbers(event, line)
     return line
+
+
+def _check_numbers(event: dict[str, Any], line: bytes) -> None:
+    """Refuse numbers that JSON has no form for.
+
+    The encoder writes a decimal of that kind bare, as NaN or Infinity, and a float as null. Few
+    lines hold any of these words, so that looking for them costs next to nothing.
+    """
+    if b"NaN" in line or b"Infinity" in line or b"null" in line:
+        # Also what the program's own types hold.
+        _check_finite(msgspec.to_builtins(event.get("data"), builtin_types=_KEPT))
+
+
+def _check_finite(value: Any) -> None:
+    if isinstance(value, dict):
+        value = value.values()
+    elif isinstance(value, (float, Decimal)):
+        # A decimal's own answer: 1E+999 is a number, also where no float is.
+        finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+        if not finite:
+            raise BadInput("data", f"{value} is not a number that JSON can hold")
+        return
+    elif not isinstance(value, (list, tuple, set, frozenset)):
+        return
+    for held in value:
+        if type(held) not in _PLAIN:
+            _check_finite(held)
 
 
 def _has_object(line: bytes) -> bool:
