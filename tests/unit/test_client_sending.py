@@ -351,6 +351,9 @@ def test_a_wrong_event_is_refused_by_send_itself() -> None:
     [
         ({"url": "ftp://x"}, "url"),
         ({"url": "localhost:8080"}, "url"),
+        ({"url": "http://[::1"}, "url"),
+        ({"url": "http://fake:99999"}, "url"),
+        ({"team": "blå"}, "team"),
         ({"key": "lt_\n"}, "key"),
         ({"max_batch": 0}, "max_batch"),
         ({"max_batch": 9, "max_buffer": 5}, "max_batch"),

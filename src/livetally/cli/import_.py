@@ -144,7 +144,7 @@ def _require_teams(client: Client, named: set[str], path: Path) -> None:
         reply = client.request(Call("GET", "/v1/teams"))
     except Forbidden:
         return
-    known = {team["name"] for team in msgspec.json.decode(reply.body)["teams"]}
+    known = {team["name"] for team in reply.read(msgspec.json.decode)["teams"]}
     if missing := sorted(named - known):
         raise LivetallyError(
             f"--team-from: {path} names the team '{missing[0]}', which is none that this key may"
@@ -227,6 +227,6 @@ def _declared(client: Client, event_type: str) -> dict[str, Kind]:
     except Forbidden:
         return {}
     fields: dict[str, Any] = {}
-    for application in msgspec.json.decode(reply.body)["applications"]:
+    for application in reply.read(msgspec.json.decode)["applications"]:
         fields |= application.get("event", {}).get(event_type, {}).get("data", {})
     return {name: Kind(field["type"]) for name, field in fields.items()}

@@ -52,7 +52,7 @@ def query(
     Raises:
         LivetallyError: the question can't be answered; names the parameter and the reason.
     """
-    from livetally.client.answer import Answer, decode_exact
+    from livetally.client.answer import Answer
     from livetally.client.question import question
 
     wanted = asked(within, order=order, limit=limit, min_position=min_position)
@@ -60,11 +60,14 @@ def query(
     if csv:
         call = call._replace(headers={"Accept": "text/csv"})
     with connection.open() as client:
-        body = client.request(call).body
-    if json or csv:
-        sys.stdout.write(body.decode() if csv else body.decode().rstrip("\n") + "\n")
+        reply = client.request(call)
+        # Also what is printed as it came: a proxy's page is not an answer.
+        answer = None if csv else reply.read(Answer.read)
+    if json or answer is None:
+        body = reply.read(bytes.decode)
+        sys.stdout.write(body if csv else body.rstrip("\n") + "\n")
     else:
-        _print(Answer.of(decode_exact(body)), plot=plot)
+        _print(answer, plot=plot)
     return DONE
 
 

@@ -59,6 +59,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
     @classmethod
+    def read(cls, body: bytes) -> Answer:
+        """Build an answer from its JSON."""
+        return cls.of(decode_exact(body))
+
+    @classmethod
     def of(cls, members: dict[str, Any]) -> Answer:
         """Build an answer from the members of its JSON."""
         return cls(

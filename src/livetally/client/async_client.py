@@ -18,7 +18,7 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup
 
-from livetally.client.answer import Answer, decode_exact
+from livetally.client.answer import Answer
 from livetally.client.connection import AsyncConnection
 from livetally.client.delivery import Receipt, delivery
 from livetally.client.exchange import Call, Conversation, Reply, converse_async, exchanged
@@ -100,6 +100,7 @@ class AsyncClient:
             LivetallyError: the client was not entered, or is closed.
         """
         if self._tasks is None:
+            self._connection.require_open()
             raise LivetallyError("Enter the client first: 'async with AsyncClient(...) as client'.")
         event = self._kit.event(type, subject, data, time, id, source)
         await self._sender.put(event, SEND_WAIT_S)
@@ -122,7 +123,7 @@ class AsyncClient:
     async def query(self, metric: str, **asked: Unpack[Asked]) -> Answer:
         """Ask for a metric. See ``Client.query``."""
         reply = await self.request(question(metric, **asked))
-        return Answer.of(decode_exact(reply.body))
+        return reply.read(Answer.read)
 
     def watch(self, metric: str, **asked: Unpack[Asked]) -> AsyncGenerator[Update, None]:
         """Yield the answer and then every change of it. See ``Client.watch``.
@@ -166,7 +167,9 @@ class AsyncClient:
         Raises:
             NotDelivered: not within ``timeout_s`` seconds; what is left is given up.
             EventsRejected: as ``flush``.
+            LivetallyError: as ``flush``.
         """
+        self._sender.require_another_task()
         try:
             if self._tasks is not None:
                 await self._sender.close(timeout_s)
@@ -174,6 +177,7 @@ class AsyncClient:
             await self._end(None)
 
     async def __aenter__(self) -> Self:
+        self._connection.require_open()
         self._tasks = await anyio.create_task_group().__aenter__()
         self._tasks.start_soon(self._sender.run)
         return self

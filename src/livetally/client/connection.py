@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from livetally.client.exchange import Call, Lost, Reply
-from livetally.errors import BadInput
+from livetally.errors import BadInput, LivetallyError
 
 __all__ = ["Address", "AsyncConnection", "SyncConnection"]
 
@@ -44,13 +44,15 @@ class Address(NamedTuple):
         """Return the address without a slash at its end.
 
         Raises:
-            BadInput: the URL is none of http or https, or the key can't stand in a header.
+            BadInput: the URL is none of http or https, or the key or the team can't stand in a
+                header.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_usable(self.url):
             raise BadInput("url", "must be like http://127.0.0.1:8080")
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
             raise BadInput("key", "holds characters that no key has")
+        if self.team is not None and not (self.team.isascii() and self.team.isprintable()):
+            raise BadInput("team", "holds characters that no team's name has")
         return self._replace(url=self.url.rstrip("/"))
 
     def options(self) -> dict[str, Any]:
@@ -78,7 +80,12 @@ class SyncConnection:
         self._http = httpx2.Client(**address.options(), transport=transport)
 
     def call(self, call: Call) -> Reply | Lost:
-        """Make a call; return the whole answer, or why there is none."""
+        """Make a call; return the whole answer, or why there is none.
+
+        Raises:
+            LivetallyError: the client is closed.
+        """
+        self._require_open()
         try:
             with self._http.stream(**_request(call)) as response:
                 return Reply(response.status_code, _headers(response), response.read())
@@ -91,7 +98,9 @@ class SyncConnection:
 
         Raises:
             httpx2.RequestError: also while the bytes are read; ``lost`` makes it an outcome.
+            LivetallyError: the client is closed.
         """
+        self._require_open()
         with self._http.stream(**_request(call), timeout=_stream_timeout()) as response:
             refused = not response.is_success
             body = response.read() if refused else b""
@@ -106,6 +115,10 @@ class SyncConnection:
         """Close the connections."""
         self._http.close()
 
+    def _require_open(self) -> None:
+        if self._http.is_closed:
+            raise LivetallyError("The client is closed.")
+
 
 class AsyncConnection:
     """Calls that are awaited."""
@@ -118,7 +131,8 @@ class AsyncConnection:
         self._http = httpx2.AsyncClient(**address.options(), transport=transport)
 
     async def call(self, call: Call) -> Reply | Lost:
-        """Make a call; return the whole answer, or why there is none. Cancel-safe."""
+        """Make a call as ``SyncConnection.call``. Cancel-safe."""
+        self.require_open()
         try:
             async with self._http.stream(**_request(call)) as response:
                 return Reply(response.status_code, _headers(response), await response.aread())
@@ -128,6 +142,7 @@ class AsyncConnection:
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         """Open a stream; see ``SyncConnection.stream``."""
+        self.require_open()
         async with self._http.stream(**_request(call), timeout=_stream_timeout()) as response:
             refused = not response.is_success
             body = await response.aread() if refused else b""
@@ -141,6 +156,15 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    def require_open(self) -> None:
+        """Do nothing before ``close``.
+
+        Raises:
+            LivetallyError: the client is closed.
+        """
+        if self._http.is_closed:
+            raise LivetallyError("The client is closed.")
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -180,6 +204,16 @@ def _lost(url: str, error: Exception | None) -> Lost:
 
 def _stream_timeout() -> httpx2.Timeout:
     return httpx2.Timeout(_SILENCE_S, connect=_CONNECT_S)
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Each of these finds faults of its own: brackets, the port, other characters.
+        _ = parts.port, httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -85,7 +85,7 @@ def delivery(lines: Sequence[bytes], patience: Patience) -> Conversation[Receipt
         if told is None:
             raise
         return (yield from _completed(told, lines, patience))
-    return (yield from _completed(msgspec.json.decode(reply.body, type=_Told), lines, patience))
+    return (yield from _completed(reply.read(_read_told), lines, patience))
 
 
 class _Told(msgspec.Struct):
@@ -97,6 +97,9 @@ class _Told(msgspec.Struct):
     rejected: list[Rejection] = []
     conflicts: list[Any] = []
     rejected_total: int = 0
+
+
+_read_told = msgspec.json.Decoder(_Told).decode
 
 
 def _in_halves(

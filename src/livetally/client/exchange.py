@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from livetally.client.failures import Unreachable, failure_of, retry_after_s
+import msgspec
+
+from livetally.client.failures import Unreachable, failure_of, retry_after_s, unreadable
 from livetally.client.retry import Patience
 from livetally.errors import LivetallyError
 
@@ -29,6 +31,9 @@ __all__ = [
     "converse_async",
     "exchanged",
 ]
+
+
+_T = TypeVar("_T")
 
 
 class Call(NamedTuple):
@@ -50,8 +55,19 @@ class Reply(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """Whether it is an error."""
-        return self.status >= _ERRORS
+        """Whether it is anything else than a success: an error, or a redirect."""
+        return self.status not in _SUCCESSES
+
+    def read(self, read: Callable[[bytes], _T]) -> _T:
+        """Return what ``read`` makes of the body, such as ``decode_exact``.
+
+        Raises:
+            LivetallyError: it can't be read; says what came instead.
+        """
+        try:
+            return read(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError):
+            raise unreadable(self.status, self.headers) from None
 
 
 class Lost(NamedTuple):
@@ -68,13 +84,12 @@ class Pause(NamedTuple):
 
 
 Outcome: TypeAlias = Reply | Lost | None
-_T = TypeVar("_T")
 Conversation: TypeAlias = Generator[Call | Pause, Outcome, _T]
 
 # An answer that another attempt may change: too early, too many, or a server that can't just now.
 _TRANSIENT = frozenset({408, 425, 429, 502, 503, 504})
 _BROKEN = 500
-_ERRORS = 400
+_SUCCESSES = range(200, 300)
 
 
 def exchanged(call: Call, patience: Patience) -> Conversation[Reply]:

@@ -30,12 +30,15 @@ __all__ = [
     "Unreachable",
     "failure_of",
     "retry_after_s",
+    "undeliverable",
+    "unreadable",
 ]
 
 _NO_NAME = re.compile(r"no (?P<kind>.+) is called '(?P<name>.*?)'(?:; did you mean '.*'\?)?")
 _DETAIL_CHARS_MAX = 500
 _RETRY_AFTER_S = 1
 _TOO_MANY = 429
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class ApiError(errors.LivetallyError):
@@ -46,9 +49,9 @@ class ApiError(errors.LivetallyError):
         problem: the members of the problem details, empty when the answer was something else.
     """
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        """Take the ``status`` and the members of the problem."""
-        detail = problem.get("detail") or problem.get("title")
+    def __init__(self, status: int, problem: Mapping[str, Any], message: str | None = None) -> None:
+        """Take the ``status`` and the members of the problem, which has a message of its own."""
+        detail = message or problem.get("detail") or problem.get("title")
         super().__init__(str(detail) if detail else f"The server answered {status}.")
         self.status = status
         self.problem = dict(problem)
@@ -103,6 +106,8 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> errors.L
 
     An answer that no class of ``errors`` stands for gives the ``ApiError`` itself.
     """
+    if status in _REDIRECTS:
+        return _moved(status, headers)
     problem = _problem(body)
     general = ApiError(status, problem)
     found = _named(status, problem, headers, general.message[:_DETAIL_CHARS_MAX])
@@ -110,6 +115,39 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> errors.L
         return general
     found.__cause__ = general
     return found
+
+
+def _moved(status: int, headers: Mapping[str, str]) -> ApiError:
+    """Say where a redirect points to. It is not followed: the key is for the address given."""
+    location = headers.get("location", "")[:_DETAIL_CHARS_MAX]
+    place = f" and points to {location}" if location else ""
+    return ApiError(
+        status,
+        {},
+        f"The server answered {status}{place}; write the new address in the URL.",
+    )
+
+
+def undeliverable(error: Exception) -> errors.LivetallyError:
+    """Return the reason for giving events up: ``error``, as one of ours.
+
+    Any other is a fault of this program. It may cost a batch, but not its sender: what nobody sends
+    any more is lost without a word.
+    """
+    if isinstance(error, errors.LivetallyError):
+        return error
+    failure = errors.LivetallyError(f"Could not be sent: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def unreadable(status: int, headers: Mapping[str, str]) -> errors.LivetallyError:
+    """Return the exception for an answer that says success and is none of Livetally's."""
+    kind = headers.get("content-type", "no content type")[:_DETAIL_CHARS_MAX]
+    return errors.LivetallyError(
+        f"Can't read the answer: {status} with {kind}. Perhaps it is not from Livetally but from "
+        "a proxy or another program at this URL."
+    )
 
 
 def retry_after_s(headers: Mapping[str, str], now_us: int) -> float | None:

@@ -111,13 +111,15 @@ class Outbox:
 
     def settle(self, batch: Sequence[Outgoing], receipt: Receipt) -> list[RejectedEvent]:
         """Note that the server has answered for a batch; return the events it did not take."""
-        self._done(batch)
         refused = [(one.index, one.field, one.error) for one in receipt.rejected]
         refused += [(index, "id", CONFLICT) for index in receipt.conflicts]
-        return [
+        rejected = [
             RejectedEvent(batch[index].members(), field, error)
             for index, field, error in sorted(refused)
         ]
+        # Last: a receipt that makes no sense settles nothing, and the batch can be given up.
+        self._done(batch)
+        return rejected
 
     def give_up(self, batch: Sequence[Outgoing], failure: LivetallyError) -> list[RejectedEvent]:
         """Note that the server refuses a batch as a whole; return its events."""

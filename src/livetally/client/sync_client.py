@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
-from livetally.client.answer import Answer, decode_exact
+from livetally.client.answer import Answer
 from livetally.client.connection import SyncConnection
 from livetally.client.delivery import Receipt, delivery
 from livetally.client.exchange import Call, Reply, converse, exchanged
@@ -172,6 +172,7 @@ class Client:
         Raises:
             NotDelivered: not within ``timeout_s`` seconds (None waits for ever); still being sent.
             EventsRejected: some were not taken, and there is no ``on_rejected``.
+            LivetallyError: called by ``on_rejected``, which what it waits for is waiting for.
         """
         self._sender.flush(timeout_s)
 
@@ -188,7 +189,7 @@ class Client:
             BadInput: names the parameter and the reason.
             LivetallyError: anything else that the server said, or that it can't be reached.
         """
-        return Answer.of(decode_exact(self.request(question(metric, **asked)).body))
+        return self.request(question(metric, **asked)).read(Answer.read)
 
     def watch(self, metric: str, **asked: Unpack[Asked]) -> Generator[Update, None, None]:
         """Yield the answer and then every change of it, as it happens; arguments as ``query``.
@@ -280,7 +281,9 @@ class Client:
         Raises:
             NotDelivered: not within ``timeout_s`` seconds; what is left is given up.
             EventsRejected: as ``flush``.
+            LivetallyError: as ``flush``.
         """
+        self._sender.require_another_thread()
         atexit.unregister(self._at_exit)
         try:
             self._sender.close(timeout_s)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from livetally.client.delivery import Receipt
-from livetally.client.failures import BufferFull, NotDelivered, RejectedEvent
+from livetally.client.failures import BufferFull, NotDelivered, RejectedEvent, undeliverable
 from livetally.client.outbox import Outbox, OutboxLimits
 from livetally.client.outgoing import Outgoing
 from livetally.clock import Clock
@@ -48,6 +48,7 @@ class TaskSender:
         self._clock = clock
         self._changed = anyio.Event()
         self._closing = False
+        self._task_id: int | None = None
 
     async def put(self, event: Outgoing, wait_s: float) -> None:
         """Take an event; see ``ThreadSender.put``."""
@@ -61,8 +62,21 @@ class TaskSender:
             raise LivetallyError("The client is closed.")
         raise BufferFull(None)
 
+    def require_another_task(self) -> None:
+        """Do nothing, unless called by ``on_rejected``.
+
+        Raises:
+            LivetallyError: it would wait for itself.
+        """
+        if anyio.get_current_task().id == self._task_id:
+            raise LivetallyError(
+                "on_rejected runs in the task that sends: it can't wait for that in flush or "
+                "close. Do so after it has returned."
+            )
+
     async def flush(self, timeout_s: float | None) -> None:
         """Wait until everything put in so far is settled; see ``ThreadSender.flush``."""
+        self.require_another_task()
         mark = self._outbox.hurry()
         self._notify()
         with anyio.move_on_after(timeout_s):
@@ -83,6 +97,7 @@ class TaskSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        self._task_id = anyio.get_current_task().id
         while True:
             wait_s = self._outbox.wait_s(self._clock.monotonic_s())
             if wait_s != 0:
@@ -97,10 +112,16 @@ class TaskSender:
     async def _settled(self, batch: list[Outgoing]) -> list[RejectedEvent]:
         try:
             receipt = await self._deliver([event.line for event in batch])
-        except LivetallyError as failure:
-            _log.warning("%d events were refused: %s", len(batch), failure.message)
+            return self._outbox.settle(batch, receipt)
+        except Exception as error:  # noqa: BLE001 - the events that follow must be sent
+            failure = undeliverable(error)
+            _log.warning(
+                "%d events were refused: %s",
+                len(batch),
+                failure.message,
+                exc_info=None if failure is error else error,
+            )
             return self._outbox.give_up(batch, failure)
-        return self._outbox.settle(batch, receipt)
 
     async def _report(self, refused: list[RejectedEvent]) -> None:
         if not refused:

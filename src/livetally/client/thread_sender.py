@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from livetally.client.delivery import Receipt
-from livetally.client.failures import BufferFull, NotDelivered, RejectedEvent
+from livetally.client.failures import BufferFull, NotDelivered, RejectedEvent, undeliverable
 from livetally.client.outbox import Outbox, OutboxLimits
 from livetally.client.outgoing import Outgoing
 from livetally.clock import Clock
@@ -60,10 +60,11 @@ class ThreadSender:
         with self._changed:
             if self._closing:
                 raise LivetallyError("The client is closed.")
-            if not self._outbox.offer(event, self._clock.monotonic_s()) and not (
-                self._changed.wait_for(lambda: self._offered(event), wait_s)
-            ):
-                raise BufferFull(None)
+            if not self._outbox.offer(event, self._clock.monotonic_s()):
+                if not self._changed.wait_for(lambda: self._offered(event), wait_s):
+                    raise BufferFull(None)
+                if self._closing:
+                    raise LivetallyError("The client is closed.")
             if self._thread is None:
                 # Not to be waited for by the interpreter: the client's exit handler does that.
                 self._thread = threading.Thread(
@@ -72,13 +73,27 @@ class ThreadSender:
                 self._thread.start()
             self._changed.notify_all()
 
+    def require_another_thread(self) -> None:
+        """Do nothing, unless called by ``on_rejected``.
+
+        Raises:
+            LivetallyError: it would wait for itself.
+        """
+        if threading.current_thread() is self._thread:
+            raise LivetallyError(
+                "on_rejected runs on the thread that sends: it can't wait for that in flush or "
+                "close. Do so after it has returned."
+            )
+
     def flush(self, timeout_s: float | None) -> None:
         """Wait until everything put in so far is acknowledged or refused.
 
         Raises:
             NotDelivered: not within ``timeout_s`` seconds; the events stay in the buffer.
             EventsRejected: some were not taken, and there is no ``on_rejected`` to tell.
+            LivetallyError: called by ``on_rejected``, for which the thread itself waits.
         """
+        self.require_another_thread()
         with self._changed:
             mark = self._outbox.hurry()
             self._changed.notify_all()
@@ -107,6 +122,7 @@ class ThreadSender:
                 self._changed.notify_all()
 
     def _offered(self, event: Outgoing) -> bool:
+        """Take an event if there is room; also end the wait, without it, when closed."""
         return self._closing or self._outbox.offer(event, self._clock.monotonic_s())
 
     def _run(self) -> None:
@@ -114,15 +130,22 @@ class ThreadSender:
         while (batch := self._next_batch()) is not None:
             try:
                 receipt = self._deliver([event.line for event in batch], self._pause)
-            except _Abandoned:
-                return
-            except LivetallyError as failure:
-                _log.warning("%d events were refused: %s", len(batch), failure.message)
-                with self._changed:
-                    refused = self._outbox.give_up(batch, failure)
-            else:
                 with self._changed:
                     refused = self._outbox.settle(batch, receipt)
+            except _Abandoned:
+                return
+            except Exception as error:  # noqa: BLE001 - the events that follow must be sent
+                if self._abandon.is_set():
+                    return
+                failure = undeliverable(error)
+                _log.warning(
+                    "%d events were refused: %s",
+                    len(batch),
+                    failure.message,
+                    exc_info=None if failure is error else error,
+                )
+                with self._changed:
+                    refused = self._outbox.give_up(batch, failure)
             self._report(refused)
             with self._changed:
                 self._changed.notify_all()
