@@ -7,6 +7,7 @@ Guarantee: an event is sent at least once and carries the same id each time, so 
     sync_client.py, async_client.py        how to wait; nothing else is written twice
     thread_sender.py, task_sender.py       sending in the background
     options.py, connection.py              what both are made of; httpx2
+    forks.py                               children and ends of the process
     pure: outgoing.py, identifiers.py      an event becomes a line with an id
           outbox.py, delivery.py           what waits; what became of it
           exchange.py, retry.py            calls, outcomes, pauses

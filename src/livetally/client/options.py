@@ -63,6 +63,11 @@ class Kit(NamedTuple):
         """Return the patience of one task that may take ``budget_s`` seconds."""
         return Patience(self.retry, self.clock, budget_s)
 
+    def forked(self) -> Kit:
+        """Return the same for a forked process: without locks that a thread of the parent held."""
+        clock = SystemClock()
+        return self._replace(ids=IdMaker(clock), clock=clock)
+
     def event(
         self,
         event_type: str,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -24,6 +23,7 @@ from livetally.client.connection import SyncConnection
 from livetally.client.delivery import Receipt, delivery
 from livetally.client.exchange import Call, Reply, converse, exchanged
 from livetally.client.failures import Unreachable, failure_of
+from livetally.client.forks import AtExit, in_forked_children
 from livetally.client.options import (
     ASK_AGAIN_S,
     CLOSE_S,
@@ -62,7 +62,8 @@ class Client:
     """Sends events to a Livetally server and asks it questions. Safe to use from any thread.
 
     Use it as a context manager, or call ``close`` when done; a process that ends without that still
-    sends what is left. After a fork, the child starts with an empty buffer.
+    sends what is left. After a fork, the child starts with an empty buffer and connections of its
+    own.
     """
 
     def __init__(
@@ -92,15 +93,25 @@ class Client:
         self._transport = transport
         self._on_rejected = on_rejected
         self._begin()
-        atexit.register(self._at_exit)
+        self._exit: AtExit | None = AtExit(self._at_exit)
+        in_forked_children(self, Client._begin_again)
 
     def _begin(self) -> None:
         """Make what a forked child can't share with its parent: sockets, locks, the thread."""
-        self._process = os.getpid()
         self._connection = SyncConnection(self._kit.address, self._transport)
         self._sender = ThreadSender(
             self._kit.limits, self._deliver, self._on_rejected, self._kit.clock
         )
+
+    def _begin_again(self) -> None:
+        """Begin in a forked child. A client that was closed stays closed."""
+        closed = self._sender.closed
+        self._kit = self._kit.forked()
+        self._begin()
+        # Registered with the first event: what is registered now multiprocessing would forget.
+        self._exit = None
+        if closed:
+            self.close()
 
     def send(
         self,
@@ -129,10 +140,10 @@ class Client:
             BadInput: the event can't be written; names the member.
             BufferFull: the server can't be reached or is too slow; the event was not taken.
         """
-        if os.getpid() != self._process:
-            self._begin()
         event = self._kit.event(type, subject, data, time, id, source)
         self._sender.put(event, SEND_WAIT_S)
+        if self._exit is None:
+            self._exit = AtExit(self._at_exit)
         return event.id
 
     def send_now(
@@ -284,7 +295,10 @@ class Client:
             LivetallyError: as ``flush``.
         """
         self._sender.require_another_thread()
+        # Also what a child has inherited.
         atexit.unregister(self._at_exit)
+        if self._exit is not None:
+            self._exit.cancel()
         try:
             self._sender.close(timeout_s)
         finally:
@@ -321,8 +335,6 @@ class Client:
         return converse(delivery(lines, patience), self._connection.call, pause)
 
     def _at_exit(self) -> None:
-        if os.getpid() != self._process:
-            return
         try:
             self.close()
         except LivetallyError as error:

@@ -50,6 +50,11 @@ class ThreadSender:
         self._closing = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called; asks for no lock."""
+        return self._closing
+
     def put(self, event: Outgoing, wait_s: float) -> None:
         """Take an event; while the buffer is full, wait for up to ``wait_s`` seconds.
 
