@@ -114,6 +114,12 @@ def test_one_broken_row_costs_no_other() -> None:
     assert items[1].original == ["1", "2026", "9"]
 
 
+def test_a_fraction_among_whole_numbers_is_no_reason_to_make_texts_of_them() -> None:
+    """The option that keeps it a number is named."""
+    bad = table(b"n\n" + b"1\n" * 1_500 + b"1.5\n")[-1]
+    assert refused(bad)[2].endswith("if it should be, give --types n=number")
+
+
 def test_a_guess_that_fails_later_says_how_to_help_it() -> None:
     """The option is named."""
     body = b"n\n" + b"1\n" * 1_500 + b"x\n"
@@ -135,6 +141,13 @@ def test_bytes_that_are_no_text_cost_their_row_only() -> None:
 def test_a_file_without_a_heading_is_refused(body: bytes) -> None:
     """The message says what is missing."""
     with pytest.raises(LivetallyError, match="heading"):
+        table(body)
+
+
+@pytest.mark.parametrize("body", [b"caf\xe9,n\n1,2\n", "id,n\n1,2\n".encode("utf-16")], ids=repr)
+def test_a_heading_that_is_no_text_asks_for_the_encoding(body: bytes) -> None:
+    """A byte of cp1252, or all of UTF-16."""
+    with pytest.raises(LivetallyError, match="--encoding"):
         table(body)
 
 
@@ -179,13 +192,50 @@ def test_csv_knows_quotes_delimiters_and_a_byte_order_mark() -> None:
 
 
 def test_a_quote_that_is_never_closed_is_told_with_its_line() -> None:
-    """What it swallowed is kept to be mended."""
-    body = b'a\n1\n"2\n' + b"x" * 2_000_000 + b"\n3\n"
+    """Only its own line is refused: those after it are rows, to the end of the file."""
+    body = b'a,b\n1,"x\n2,y\n"3\n4",z\n5,"w"\n6,"v\n7,u\n'
     found = rows_of(body)
-    assert [row.cells for row in found[:2]] == [["a"], ["1"]]
-    assert found[2].line == 3
-    assert "field larger" in found[2].broken
-    assert found[2].cells[0].startswith('"2\nxxx')
+    assert [(row.line, row.cells) for row in found if not row.broken] == [
+        (1, ["a", "b"]),
+        (3, ["2", "y"]),
+        (4, ["3\n4", "z"]),
+        (6, ["5", "w"]),
+        (8, ["7", "u"]),
+    ]
+    assert [(row.line, row.cells) for row in found if row.broken] == [(2, ['1,"x']), (7, ['6,"v'])]
+    assert {row.broken for row in found} == {
+        "",
+        "has a quote that is not closed, or not at the end of a cell",
+    }
+
+
+def test_text_behind_a_quote_that_closes_is_refused() -> None:
+    """What the cell was meant to be can't be known; no other row is lost."""
+    found = rows_of(b'a\n"1"x\n2\n')
+    assert [(row.line, row.cells, bool(row.broken)) for row in found] == [
+        (1, ["a"], False),
+        (2, ['"1"x'], True),
+        (3, ["2"], False),
+    ]
+
+
+def test_a_cell_that_is_too_long_costs_no_other_line() -> None:
+    """Neither the one in which a quote opens nor those that are read again after it."""
+    found = rows_of(b'a\n1\n"2\n' + b"x" * 2_000_000 + b"\n3\n")
+    assert [(row.line, row.cells[0][:3], bool(row.broken)) for row in found] == [
+        (1, "a", False),
+        (2, "1", False),
+        (3, '"2', True),
+        (4, "xxx", True),
+        (5, "3", False),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le"])
+def test_a_byte_order_mark_is_part_of_no_name(encoding: str) -> None:
+    """Whatever the encoding is called, and with quotes around the name."""
+    body = '\ufeff"id",n\n1,2\n'.encode(encoding)
+    assert rows_of(body, encoding)[0] == Row(1, ["id", "n"])
 
 
 @given(

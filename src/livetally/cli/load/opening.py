@@ -21,10 +21,20 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["PACKED", "STDIN", "Opened", "opened", "plain_suffix"]
+__all__ = [
+    "PACKED",
+    "STDIN",
+    "UNREADABLE",
+    "Opened",
+    "opened",
+    "plain_suffix",
+    "refusal",
+]
 
 STDIN = Path("-")
 PACKED = (".gz", ".zst")
+UNREADABLE = (OSError, zlib.error, zstd.ZstdError, EOFError, UnicodeError)
+"""What reading a file raises when it can't be read, unpacked or decoded to its end."""
 
 
 class Opened:
@@ -62,12 +72,24 @@ def opened(path: Path) -> Iterator[Opened]:
             return
         with path.open("rb") as raw, _unpacked(path, raw) as stream:
             yield Opened(raw, stream, path.stat().st_size)
-    except OSError as error:
+    except UNREADABLE as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise LivetallyError(f"{path} can't be read: {error.strerror or error}.") from None
-    except (zlib.error, zstd.ZstdError, EOFError) as error:
-        raise LivetallyError(f"{path} can't be unpacked: {error}.") from None
+        raise refusal(path, error) from None
+
+
+def refusal(path: Path, error: Exception) -> LivetallyError:
+    """Return the error that names the file and says why it can't be read."""
+    match error:
+        case OSError():
+            return LivetallyError(f"{path} can't be read: {error.strerror or error}.")
+        case UnicodeError():
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+            return LivetallyError(
+                f"{path} is no text in this encoding ({reason}): name the right one with --encoding."
+            )
+        case _:
+            return LivetallyError(f"{path} can't be unpacked: {error}.")
 
 
 def _unpacked(path: Path, raw: BinaryIO) -> IO[bytes]:

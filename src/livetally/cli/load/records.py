@@ -4,7 +4,8 @@ In the flow: receives a stream from ``opening``, hands records to ``table`` and 
 Guarantee: one broken record never costs another; what it was is kept, to be mended.
 
 Lines of CSV without a quote are a row each: many of them are read at once, which costs less than
-row by row.
+row by row. A quote that is not closed would swallow the rows after it: its line is refused, and the
+lines after it are read again as rows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from itertools import count, islice
 from typing import IO, Final
 
 import msgspec
+
+from livetally.cli.load.opening import UNREADABLE
 
 __all__ = ["CELL_CHARS_MAX", "LINE_BYTES_MAX", "Line", "Row", "csv_rows", "json_lines"]
 
@@ -59,35 +62,62 @@ def csv_rows(
     csv.field_size_limit(CELL_CHARS_MAX)
     text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
     try:
-        ahead: deque[str] = deque()
-        taken: list[str] = []
-        reader = csv.reader(_kept(ahead, text, taken), delimiter=delimiter)
-        line = 1
-        while True:
-            if not ahead and ahead_lines > 1:
-                ahead.extend(islice(text, ahead_lines))
-                if rows := _plain_rows(ahead, delimiter):
-                    yield from map(Row, count(line), rows)
-                    line += len(rows)
-                    ahead.clear()
-                    continue
-            first = line
-            taken.clear()
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                line += len(taken)
-                yield Row(first, ["".join(taken).rstrip("\r\n")], f"is no CSV: {error}")
-                continue
-            if cells is None:
-                return
-            line += len(taken)
-            if cells:
-                yield Row(first, cells)
+        yield from _rows(text, delimiter, ahead_lines)
     finally:
         # The stream is closed by whoever opened it.
         if not stream.closed:
             text.detach()
+
+
+def _rows(lines: Iterator[str], delimiter: str, ahead_lines: int) -> Iterator[Row]:
+    # The mark is no part of the first name, whatever the encoding is called.
+    ahead = deque(line.removeprefix("\ufeff") for line in islice(lines, 1))
+    taken: list[str] = []
+    reader = _reader(_kept(ahead, lines, taken), delimiter)
+    line = 1
+    while True:
+        if not ahead and ahead_lines > 1:
+            try:
+                ahead.extend(islice(lines, ahead_lines))
+            except UNREADABLE as error:
+                # What came before it is handed on first.
+                lines = _failing(error)
+                reader = _reader(_kept(ahead, lines, taken), delimiter)
+            if rows := _plain_rows(ahead, delimiter):
+                yield from map(Row, count(line), rows)
+                line += len(rows)
+                ahead.clear()
+                continue
+        taken.clear()
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield Row(line, [taken[0].rstrip("\r\n")], _why(error, len(taken)))
+            line += 1
+            ahead.extendleft(reversed(taken[1:]))
+            # The one before may have come to the end of the file.
+            reader = _reader(_kept(ahead, lines, taken), delimiter)
+            continue
+        if cells is None:
+            return
+        if cells:
+            yield Row(line, cells)
+        line += len(taken)
+
+
+def _reader(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(lines, delimiter=delimiter, strict=True)
+
+
+def _why(error: csv.Error, lines: int) -> str:
+    if lines > 1 or "unexpected end" in str(error):
+        return "has a quote that is not closed, or not at the end of a cell"
+    return f"is no CSV: {error}"
+
+
+def _failing(error: Exception) -> Iterator[str]:
+    raise error
+    yield  # it is a generator
 
 
 def _plain_rows(lines: deque[str], delimiter: str) -> list[list[str]] | None:
@@ -95,7 +125,7 @@ def _plain_rows(lines: deque[str], delimiter: str) -> list[list[str]] | None:
     if any(_QUOTE in line for line in lines):
         return None
     try:
-        rows = list(csv.reader(lines, delimiter=delimiter))
+        rows = list(_reader(iter(lines), delimiter))
     except csv.Error:
         return None
     return rows if len(rows) == len(lines) and all(rows) else None

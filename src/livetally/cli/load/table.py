@@ -7,6 +7,7 @@ with the column's name and the reason, and no other row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain as joined
 from itertools import islice
@@ -28,6 +29,8 @@ __all__ = ["Table", "heading_of"]
 _SAMPLE_ROWS: Final = 1_000
 _CACHED_MAX: Final = 10_000
 _SEPARATOR: Final = "\x1f"
+# A byte that was no text.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Cells(dict[str, bytes]):
@@ -60,8 +63,14 @@ class _Cells(dict[str, bytes]):
             reason = "is no text in this encoding; name the right one with --encoding"
             raise _CellRefused(self.name, reason) from None
         except ValueError as error:
-            hint = f"; if it should be, give --types {self.name}=string" if self.guessed else ""
+            hint = f"; if it should be, give --types {self.name}={self._wider(text)}"
+            hint = hint if self.guessed else ""
             raise _CellRefused(self.name, f"{error}{hint}") from None
+
+    def _wider(self, text: str) -> Kind:
+        """Return the kind that has this text as well as those that were guessed from."""
+        numbers = (Kind.INTEGER, Kind.NUMBER)
+        return Kind.NUMBER if self.kind in numbers and infer([text]) in numbers else Kind.STRING
 
 
 class _CellRefused(Exception):
@@ -258,12 +267,16 @@ def heading_of(rows: Iterator[Row]) -> list[str]:
     """Read the heading: the names of the columns.
 
     Raises:
-        LivetallyError: there is none, or it names a column twice.
+        LivetallyError: there is none, it is no text, or it names a column twice.
     """
     first = next(rows, None)
     if first is None or first.broken:
         raise LivetallyError("The file has no heading: a first row that names the columns.")
     names = [name.strip() for name in first.cells]
+    if any("\0" in name or _HALF.search(name) for name in names):
+        raise LivetallyError(
+            "The heading is no text in this encoding: name the right one with --encoding."
+        )
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise LivetallyError(f"The heading names a column twice: {', '.join(twice)}.")
