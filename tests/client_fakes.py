@@ -70,8 +70,10 @@ def take(server: FakeServer, request: httpx2.Request) -> httpx2.Response:
         "stored": stored,
         "duplicates": duplicates,
         "rejected": rejected[: server.listed_max],
-        "conflicts": conflicts,
+        "conflicts": conflicts[: server.listed_max],
     }
+    if len(conflicts) > server.listed_max:
+        body["conflicts_total"] = len(conflicts)
     if len(rejected) > server.listed_max:
         body["rejected_total"] = len(rejected)
     if rejected and not stored and not duplicates:

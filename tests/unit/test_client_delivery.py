@@ -125,6 +125,20 @@ def test_a_list_of_rejections_that_was_cut_off_is_completed() -> None:
     assert [one.index for one in receipt.rejected] == [1, 3, 5, 7, 9]
 
 
+def test_a_list_of_conflicts_that_was_cut_off_is_completed() -> None:
+    """Also where that of rejections is cut off as well: no event is without a word."""
+    server = FakeServer(
+        listed_max=2,
+        refuses=lambda event: "odd" if event["data"]["n"] in (5, 6, 7, 8) else None,
+    )
+    with client_of(server) as client:
+        client.send_now([*events(5), *events(11)[9:]])
+        receipt = client.send_now(events(12, other=True))
+    assert receipt.conflicts == (0, 1, 2, 3, 4, 9, 10)
+    assert [one.index for one in receipt.rejected] == [5, 6, 7, 8]
+    assert (receipt.stored, receipt.duplicates) == (1, 0)
+
+
 def test_a_refusal_of_the_whole_is_raised() -> None:
     """A wrong key is not tried again."""
     server = FakeServer([lambda _s, _r: problem(401, "Key needed", "The key is unknown.")])

@@ -97,6 +97,7 @@ class _Told(msgspec.Struct):
     rejected: list[Rejection] = []
     conflicts: list[Any] = []
     rejected_total: int = 0
+    conflicts_total: int = 0
 
 
 _read_told = msgspec.json.Decoder(_Told).decode
@@ -129,13 +130,20 @@ def _completed(told: _Told, lines: Sequence[bytes], patience: Patience) -> Conve
     conflicts = tuple(item if isinstance(item, int) else item["index"] for item in told.conflicts)
     rejected = tuple(told.rejected)
     receipt = Receipt(told.position, told.stored, told.duplicates, conflicts, rejected)
-    listed = [rejection.index for rejection in rejected]
-    unlisted = told.rejected_total - len(rejected) > 0
-    if not unlisted or not listed:
+    lists = (
+        ([rejection.index for rejection in rejected], told.rejected_total),
+        (conflicts, told.conflicts_total),
+    )
+    # Both may be cut off: then nothing is known beyond the end of the shorter one.
+    ends = [max(listed) + 1 for listed, total in lists if listed and total > len(listed)]
+    if not ends:
         return receipt
-    known = max(listed) + 1
+    known = min(ends)
     # They are stored or refused by now: sending them again changes nothing, and says which.
     again = yield from delivery(lines[known:], patience)
     more = Receipt(again.position, 0, 0, again.conflicts, again.rejected)
-    kept = receipt._replace(conflicts=tuple(index for index in conflicts if index < known))
+    kept = receipt._replace(
+        conflicts=tuple(index for index in conflicts if index < known),
+        rejected=tuple(one for one in rejected if one.index < known),
+    )
     return kept.and_then(more, known)
