@@ -144,10 +144,14 @@ def test_a_missing_column_is_named_before_anything_is_sent(place: Path) -> None:
 
 
 def test_a_line_may_be_several_events(place: Path) -> None:
-    """Each has its own id, the same in the next run; a bad one costs no other."""
+    """Each has its own id, the same in the next run; one that is bad refuses the whole line.
+
+    Mended and loaded again, those that were good would count twice.
+    """
     path = place / "orders.jsonl"
     path.write_text(
-        '{"items": [{"amount": 1.10}, {"amount": "x"}, {"amount": 3}]}\n{"items": []}\n[1\n{}\n',
+        '{"items": [{"amount": 1.10}, {"amount": "x"}, {"amount": "y"}]}\n{"items": []}\n[1\n{}\n'
+        '{"items": [{"amount": 1.10}, {"amount": 3}]}\n',
         encoding="utf-8",
     )
     server = FakeServer()
@@ -237,7 +241,7 @@ def test_a_directory_stands_for_its_files(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = expanded([tmp_path], FORMATS)
-    assert [str(one.relative_to(tmp_path)) for one in found] == [
+    assert [one.name for one in found] == [
         "a.jsonl.gz",
         "b.csv",
         "sub/c.parquet",

@@ -58,7 +58,18 @@ def read_file(path: Path) -> Application:
     Raises:
         InvalidDefinition: it has mistakes, or can't be read.
     """
-    from livetally.definitions import read_toml, with_lookup_files
+    from livetally.definitions import read_toml
+
+    return read_toml(whole_text(path), str(path))
+
+
+def whole_text(path: Path) -> str:
+    """Read the text of a definition, with that of the files in which it looks things up.
+
+    Raises:
+        InvalidDefinition: one can't be read.
+    """
+    from livetally.definitions import with_lookup_files
     from livetally.errors import DefinitionProblem, InvalidDefinition
 
     try:
@@ -68,8 +79,7 @@ def read_file(path: Path) -> Application:
     except UnicodeDecodeError as error:
         reason = f"is not UTF-8, at byte {error.start}"
     else:
-        whole = with_lookup_files(text, str(path), lambda name: _text(path.parent / name))
-        return read_toml(whole, str(path))
+        return with_lookup_files(text, str(path), lambda name: _text(path.parent / name))
     raise InvalidDefinition(str(path), (DefinitionProblem(1, "file", reason),))
 
 

@@ -7,6 +7,7 @@ Guarantee: the key is in no message, no help text and no representation.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -36,6 +37,12 @@ class Connection:
         from livetally.client import Client
 
         return Client(self.url, self.key, team=self.team, **options)
+
+    @property
+    def identity(self) -> str:
+        """Whose events go where: the server, the team, and a hash of the key."""
+        key = blake2b((self.key or "").encode(), digest_size=16).hexdigest()
+        return f"{self.url}\x1f{self.team or ''}\x1f{key}"
 
     def call(
         self,

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
 from livetally.cli.inputs import Input, expanded, require_files
-from livetally.cli.loaded import load_all
+from livetally.cli.loaded import load_all, position_of
 
 if TYPE_CHECKING:
     from livetally.cli.load.assign import Sender
@@ -95,16 +95,28 @@ def import_file(
     from livetally.cli.load.loading import FORMATS, Job, format_of
 
     require_files((file, *files))
-    paths = expanded((file, *files), FORMATS)
+    found = expanded((file, *files), FORMATS)
     shape = _shape(type, map, source, columns)
-    formats = [format_of(path, format) for path in paths]
+    formats = [format_of(one.path, format) for one in found]
     with connection.open() as client, ExitStack() as stack:
         declared = {} if type is None else _declared(client, type)
         sender = stack.enter_context(_by_team(team_from, shape, connection, client))
-        jobs = (
-            Job(path, form, shape, declared, connection.url, rejected, patience)
-            for path, form in zip(paths, formats, strict=True)
-        )
+        server = f"{connection.identity}\x1f{team_from or ''}"
+        position = position_of(client)
+        jobs = [
+            Job(
+                path=one.path,
+                format=form,
+                shape=shape,
+                declared=declared,
+                server=server,
+                rejected=rejected,
+                patience_s=patience,
+                name=one.name,
+                position=position,
+            )
+            for one, form in zip(found, formats, strict=True)
+        ]
         return load_all(jobs, sender, json=json)
 
 
@@ -158,7 +170,7 @@ def _shape(event_type: str | None, mapping: str | None, source: str, columns: Co
     from livetally.calendar import find_zone
     from livetally.cli.codes import WrongUsage
     from livetally.cli.load.shape import Shape
-    from livetally.cli.mappings import find
+    from livetally.cli.mappings import find, text_of
 
     try:
         codecs.lookup(columns.encoding)
@@ -185,6 +197,7 @@ def _shape(event_type: str | None, mapping: str | None, source: str, columns: Co
         encoding=columns.encoding,
         delimiter=columns.delimiter,
         mapping=mapped,
+        mapping_text=text_of(mapping) if mapping else "",
         salt=salt,
     )
 

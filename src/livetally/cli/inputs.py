@@ -9,16 +9,24 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 from cyclopts import Parameter
 
 from livetally.cli.codes import WrongUsage
 
-__all__ = ["Input", "expanded", "require_files", "whole_place"]
+__all__ = ["Found", "Input", "expanded", "require_files", "whole_place"]
 
 Input: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A file, or standard input."""
+
+
+class Found(NamedTuple):
+    """A file, with the name that tells it from the others: its place below the directory."""
+
+    path: Path
+    name: str
+
 
 _STDIN = Path("-")
 
@@ -28,7 +36,7 @@ def whole_place(text: str) -> str:
     return text if text.startswith("s3://") else os.path.abspath(text)  # noqa: PTH100
 
 
-def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
+def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Found]:
     """Return the files, for each directory those in it and below, by name.
 
     Args:
@@ -38,10 +46,10 @@ def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
     Raises:
         WrongUsage: a directory has no such file.
     """
-    files: list[Path] = []
+    files: list[Found] = []
     for path in paths:
         if not path.is_dir():
-            files.append(path)
+            files.append(Found(path, path.name))
             continue
         found = [
             one
@@ -50,7 +58,7 @@ def expanded(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
         ]
         if not found:
             raise WrongUsage(f"{path} has no file that ends in {', '.join(suffixes)}.")
-        files += found
+        files += [Found(one, one.relative_to(path).as_posix()) for one in found]
     return files
 
 

@@ -6,7 +6,8 @@ Guarantee: exit code 0 only when every row was taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livetally.cli.codes import DONE, FAILED
@@ -14,25 +15,55 @@ from livetally.cli.codes import DONE, FAILED
 if TYPE_CHECKING:
     from livetally.cli.load.assign import Sender
     from livetally.cli.load.loading import Job, Loaded
+    from livetally.client import Client
 
-__all__ = ["load_all"]
+__all__ = ["load_all", "position_of"]
 
 
-def load_all(jobs: Iterable[Job], client: Sender, *, json: bool) -> int:
+def load_all(jobs: Sequence[Job], client: Sender, *, json: bool) -> int:
     """Load one file after the other and print what became of each.
+
+    Of several files one whose heading does not fit is told of and passed over.
 
     Raises:
         LivetallyError: a file can't be read, or the server can't be reached.
     """
-    from livetally.cli.load.loading import load
+    from livetally.cli.load.loading import UnfitFile, load
+    from livetally.cli.load.sharing import sharing
+    from livetally.cli.output import note
 
     code = DONE
-    for job in jobs:
-        done = load(job, client)
+    written: set[Path] = set()
+    for job in sharing(jobs):
+        try:
+            done = load(job._replace(goes_on=job.rejected in written), client)
+        except UnfitFile as error:
+            if len(jobs) == 1:
+                raise
+            note(f"livetally: {error.message}")
+            code = FAILED
+            continue
         _print(job, done, json=json)
+        if done.rejected is not None:
+            written.add(done.rejected)
         if done.totals.rejected:
             code = FAILED
     return code
+
+
+def position_of(client: Client) -> int | None:
+    """Ask the server for its position; None when it does not say."""
+    import msgspec
+
+    from livetally.client import Call
+    from livetally.errors import LivetallyError
+
+    try:
+        reply = client.request(Call("GET", "/readyz"), again_s=0)
+        position = msgspec.json.decode(reply.body)["position"]
+    except (LivetallyError, msgspec.DecodeError, KeyError, TypeError):
+        return None
+    return position if isinstance(position, int) else None
 
 
 def _print(job: Job, done: Loaded, *, json: bool) -> None:

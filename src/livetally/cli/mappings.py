@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from livetally.mapping import Context, EventMapping, Mapped
 
 
-__all__ = ["EventsOf", "choose", "find", "mappings_of"]
+__all__ = ["EventsOf", "choose", "find", "mappings_of", "text_of"]
 
 
 EventsOf: TypeAlias = "Callable[[Any, Context], Mapped]"
@@ -98,3 +98,14 @@ def find(text: str) -> tuple[str, EventMapping]:
     # A file is no source: what a source keeps of its ids would be missing.
     there = {key: one for key, one in mappings_of(application).items() if key[0] != "source"}
     return f"{application.name}:{name}", there[_chosen(application, there, None, name)]
+
+
+def text_of(text: str) -> str:
+    """Return the definition that ``DEFINITION:NAME`` names, as it is written.
+
+    Raises:
+        InvalidDefinition: it can't be read.
+    """
+    from livetally.cli.check import whole_text
+
+    return whole_text(Path(text.rpartition(":")[0]))

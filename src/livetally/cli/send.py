@@ -79,10 +79,11 @@ def send(
 
 def _shape(mapping: str | None, source: str) -> Shape:
     from livetally.cli.load.shape import Shape
-    from livetally.cli.mappings import find
+    from livetally.cli.mappings import find, text_of
 
     salt, mapped = find(mapping) if mapping else ("", None)
-    return Shape(type=None, source=source, mapping=mapped, salt=salt)
+    text = text_of(mapping) if mapping else ""
+    return Shape(type=None, source=source, mapping=mapped, mapping_text=text, salt=salt)
 
 
 def _send_files(
@@ -99,7 +100,7 @@ def _send_files(
 
     from livetally.cli.load.loading import Job, format_of
     from livetally.cli.load.opening import STDIN
-    from livetally.cli.loaded import load_all
+    from livetally.cli.loaded import load_all, position_of
     from livetally.client import Call
 
     # What is piped in is not known to be the same as the last time.
@@ -111,7 +112,7 @@ def _send_files(
             format=each,
             shape=each_time if path == STDIN else shape,
             declared={},
-            server=connection.url,
+            server=connection.identity,
             rejected=rejected,
             patience_s=patience,
         )
@@ -120,7 +121,8 @@ def _send_files(
     with connection.open() as client:
         # A wrong address is told at once; a server that goes away later is waited for.
         client.request(Call("GET", "/healthz"))
-        return load_all(jobs, client, json=json)
+        position = position_of(client)
+        return load_all([job._replace(position=position) for job in jobs], client, json=json)
 
 
 def _send_one(event: dict[str, Any], patience: float, connection: Connection, *, json: bool) -> int:

@@ -15,5 +15,6 @@ in the file of rejected rows with its line and the reason.
     upload.py        events -> acknowledged, several batches at a time
     checkpoint.py    how far it came, for the next time
     rejects.py       the file of what was not taken
+    sharing.py       one such file for several files
     loading.py       all of it, put together
 """

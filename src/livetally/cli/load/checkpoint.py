@@ -1,8 +1,9 @@
 """How far a load has come, kept beside the file so that the next call goes on from there.
 
 In the flow: read by ``loading`` before it begins, written while it runs, removed when it is done.
-Guarantee: it is used only for a file that begins with the very rows that were acknowledged; it is
-written whole or not at all. Without it nothing is lost but time: rows count once anyway.
+Guarantee: it is used only for a file that begins with the very rows that were acknowledged, for the
+same team of the same server and with the same options; it is written whole or not at all. Without
+it nothing is lost but time: rows count once anyway.
 """
 
 from __future__ import annotations
@@ -35,13 +36,22 @@ class Place(msgspec.Struct):
     shape: str
     mark: str
     totals: Totals
+    rejected_bytes: int = 0
+    """How long the file of rejected rows was."""
 
 
 class Checkpoint:
     """The file ``NAME.progress``; where it can't be written, there is none."""
 
     def __init__(self, path: Path | None, server: str, shape: str, clock: Clock) -> None:
-        """Keep the place of a load of this ``shape`` into this ``server``; None keeps nothing."""
+        """Keep the place of a load; None keeps nothing.
+
+        Args:
+            path: where.
+            server: into which, and whose events they are.
+            shape: how rows are read: all that another event could come of.
+            clock: says when the place is to be written again.
+        """
         self._path = path
         self._server = server
         self._shape = shape
@@ -59,12 +69,14 @@ class Checkpoint:
         same = place.server == self._server and place.shape == self._shape
         return place if same else None
 
-    def note(self, mark: str, totals: Totals, *, now: bool = False) -> None:
+    def note(
+        self, mark: str, totals: Totals, rejected_bytes: int = 0, *, now: bool = False
+    ) -> None:
         """Write the place down, about once a second or ``now``."""
         if self._path is None or (not now and self._clock.monotonic_s() < self._due_s):
             return
         self._due_s = self._clock.monotonic_s() + _EVERY_S
-        place = Place(self._server, self._shape, mark, totals)
+        place = Place(self._server, self._shape, mark, totals, rejected_bytes)
         fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             fresh.write_bytes(msgspec.json.encode(place))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from livetally.cli.load.assign import Sender
 from livetally.cli.load.chain import Chain
@@ -20,10 +20,18 @@ from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import Kind
 from livetally.cli.load.mapped import MappedLines, MappedRows
 from livetally.cli.load.objects import Objects, array_lines
-from livetally.cli.load.opening import PACKED, STDIN, Opened, opened, plain_suffix
+from livetally.cli.load.opening import (
+    PACKED,
+    STDIN,
+    UNREADABLE,
+    Opened,
+    opened,
+    plain_suffix,
+    refusal,
+)
 from livetally.cli.load.parquet import parquet_lines
-from livetally.cli.load.records import Line, csv_rows, json_lines
-from livetally.cli.load.rejects import Rejects
+from livetally.cli.load.records import Line, Row, csv_rows, json_lines
+from livetally.cli.load.rejects import Rejects, Sheet
 from livetally.cli.load.shape import Shape
 from livetally.cli.load.table import Table
 from livetally.cli.load.upload import (
@@ -37,7 +45,7 @@ from livetally.cli.progress import transfer
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
 
-__all__ = ["FORMATS", "Job", "Loaded", "format_of", "items_of", "load"]
+__all__ = ["FORMATS", "Job", "Loaded", "UnfitFile", "format_of", "items_of", "load", "sheet_of"]
 
 FORMATS: Final = {
     ".csv": "csv",
@@ -47,14 +55,35 @@ FORMATS: Final = {
     ".json": "json",
     ".parquet": "parquet",
 }
+_ROWS: Final = ("csv", "tsv")
 _BLOCK_ROWS: Final = 1_000
 _JSONL: Final = ".jsonl"
 _STREAM_DELAY_S: Final = 0.5
 _ARRAY_BYTES_MAX: Final = 256 * 1024 * 1024
+_Record = TypeVar("_Record", Row, Line)
+
+
+class UnfitFile(LivetallyError):
+    """A file whose heading does not fit the options; no row of it was sent."""
 
 
 class Job(NamedTuple):
-    """What to load, in the ``format`` of ``format_of``; ``rejected`` None goes beside it."""
+    """What to load.
+
+    Attributes:
+        path: of the file.
+        format: as ``format_of`` says.
+        shape: which column is what.
+        declared: the kinds of fields that the server knows.
+        server: where the events go, and whose they are.
+        rejected: the file for rows that are not taken; None for one beside the file.
+        patience_s: for how long to try again.
+        name: tells the file from others with equal rows; None for its own name.
+        position: that of the server when the command began; None when it is not known.
+        shares: whether other files write to ``rejected`` as well. Then the load keeps no place: the
+            rows that were refused before it would be in another file than those after it.
+        goes_on: whether one of them has.
+    """
 
     path: Path
     format: str
@@ -63,6 +92,10 @@ class Job(NamedTuple):
     server: str
     rejected: Path | None
     patience_s: float
+    name: str | None = None
+    position: int | None = None
+    shares: bool = False
+    goes_on: bool = False
 
 
 class Loaded(NamedTuple):
@@ -76,7 +109,30 @@ class Loaded(NamedTuple):
 
 class _Source(NamedTuple):
     items: Iterator[Item | Refused]
-    heading: list[str] | None
+    sheet: Sheet | None
+
+
+class _Cut:
+    """The end of a file that can't be read further: it is told when all before it is handed on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.error: LivetallyError | None = None
+
+    def before(self, records: Iterator[_Record]) -> Iterator[_Record]:
+        """Yield the records until one can't be read."""
+        try:
+            yield from records
+        except UNREADABLE as error:
+            self.error = refusal(self._path, error)
+        except LivetallyError as error:
+            self.error = error
+
+    def after(self) -> Iterator[Item]:
+        """Raise what ended the records, if anything did."""
+        if self.error is not None:
+            raise self.error
+        yield from ()
 
 
 def format_of(path: Path, given: str | None) -> str:
@@ -105,9 +161,13 @@ def load(job: Job, client: Sender) -> Loaded:
     """
     clock = SystemClock()
     named = job.path if job.path != STDIN else Path("stdin")
-    kept = None if job.path == STDIN else Path(f"{job.path}.progress")
-    checkpoint = Checkpoint(kept, job.server, f"{job.format}\x1f{job.shape.mark}", clock)
+    rejected = job.rejected or Path(f"{named}.rejected{_JSONL if _is_json_only(job) else ''}")
+    kept = None if job.path == STDIN or job.shares else Path(f"{job.path}.progress")
+    checkpoint = Checkpoint(kept, job.server, _reading(job, rejected), clock)
     place = checkpoint.read()
+    if place is not None and job.position is not None and job.position < place.totals.position:
+        # The store has not come as far: it is another one than the one that has those rows.
+        place = None
     began_s = clock.monotonic_s()
     with opened(job.path) as file:
         source = _source(job, file)
@@ -115,9 +175,9 @@ def load(job: Job, client: Sender) -> Loaded:
             # Another file by now: its rows that are stored already count once anyway.
             checkpoint.remove()
             return load(job, client)
-        rejected = job.rejected or Path(f"{named}.rejected{_JSONL if _is_packed(job) else ''}")
+        kept_bytes = place.rejected_bytes if place is not None else 0
         with (
-            Rejects(rejected, source.heading, resumed=place is not None) as rejects,
+            Rejects(rejected, source.sheet, kept_bytes=kept_bytes, goes_on=job.goes_on) as rejects,
             transfer(str(named), file.bytes_total) as bar,
         ):
             run = _Run(job.path, place, checkpoint, rejects)
@@ -132,6 +192,14 @@ def load(job: Job, client: Sender) -> Loaded:
     seconds = clock.monotonic_s() - began_s
     found = rejected if run.totals.rejected else None
     return Loaded(run.totals, seconds, run.resumed_rows, found)
+
+
+def _reading(job: Job, rejected: Path) -> str:
+    """Return a text that is another one when other events could come of the rows."""
+    declared = sorted(job.declared.items())
+    return "\x1f".join(
+        (job.format, job.shape.fingerprint, _seed(job), repr(declared), str(rejected))
+    )
 
 
 class _Run:
@@ -149,6 +217,7 @@ class _Run:
 
     def take(self, settled: Settled) -> None:
         """Count a batch, once what was refused of it is written down."""
+        is_first = not self._rejects.size_bytes
         self._rejects.add(settled.refused)
         totals, receipt = self.totals, settled.receipt
         totals.rows += settled.rows
@@ -157,7 +226,9 @@ class _Run:
         totals.rejected += len(settled.refused)
         totals.position = max(totals.position, receipt.position)
         self._mark = settled.mark
-        self._checkpoint.note(self._mark, totals)
+        # At once when a file was begun, so that no later call takes it for somebody else's.
+        begun = is_first and bool(settled.refused)
+        self._checkpoint.note(self._mark, totals, self._rejects.size_bytes, now=begun)
 
     def stopped(self, error: BaseException) -> LivetallyError:
         """Write the place down; return the error that says how far it came."""
@@ -165,7 +236,7 @@ class _Run:
         rows = self.totals.rows
         if not rows:
             return LivetallyError(reason)
-        self._checkpoint.note(self._mark, self.totals, now=True)
+        self._checkpoint.note(self._mark, self.totals, self._rejects.size_bytes, now=True)
         again = (
             "send the rest again; what is stored counts once."
             if self._path == STDIN
@@ -183,22 +254,53 @@ def items_of(job: Job, file: Opened) -> Iterator[Item | Refused]:
     return _source(job, file).items
 
 
+def sheet_of(job: Job) -> Sheet | None:
+    """Read the heading of a file; None where rejected rows are lines of JSON.
+
+    Raises:
+        LivetallyError: as ``load``.
+    """
+    if job.format not in _ROWS:
+        return None
+    if job.path == STDIN:
+        raise LivetallyError("--rejected: standard input can't share a file of rejected rows.")
+    with opened(job.path) as file:
+        return _source(job, file).sheet
+
+
 def _source(job: Job, file: Opened) -> _Source:
-    """Return the items of a file, by its format."""
-    chain = Chain(_seed(job))
+    """Return the items of a file, by its format.
+
+    Raises:
+        UnfitFile: its heading can't be read, or is not that which the options name.
+    """
+    cut = _Cut(job.path)
+    try:
+        items, sheet = _read(job, file, cut)
+    except LivetallyError as error:
+        if cut.error is not None:
+            raise cut.error from None
+        raise UnfitFile(f"{job.path}: {error.message}") from None
+    return _Source(chain(items, cut.after()), sheet)
+
+
+def _read(job: Job, file: Opened, cut: _Cut) -> _Source:
+    ids = Chain(_seed(job))
+    shape = job.shape
     block = 1 if job.path == STDIN else _BLOCK_ROWS
-    if job.format in ("csv", "tsv"):
-        delimiter = "\t" if job.format == "tsv" else job.shape.delimiter
-        rows = csv_rows(file.stream, job.shape.encoding, delimiter, block)
-        if job.shape.mapping is not None:
-            mapped = MappedRows(rows, job.shape, chain)
-            return _Source(mapped.items(), mapped.heading)
-        table = Table(rows, job.shape, job.declared, chain, block)
-        return _Source(table.items(), table.heading)
-    lines = _lines(job, file)
-    if job.shape.mapping is not None:
-        return _Source(MappedLines(lines, job.shape, chain).items(), None)
-    return _Source(Objects(lines, job.shape, chain, block).items(), None)
+    if job.format in _ROWS:
+        delimiter = "\t" if job.format == "tsv" else shape.delimiter
+        rows = cut.before(csv_rows(file.stream, shape.encoding, delimiter, block))
+        made = (
+            MappedRows(rows, shape, ids)
+            if shape.mapping is not None
+            else Table(rows, shape, job.declared, ids, block)
+        )
+        return _Source(made.items(), Sheet(made.heading, delimiter, shape.encoding))
+    lines = cut.before(_lines(job, file))
+    if shape.mapping is not None:
+        return _Source(MappedLines(lines, shape, ids).items(), None)
+    return _Source(Objects(lines, shape, ids, block).items(), None)
 
 
 def _lines(job: Job, file: Opened) -> Iterator[Line]:
@@ -214,14 +316,14 @@ def _lines(job: Job, file: Opened) -> Iterator[Line]:
     return parquet_lines(file.stream)
 
 
-def _is_packed(job: Job) -> bool:
-    """Whether rows that are refused can't be written in the file's own format."""
-    return job.format == "parquet"
+def _is_json_only(job: Job) -> bool:
+    """Whether rows that are refused are lines of JSON, though the file has none."""
+    return job.format in ("parquet", "json")
 
 
 def _seed(job: Job) -> str:
     """Return what makes the rows of this file other rows than equal ones of another file."""
-    name = job.path.name
+    name = job.name or job.path.name
     for packed in PACKED:
         name = name.removesuffix(packed)
     return f"{job.shape.mark}\x1f{name}"

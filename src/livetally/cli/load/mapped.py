@@ -14,7 +14,7 @@ from typing import Any, Final
 from livetally.cli.load.chain import Chain
 from livetally.cli.load.item import Item, Original, Refused
 from livetally.cli.load.records import Line, Row
-from livetally.cli.load.shape import BECAUSE, LINE, Shape
+from livetally.cli.load.shape import BECAUSE, LINE, NOT_MENDED, UNMENDED, Shape
 from livetally.cli.load.table import heading_of
 from livetally.errors import LivetallyError, UnreadableBody
 from livetally.mapping import Context, EventMapping, decode_payload, encode
@@ -38,15 +38,22 @@ class _Mapper:
     def items(
         self, line: int, record: Any, original: Original, mark: str
     ) -> Iterator[Item | Refused]:
-        """Yield the events of one record, or why it has none."""
+        """Yield the events of one record, or why it has none.
+
+        A record of which one event has a fault is refused whole: mended and loaded again, the
+        others would count twice.
+        """
         mapped = self._mapping.events(record, _NOTHING)
+        if mapped.faults:
+            first, more = mapped.faults[0], len(mapped.faults) - 1
+            also = f" (and {more} more)" if more else ""
+            yield Refused(line, first.field, f"{first.reason}{also}", original, mark)
+            return
         for number, event in enumerate(mapped.items):
             if "id" not in event:
                 event["id"] = f"{mark}-{number}" if number else mark
             event.setdefault("source", self._source)
             yield Item(line, encode(event), original, mark)
-        for fault in mapped.faults:
-            yield Refused(line, fault.field, fault.reason, original, mark)
 
 
 class MappedRows:
@@ -121,6 +128,9 @@ class MappedLines:
                 continue
             if line.broken:
                 yield Refused(line.line, "line", line.broken, line.text, mark)
+                continue
+            if isinstance(record, dict) and record.keys() == UNMENDED:
+                yield Refused(line.line, "line", NOT_MENDED, line.text, mark)
                 continue
             if isinstance(record, dict) and LINE in record:
                 record = {name: one for name, one in record.items() if name not in (LINE, BECAUSE)}

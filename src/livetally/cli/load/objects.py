@@ -21,7 +21,7 @@ from livetally.cli.load.chain import Chain
 from livetally.cli.load.item import Item, Refused
 from livetally.cli.load.kinds import time_reader
 from livetally.cli.load.records import Line
-from livetally.cli.load.shape import BECAUSE, LINE, Shape
+from livetally.cli.load.shape import BECAUSE, LINE, NOT_MENDED, UNMENDED, Shape
 
 __all__ = ["Objects", "array_lines"]
 
@@ -86,6 +86,8 @@ class Objects:
 
     def _rearranged(self, members: _Members, mark: str) -> bytes | None:
         """Return what ``_built`` would, None where a value can't be taken as it stands."""
+        if len(members) == len(UNMENDED) and members.keys() == UNMENDED:
+            return None
         parts: list[bytes] = [] if self._shape.id else [mark.encode()]
         for name, plain in self._given:
             value = members.get(name)
@@ -105,7 +107,7 @@ class Objects:
 
     def _completed(self, text: bytes, mark: str) -> bytes:
         """Return an event with an id and a source, if it lacks them."""
-        members = _read(text)
+        members = _read_mended(text)
         added = {}
         if members.get("id", _NULL) == _NULL:
             added["id"] = mark
@@ -119,7 +121,7 @@ class Objects:
     def _built(self, text: bytes, mark: str) -> bytes:
         """Return an event of the named type, with the line's members as its data."""
         shape = self._shape
-        members = _read(text)
+        members = _read_mended(text)
         event: dict[str, object] = {"type": shape.type, "source": shape.source}
         event["id"] = mark
         if shape.id is not None:
@@ -194,6 +196,13 @@ def _read(text: bytes) -> _Members:
     except _NOT_JSON as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise _LineRefused("line", f"is no JSON: {reason}") from None
+
+
+def _read_mended(text: bytes) -> _Members:
+    members = _read(text)
+    if members.keys() == UNMENDED:
+        raise _LineRefused("line", NOT_MENDED)
+    return members
 
 
 def _text(members: _Members, name: str) -> str:

@@ -86,7 +86,8 @@ def refusal(path: Path, error: Exception) -> LivetallyError:
         case UnicodeError():
             reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
             return LivetallyError(
-                f"{path} is no text in this encoding ({reason}): name the right one with --encoding."
+                f"{path} is no text in this encoding ({reason}): name the right one with"
+                " --encoding."
             )
         case _:
             return LivetallyError(f"{path} can't be unpacked: {error}.")

@@ -116,8 +116,8 @@ def _why(error: csv.Error, lines: int) -> str:
 
 
 def _failing(error: Exception) -> Iterator[str]:
+    yield from ()
     raise error
-    yield  # it is a generator
 
 
 def _plain_rows(lines: deque[str], delimiter: str) -> list[list[str]] | None:

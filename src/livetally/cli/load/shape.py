@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from livetally.cli.load.kinds import Kind
 from livetally.mapping import EventMapping
 
-__all__ = ["BECAUSE", "LINE", "Shape"]
+__all__ = ["BECAUSE", "LINE", "NOT_MENDED", "UNMENDED", "Shape"]
 
 LINE: Final = "rejected_line"
 BECAUSE: Final = "rejected_because"
 """Columns of a file of rejected rows; they are no data when it is imported again."""
+
+UNMENDED: Final = frozenset({"text", LINE, BECAUSE})
+"""The members of a rejected line that was no JSON object, as long as nobody has mended it."""
+
+NOT_MENDED: Final = (
+    f"is not mended: write the record in place of it, or leave {LINE} and {BECAUSE} out"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,8 @@ class Shape:
     skip: frozenset[str] = frozenset()
     nulls: frozenset[str] = frozenset({""})
     mapping: EventMapping | None = None
+    mapping_text: str = ""
+    """The definition in which the mapping stands, and what it looks up; for ``fingerprint``."""
     salt: str = ""
     encoding: str = "utf-8-sig"
     delimiter: str = ","
@@ -44,6 +54,23 @@ class Shape:
     def mark(self) -> str:
         """A text that says how rows are read; it seeds their ids."""
         return f"{self.type or ''}\x1f{self.source}\x1f{self.salt}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another one when any option is: a place in a file holds for one only."""
+        options = (
+            self.mark,
+            self.members(),
+            self.time_format,
+            str(self.zone),
+            sorted(self.kinds.items()),
+            sorted(self.skip),
+            sorted(self.nulls),
+            self.encoding,
+            self.delimiter,
+            self.mapping_text,
+        )
+        return blake2b(repr(options).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     def members(self) -> tuple[tuple[str, str | None], ...]:
         """Return the options that name a column, with the column: id, subject and time."""

@@ -21,6 +21,7 @@ from livetally.cli.load.assign import Sender
 from livetally.cli.load.item import Item, Refused
 from livetally.client import Receipt
 from livetally.client.delivery import CONFLICT
+from livetally.errors import LivetallyError
 
 __all__ = ["BATCH_ROWS", "Batch", "Settled", "full_batches", "timely_batches", "uploaded"]
 
@@ -70,13 +71,23 @@ def uploaded(batches: Iterable[Batch], client: Sender, patience_s: float) -> Ite
 
     pool = ThreadPoolExecutor(_AT_A_TIME, "livetally load")
     waiting: deque[tuple[Batch, Future[Receipt]]] = deque()
+    left, failed = iter(batches), None
     try:
-        for batch in batches:
+        while True:
+            try:
+                batch = next(left, None)
+            except LivetallyError as error:
+                # The file ends early: what came before is settled all the same.
+                batch, failed = None, error
+            if batch is None:
+                break
             waiting.append((batch, pool.submit(send, batch)))
             if len(waiting) >= _WAITING_MAX:
                 yield _settled(*waiting.popleft())
         while waiting:
             yield _settled(*waiting.popleft())
+        if failed is not None:
+            raise failed
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -92,14 +103,23 @@ def full_batches(
     left = iter(items)
     batch: Batch = []
     held_bytes = 0
-    while block := list(islice(left, min(_BLOCK_ROWS, rows))):
-        batch += block
+    failed: LivetallyError | None = None
+    while failed is None:
+        begin = len(batch)
+        try:
+            batch.extend(islice(left, min(_BLOCK_ROWS, rows)))
+        except LivetallyError as error:
+            failed = error
+        if not (block := batch[begin:]):
+            break
         held_bytes += sum(len(item.event) for item in block if isinstance(item, Item))
         if len(batch) >= rows or held_bytes >= size_bytes:
             yield batch
             batch, held_bytes = [], 0
     if batch:
         yield batch
+    if failed is not None:
+        raise failed
 
 
 def timely_batches(
