@@ -78,6 +78,21 @@ def test_a_file_is_loaded_and_counted(taps: Path) -> None:
     assert [path.name for path in taps.parent.iterdir()] == ["taps.csv"]
 
 
+def test_a_column_without_a_name_is_left_out_and_told_of(
+    taps: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, with its number."""
+    taps.write_text("n,,who\n1,2,ada\n3,4,bob\n")
+    server = FakeServer()
+    run(server, taps)
+    assert [event["data"] for event in server.stored.values()] == [
+        {"n": 1, "who": "ada"},
+        {"n": 3, "who": "bob"},
+    ]
+    told = capsys.readouterr().err
+    assert told.count("column 2 has no name in the heading and is left out") == 1
+
+
 def test_loading_twice_counts_once(taps: Path) -> None:
     """The second time all are duplicates."""
     server = FakeServer()

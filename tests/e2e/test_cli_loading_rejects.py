@@ -26,6 +26,12 @@ def load_jobs(server: FakeServer, jobs: list[Job]) -> int:
         return load_all(jobs, client, json=False)
 
 
+def cells_of(path: Path, encoding: str = "utf-8", delimiter: str = ",") -> list[list[str]]:
+    """Read a file of rejected rows."""
+    with path.open(encoding=encoding, newline="") as file:
+        return list(csv.reader(file, delimiter=delimiter))
+
+
 def several(place: Path, bodies: dict[str, str], rejected: Path | None) -> list[Job]:
     """Write files and return their jobs, which share a file of rejected rows."""
     jobs = []
@@ -45,7 +51,7 @@ def test_the_rejected_rows_of_several_files_are_in_one(tmp_path: Path) -> None:
     bodies = {"a.csv": "n\nx\n1\n", "b.csv": "n\n2\n", "c.csv": "n\ny\n3\n"}
     server = FakeServer()
     assert load_jobs(server, several(tmp_path, bodies, rejected)) == 1
-    assert [row[0] for row in csv.reader(rejected.open())] == ["n", "x", "y"]
+    assert [row[0] for row in cells_of(rejected)] == ["n", "x", "y"]
     assert Path(f"{rejected}~").read_text() == "mine"
     assert numbers(server) == [1, 2, 3]
 
@@ -86,7 +92,7 @@ def test_files_of_one_name_below_a_directory_have_rows_of_their_own(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("form", "delimiter", "encoding"),
-    [("tsv", "\t", "utf-8-sig"), ("csv", ";", "latin-1"), ("csv", ",", "utf-16")],
+    [("tsv", "\t", "utf-8-sig"), ("csv", ";", "latin-1"), ("csv", "|", "utf-16")],
 )
 def test_rejected_rows_are_written_as_the_file_is(
     tmp_path: Path, form: str, delimiter: str, encoding: str
@@ -98,7 +104,7 @@ def test_rejected_rows_are_written_as_the_file_is(
     declared = {"n": Kind.INTEGER}
     done = load_file(FakeServer(), job_of(path, form, declared, **options))
     assert done.rejected == Path(f"{path}.rejected")
-    rows = list(csv.reader(done.rejected.open(encoding=encoding, newline=""), delimiter=delimiter))
+    rows = cells_of(done.rejected, encoding, delimiter)
     assert rows[1][:3] == ["x", "d\u00e9,j\u00e0", "2"]
     text = done.rejected.read_text(encoding)
     done.rejected.write_text(text.replace(f"x{delimiter}", f"1{delimiter}"), encoding)
@@ -135,7 +141,7 @@ def test_a_row_that_is_rejected_again_has_the_new_reason_only(tmp_path: Path) ->
     assert first is not None
     second = load_file(FakeServer(), job_of(first, "csv", declared)).rejected
     assert second is not None
-    rows = list(csv.reader(second.open()))
+    rows = cells_of(second)
     assert rows[:2] == [
         ["n", "who", "rejected_line", "rejected_because"],
         ["x", "ada", "2", "n: 'x' is no whole number"],

@@ -41,6 +41,7 @@ from livetally.cli.load.upload import (
     timely_batches,
     uploaded,
 )
+from livetally.cli.output import note
 from livetally.cli.progress import transfer
 from livetally.clock import SystemClock
 from livetally.errors import LivetallyError
@@ -175,6 +176,7 @@ def load(job: Job, client: Sender) -> Loaded:
             # Another file by now: its rows that are stored already count once anyway.
             checkpoint.remove()
             return load(job, client)
+        _tell_unnamed(job, source.sheet)
         kept_bytes = place.rejected_bytes if place is not None else 0
         with (
             Rejects(rejected, source.sheet, kept_bytes=kept_bytes, goes_on=job.goes_on) as rejects,
@@ -192,6 +194,12 @@ def load(job: Job, client: Sender) -> Loaded:
     seconds = clock.monotonic_s() - began_s
     found = rejected if run.totals.rejected else None
     return Loaded(run.totals, seconds, run.resumed_rows, found)
+
+
+def _tell_unnamed(job: Job, sheet: Sheet | None) -> None:
+    for number, name in enumerate(sheet.heading if sheet is not None else (), start=1):
+        if not name:
+            note(f"{job.path}: column {number} has no name in the heading and is left out.")
 
 
 def _reading(job: Job, rejected: Path) -> str:

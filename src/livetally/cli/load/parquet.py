@@ -83,7 +83,12 @@ def _rows(table: Any) -> Iterator[dict[str, Any] | str]:
             try:
                 yield from one.to_pylist()
             except (ValueError, OverflowError):
-                yield str({name: str(one[name][0]) for name in one.column_names})
+                yield str({name: _shown(one[name]) for name in one.column_names})
+
+
+def _shown(column: Any) -> str:
+    """Return the one value of a column as pyarrow shows it: Python need not be able to hold it."""
+    return " ".join(column.to_string().split()).strip("[ ]")
 
 
 def _line(number: int, row: dict[str, Any] | str) -> Line:
