@@ -277,6 +277,32 @@ def test_map_shows_what_an_import_would_send(
     assert "Only the first 1 rows were read" in told
 
 
+def test_map_refuses_what_an_import_would_refuse(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row of another length and a line that is no JSON are told with their lines."""
+    where = ("--with", str(place / "shop.toml"), "--import")
+    rows = place / "rows.csv"
+    rows.write_text("nr,at,amount,tag\n1,29.03.2026 03:30,1,t1,more\n2,29.03.2026 03:30,1,t1\n")
+    code, events, told = shown(capsys, str(rows), *where, "sales")
+    assert (code, [one["id"] for one in events]) == (1, ["2"])
+    assert "line 2: has 5 cells, the heading 4" in told
+    lines = place / "lines.jsonl"
+    lines.write_text(
+        '{"items": [{"amount": 1}]}\n[1\n{"items": [{"amount": 2}]}\n'
+        '{"items": [{"amount": 3}, {"amount": "x"}]}\n'
+    )
+    code, events, told = shown(capsys, str(lines), *where, "lines")
+    assert (code, [one["data"]["amount"] for one in events]) == (1, [1, 2])
+    assert "line 2: is not JSON" in told
+    marked = place / "marked.json"
+    marked.write_bytes(b'\xef\xbb\xbf{"items": [{"amount": 1}]}')
+    assert shown(capsys, str(marked), *where, "lines")[0] == 0
+    sheet = place / "sheet.parquet"
+    parquet.write_table(pa.table({"nr": [1], "at": ["29.03.2026 03:30"], "amount": ["1"]}), sheet)
+    assert len(shown(capsys, str(sheet), *where, "sales")[1]) == 1
+
+
 def test_map_shows_what_an_inlet_would_take(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

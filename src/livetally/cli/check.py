@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from livetally.definitions import Application
     from livetally.errors import InvalidDefinition
 
-__all__ = ["check", "read_file"]
+__all__ = ["check", "read_file", "whole_text"]
 
 
 def check(file: Path, /, *files: Path, json: bool = False) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -18,12 +18,16 @@ from livetally.cli.codes import DONE, FAILED
 from livetally.cli.inputs import Input, require_files
 
 if TYPE_CHECKING:
+    from livetally.cli.load.records import Line
     from livetally.cli.mappings import EventsOf
     from livetally.mapping import Context, Mapped
 
 __all__ = ["map_file"]
 
 _ROWS_SHOWN = 20
+
+_Payload: TypeAlias = "tuple[int | None, Any, str]"
+"""The line of a row, what stands there, and why it can't be read, if it can't."""
 
 
 def map_file(
@@ -37,7 +41,9 @@ def map_file(
     param: list[str] | None = None,
     header: list[str] | None = None,
     query: list[str] | None = None,
-    format: Literal["csv", "tsv", "jsonl", "json"] | None = None,  # noqa: A002 - the option's name
+    format: (  # noqa: A002 - the option's name
+        Literal["csv", "tsv", "jsonl", "json", "parquet"] | None
+    ) = None,
     limit: int = _ROWS_SHOWN,
 ) -> int:
     """Show which events a mapping makes of a file, one on each line; nothing is sent.
@@ -79,18 +85,23 @@ def map_file(
     return _show(events_of, context, _payloads(file, format), limit)
 
 
-def _show(
-    events_of: EventsOf, context: Context, payloads: Iterator[tuple[int | None, Any]], limit: int
-) -> int:
+def _show(events_of: EventsOf, context: Context, payloads: Iterator[_Payload], limit: int) -> int:
     from livetally.cli.output import note
     from livetally.mapping import encode_items
 
     counts = [0, 0, 0]
-    for number, (line, payload) in enumerate(payloads):
+    for number, (line, payload, broken) in enumerate(payloads):
         if limit and number == limit and line is not None:
             note(f"Only the first {limit} rows were read; --limit 0 reads all.")
             break
+        if broken:
+            note(f"line {line}: {broken}")
+            counts[1] += 1
+            continue
         mapped = events_of(payload, context)
+        if line is not None and mapped.faults:
+            # An import refuses such a row whole.
+            mapped = mapped._replace(items=[])
         sys.stdout.write(encode_items(mapped.items).decode())
         for index, field, reason in mapped.faults:
             place = f"record {index}" if line is None else f"line {line}"
@@ -117,24 +128,54 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _payloads(file: Path, form: str | None) -> Iterator[tuple[int | None, Any]]:
+def _payloads(file: Path, form: str | None) -> Iterator[_Payload]:
     """Yield the payload of a JSON file, or each row of a file of rows with its line."""
     from livetally.cli.load.loading import format_of
     from livetally.cli.load.opening import STDIN, opened
-    from livetally.cli.load.records import csv_rows, json_lines
-    from livetally.cli.load.table import heading_of
+    from livetally.cli.load.parquet import parquet_lines
+    from livetally.cli.load.records import json_lines
     from livetally.mapping import decode_payload
 
     kind = form or ("json" if file == STDIN else format_of(file, None))
     with opened(file) as source:
         if kind == "json":
-            yield None, decode_payload(source.stream.read())
-        elif kind == "jsonl":
-            for line in json_lines(source.stream):
-                yield line.line, decode_payload(line.text)
+            yield None, decode_payload(source.stream.read().removeprefix(b"\xef\xbb\xbf")), ""
+        elif kind in ("jsonl", "parquet"):
+            read = json_lines if kind == "jsonl" else parquet_lines
+            for line in read(source.stream):
+                yield _of_line(line)
         else:
-            rows = csv_rows(source.stream, "utf-8-sig", "\t" if kind == "tsv" else ",")
-            heading = heading_of(rows)
-            for row in rows:
-                cells = zip(heading, row.cells, strict=False)
-                yield row.line, {name: text for name, text in cells if text}
+            yield from _of_rows(source.stream, "\t" if kind == "tsv" else ",")
+
+
+def _of_line(line: Line) -> _Payload:
+    from livetally.cli.load.shape import BECAUSE, LINE, NOT_MENDED, UNMENDED
+    from livetally.errors import UnreadableBody
+    from livetally.mapping import decode_payload
+
+    if line.broken:
+        return line.line, None, line.broken
+    try:
+        record = decode_payload(line.text)
+    except UnreadableBody as error:
+        return line.line, None, error.message.removeprefix("The body ").rstrip(".")
+    if isinstance(record, dict) and record.keys() == UNMENDED:
+        return line.line, None, NOT_MENDED
+    if isinstance(record, dict) and LINE in record:
+        record = {name: one for name, one in record.items() if name not in (LINE, BECAUSE)}
+    return line.line, record, ""
+
+
+def _of_rows(stream: IO[bytes], delimiter: str) -> Iterator[_Payload]:
+    from livetally.cli.load.mapped import fault_of_row
+    from livetally.cli.load.records import csv_rows
+    from livetally.cli.load.shape import BECAUSE, LINE
+    from livetally.cli.load.table import heading_of
+
+    apart = {LINE, BECAUSE, ""}
+    rows = csv_rows(stream, "utf-8-sig", delimiter)
+    heading = heading_of(rows)
+    for row in rows:
+        cells = zip(heading, row.cells, strict=False)
+        record = {name: text for name, text in cells if text and name not in apart}
+        yield row.line, record, fault_of_row(row, len(heading))

@@ -19,7 +19,7 @@ from livetally.cli.load.table import heading_of
 from livetally.errors import LivetallyError, UnreadableBody
 from livetally.mapping import Context, EventMapping, decode_payload, encode
 
-__all__ = ["MappedLines", "MappedRows"]
+__all__ = ["MappedLines", "MappedRows", "fault_of_row"]
 
 _SEPARATOR: Final = "\x1f"
 _NOTHING: Final = Context()
@@ -56,6 +56,19 @@ class _Mapper:
             yield Item(line, encode(event), original, mark)
 
 
+def fault_of_row(row: Row, columns: int) -> str:
+    """Return why a row can't be mapped, "" when it can."""
+    if row.broken:
+        return row.broken
+    if len(row.cells) != columns:
+        return f"has {len(row.cells)} cells, the heading {columns}"
+    try:
+        "".join(row.cells).encode()
+    except UnicodeEncodeError:
+        return "is no text in this encoding; name the right one with --encoding"
+    return ""
+
+
 class MappedRows:
     """The rows of a CSV file as events."""
 
@@ -78,7 +91,7 @@ class MappedRows:
             cells = row.cells
             key = _SEPARATOR.join(cells).encode("utf-8", "surrogateescape")
             mark = self._mapper.chain.add(key)
-            reason = row.broken or self._fault(cells, key)
+            reason = fault_of_row(row, len(self.heading))
             if reason:
                 yield Refused(row.line, "row", reason, cells, mark)
                 continue
@@ -88,15 +101,6 @@ class MappedRows:
                 if name not in apart and text not in self._nulls
             }
             yield from self._mapper.items(row.line, record, cells, mark)
-
-    def _fault(self, cells: list[str], key: bytes) -> str:
-        if len(cells) != len(self.heading):
-            return f"has {len(cells)} cells, the heading {len(self.heading)}"
-        try:
-            key.decode()
-        except UnicodeDecodeError:
-            return "is no text in this encoding; name the right one with --encoding"
-        return ""
 
     def _require_columns(self, shape: Shape) -> None:
         assert shape.mapping is not None
