@@ -101,7 +101,7 @@ def import_file(
     with connection.open() as client, ExitStack() as stack:
         declared = {} if type is None else _declared(client, type)
         sender = stack.enter_context(_by_team(team_from, shape, connection, client))
-        server = f"{connection.identity}\x1f{team_from or ''}"
+        server = f"{connection.identity}\x1f{_table_of(team_from)}"
         position = position_of(client)
         jobs = [
             Job(
@@ -140,6 +140,16 @@ def _by_team(
     _require_teams(client, set(table.team_of.values()), table.path)
     with Assigned(table, member, lambda team: replace(connection, team=team).open()) as sender:
         yield sender
+
+
+def _table_of(look_up: str | None) -> str:
+    """Return which table divides the rows, as it is now; "" when none does."""
+    if look_up is None:
+        return ""
+    from hashlib import blake2b
+
+    table = Path(look_up.rpartition(":")[0]).read_bytes()
+    return f"{look_up}\x1f{blake2b(table, digest_size=16).hexdigest()}"
 
 
 def _require_teams(client: Client, named: set[str], path: Path) -> None:
