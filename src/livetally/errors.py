@@ -64,6 +64,11 @@ class LivetallyError(Exception):
         """The text for a person."""
         return str(self.args[0])
 
+    @property
+    def told(self) -> str:
+        """The text for a client: as ``message``, but nothing of how the server works inside."""
+        return self.message
+
 
 class ClientError(LivetallyError):
     """The request can't be answered as it stands."""

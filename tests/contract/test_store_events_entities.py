@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from livetally.errors import BadInput
 from livetally.query.entities import EntityState, ask_entity_page, one_entity, parse_entities
 from livetally.store.events import Engine
 from tests.event_store import KINDS, EventStore, event_store
@@ -219,3 +220,27 @@ def _plans(store: EventStore, team: int, query: Any) -> list[str]:
         patch.setattr(Engine, "read", watched)
         ask_entity_page(store.engine, query, store.declared, team)
     return plans
+
+
+def test_a_cursor_goes_on_in_the_order_that_it_was_made_for(store: EventStore) -> None:
+    """A name is no amount: with another order, or another type of the field, it says where not."""
+    team = next(store.teams)
+    store.commit(team, sales(0, 100))
+
+    def page(sort: str, cursor: str = "", entity: str = "customer") -> str:
+        asked = {"limit": ["2"], "sort": [sort]} | ({"cursor": [cursor]} if cursor else {})
+        query = parse_entities(entity, asked)
+        return ask_entity_page(store.engine, query, store.declared, team).next
+
+    made = page("last_shop")
+    assert page("last_shop", made)
+    for sort in ("-last_shop", "spent", "since", "sales", "key"):
+        with pytest.raises(BadInput, match="cursor"):
+            page(sort, made)
+    made = page("most")
+    store.define(SHOP.replace("scale = 2", "scale = 3"))
+    try:
+        with pytest.raises(BadInput, match="cursor"):
+            page("most", made)
+    finally:
+        store.define(SHOP)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from livetally.errors import BadInput
+from livetally.query.raw import ask_raw, parse_raw
 from livetally.store.events.pages import EventPage, ask_events
 from tests.event_store import KINDS, EventStore, event_store
 from tests.query_model import Told
@@ -49,3 +51,52 @@ def test_an_engine_says_which_settings_it_has(store: EventStore) -> None:
     """So that none is told what it does not know, which it would refuse."""
     assert store.engine.knows("max_threads")
     assert not store.engine.knows("use_magic")
+
+
+def read_all(store: EventStore, team: int, **parameters: str) -> list[tuple[str, str]]:
+    """Return source and id of every event, page by page."""
+    found: list[tuple[str, str]] = []
+    cursor = ""
+    while True:
+        asked = parameters | ({"cursor": cursor} if cursor else {})
+        query = parse_raw({name: [text] for name, text in asked.items()})
+        page = ask_raw(store.engine, query, store.declared, team)
+        found += [(event.source, event.id) for event in page.events]
+        cursor = page.next
+        if not cursor:
+            return found
+
+
+@pytest.mark.parametrize("kinds", [("sale",), ("sale", "visit")])
+def test_pages_miss_no_event_that_shares_its_id_with_another_source(
+    store: EventStore, kinds: tuple[str, ...]
+) -> None:
+    """An id is of its source only: two tills may count alike, and send in one commit."""
+    team = next(store.teams)
+    tills = {"till-1": kinds[0], "till-2": kinds[-1]}
+    sent = [
+        Told(kind, n // 10, str(n), "", till, {}) for n in range(30) for till, kind in tills.items()
+    ]
+    store.commit(team, sent)
+    wanted = sorted(((t.at_us, t.id, t.source) for t in sent), reverse=True)
+    for limit in ("1", "7", "25", "60"):
+        found = read_all(store, team, limit=limit)
+        assert found == [(source, name) for _, name, source in wanted]
+
+
+def test_events_of_more_types_than_a_statement_names_are_all_found(store: EventStore) -> None:
+    """Nothing is missing silently, whether the types are named or not, and none is of another."""
+    team = next(store.teams)
+    sent = [Told(f"kind-{n:03}", n * 10, str(n), "", "", {}) for n in range(230)]
+    store.commit(team, [*sent, Told("other", 5, "other", "", "", {})])
+    names = [str(n) for n in reversed(range(230))]
+    assert [name for _, name in read_all(store, team, limit="50")] == [*names[:-1], "other", "0"]
+    named = ",".join(told.type for told in sent)
+    assert [name for _, name in read_all(store, team, limit="50", type=named)] == names
+
+
+def test_a_cursor_of_another_order_is_refused(store: EventStore) -> None:
+    """Such as one of a list of entities, or of a version that ordered otherwise."""
+    for cursor in ("kwEBojEx", "bm90IG91cnM", "AAAA"):
+        with pytest.raises(BadInput, match="cursor"):
+            parse_raw({"cursor": [cursor]})

@@ -6,6 +6,9 @@ import pytest
 
 from livetally.api.problem import problem_body
 from livetally.errors import BadInput, StoreFailed
+from livetally.store.events.engine import EngineError, refusal
+
+SAID = "Code: 43. DB::Exception: Illegal types in scope SELECT subject FROM livetally.events"
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,15 @@ def test_what_the_client_sent_is_told_as_it_was() -> None:
     """A path in a client's own mistake is the client's."""
     told = problem_body(BadInput("q", "'entities/x' can't be asked live"))
     assert told["detail"] == "q: 'entities/x' can't be asked live"
+
+
+def test_the_engines_words_stay_in_the_log() -> None:
+    """They may hold the statement; its number is enough to find them."""
+    error = refusal(SAID)
+    assert "SELECT" in error.message
+    body = problem_body(error)
+    assert (body["status"], body["title"]) == (503, "Store failed")
+    assert "SELECT" not in body["detail"]
+    assert "43" in body["detail"]
+    own = EngineError("The event store can't be reached: Connection refused")
+    assert problem_body(own)["detail"] == own.message

@@ -16,10 +16,10 @@ def entity(key: str, value: int) -> dict[str, Any]:
     return {"key": key, "fields": {"value": value}}
 
 
-def event(name: str, minute: int, position: int) -> dict[str, Any]:
+def event(name: str, minute: int, position: int, source: str = "s") -> dict[str, Any]:
     """Return a row of a tail."""
     return {
-        "source": "s",
+        "source": source,
         "id": name,
         "time": f"2026-01-01T00:{minute:02}:00+00:00",
         "position": position,
@@ -43,7 +43,7 @@ def test_a_list_changes_rows_in_place_and_follows_the_keys() -> None:
 
 
 def test_a_tail_is_sorted_and_cut_as_the_page_is() -> None:
-    """Newest first by time, position and id; a late event stands where its time says."""
+    """Newest first by time, position, id and source; a late event stands where its time says."""
     picture = EventsPicture()
     picture.changed(
         "snapshot", {"position": 2, "limit": 3, "rows": [event("b", 20, 2), event("a", 10, 1)]}
@@ -53,6 +53,9 @@ def test_a_tail_is_sorted_and_cut_as_the_page_is() -> None:
     told = picture.changed("update", {"position": 4, "rows": [event("c", 20, 4)]})
     assert [row["id"] for row in told.page] == ["c", "b", "late"]
     assert [row["id"] for row in told.rows] == ["c"]
+    twins = [event("c", 20, 5, source) for source in ("s", "z", "t")]
+    told = picture.changed("update", {"position": 5, "rows": twins})
+    assert [row["source"] for row in told.page] == ["z", "t", "s"]
 
 
 def test_questions_about_entities_and_events_are_written_as_the_server_reads_them() -> None:

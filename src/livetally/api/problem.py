@@ -67,7 +67,7 @@ def status_of(error: errors.LivetallyError) -> tuple[int, str]:
 def problem_body(error: errors.LivetallyError, **members: Any) -> dict[str, Any]:
     """Return the problem details of an error, with further ``members``."""
     status, title = status_of(error)
-    message = error.message
+    message = error.told
     if isinstance(error, errors.ServerError):
         message = _PATH.sub("…", message)
     body: dict[str, Any] = {

@@ -146,4 +146,4 @@ def _bucket(item: tuple[_Key, Row]) -> float:
 
 def _place(item: tuple[_Key, Row]) -> _Key:
     row = item[1]
-    return datetime.fromisoformat(row["time"]), row["position"], row["id"]
+    return datetime.fromisoformat(row["time"]), row["position"], row["id"], row["source"]

@@ -93,6 +93,6 @@ def _true_at(before: int, events: Iterable[StoredEvent]) -> int:
     return max([before, *(event.position for event in events)])
 
 
-def _place(event: StoredEvent) -> tuple[int, int, str]:
+def _place(event: StoredEvent) -> tuple[int, int, str, str]:
     """Return what the page is sorted by."""
-    return event.at_us, event.position, event.id
+    return event.at_us, event.position, event.id, event.source

@@ -187,7 +187,7 @@ def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int)
     sort = query.sort or entity.sort.removeprefix("-")
     descending = query.descending if query.sort else entity.sort.startswith("-")
     by_key = sort in ("", "key")
-    return EntityQuestion(
+    question = EntityQuestion(
         team=team,
         types=entity.events,
         key=reference_of(entity.key, asked, declared),
@@ -196,9 +196,11 @@ def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int)
         keys=() if query.key is None else (query.key,),
         sort=None if by_key else _place("sort", sort, places),
         descending=descending,
-        after=read_cursor(query.cursor, Cursor) if query.cursor else None,
         limit=query.limit,
     )
+    if not query.cursor:
+        return question
+    return question._replace(after=read_cursor(query.cursor, Cursor, _order(question)))
 
 
 def _place(parameter: str, name: str, places: dict[str, int]) -> int:
@@ -278,4 +280,12 @@ def _typed(value: Any, shape: Field) -> Any:
 def _next(row: EntityRow, question: EntityQuestion) -> str:
     value = None if question.sort is None else row.fields[question.sort]
     text = None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return write_cursor((text, row.key))
+    return write_cursor((text, row.key), _order(question))
+
+
+def _order(question: EntityQuestion) -> str:
+    """Name an order: a value means something only among values of its field and type."""
+    if question.sort is None:
+        return f"key {question.descending}"
+    shape = question.columns[question.sort].shape
+    return f"{shape.name} {shape.type} {shape.scale} {question.descending}"

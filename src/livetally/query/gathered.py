@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from livetally.definitions import Aggregate
 
-__all__ = ["EXACT", "Gathered", "gathered_for"]
+__all__ = ["EXACT", "Gathered", "Mean", "gathered_for"]
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 
@@ -40,7 +40,7 @@ def gathered_for(aggregate: Aggregate) -> Gathered:
         case Aggregate.COUNT | Aggregate.SUM:
             return _Sum()
         case Aggregate.AVG:
-            return _Mean()
+            return Mean()
         case Aggregate.UNIQUE:
             return _Different()
         case Aggregate.LATEST | Aggregate.FIRST:
@@ -55,7 +55,7 @@ class _Sum:
 
     def __init__(self) -> None:
         self._whole = 0
-        self._decimal = Decimal(0)
+        self._decimal: Decimal | None = None
         self._binary: Fraction | None = None
 
     def add(self, _order: Order, value: Any, sign: int, /) -> None:
@@ -64,13 +64,18 @@ class _Sum:
             self._binary = (self._binary or Fraction()) + Fraction(value) * sign
         elif isinstance(value, Decimal):
             signed = value if sign > 0 else EXACT.minus(value)
-            self._decimal = EXACT.add(self._decimal, signed)
+            self._decimal = EXACT.add(self._decimal or Decimal(0), signed)
         else:
             self._whole += value * sign
 
     def exact(self) -> Fraction:
         """Return the sum."""
-        return self._whole + Fraction(self._decimal) + (self._binary or 0)
+        return self._whole + Fraction(self._decimal or 0) + (self._binary or 0)
+
+    @property
+    def is_decimal(self) -> bool:
+        """Whether decimals, and no binary numbers, are in it."""
+        return self._decimal is not None and self._binary is None
 
     def value(self) -> Any:
         """Return the sum as an answer has it: binary if a part is, else without a digit lost."""
@@ -82,10 +87,11 @@ class _Sum:
         return EXACT.divide(Decimal(total.numerator), Decimal(total.denominator))
 
 
-class _Mean:
+class Mean:
     """A sum and how many."""
 
     def __init__(self) -> None:
+        """Start without an event."""
         self._sum = _Sum()
         self._count = 0
 
@@ -97,6 +103,11 @@ class _Mean:
     def value(self) -> Fraction | None:
         """Return the exact mean."""
         return self._sum.exact() / self._count if self._count else None
+
+    @property
+    def is_decimal(self) -> bool:
+        """Whether the mean is one of decimals, and so a decimal."""
+        return self._sum.is_decimal
 
 
 class _Different:
@@ -121,7 +132,8 @@ class _Nearest:
 
     def add(self, order: Order, value: Any, _sign: int, /) -> None:
         """Take one event."""
-        if self._best is None or (order > self._best[0]) == self._last:
+        # Of an event that meets several terms the value of the first is taken.
+        if self._best is None or (order > self._best[0] if self._last else order < self._best[0]):
             self._best = order, value
 
     def value(self) -> Any:

@@ -23,7 +23,7 @@ from livetally.store.events.pages import EventPage, PageCursor, StoredEvent, ask
 __all__ = ["EventsPage", "RawQuery", "ask_raw", "parse_history", "parse_raw"]
 
 _KNOWN = ("type", "subject", "from", "to", "tz", "where", "limit", "cursor", "min_position")
-_TYPES_MAX = 200
+_ORDER = "time position id source"
 
 
 class RawQuery(NamedTuple):
@@ -70,7 +70,7 @@ def parse_raw(parameters: Parameters) -> RawQuery:
         end_us=bounds["to"],
         where=tuple(where),
         limit=page_limit(parameters),
-        after=read_cursor(cursor, PageCursor) if cursor else None,
+        after=read_cursor(cursor, PageCursor, _ORDER) if cursor else None,
         min_position=least_position(parameters),
     )
 
@@ -104,7 +104,7 @@ def ask_raw(
     Raises:
         BadInput: a filter's value does not fit its field.
     """
-    types = query.types or tuple(types_of(engine, team)[:_TYPES_MAX])
+    types = query.types or tuple(types_of(engine, team))
     # A count of these types stands for their events, so that names resolve as they do in a metric.
     asked = Metric("", "", Aggregate.COUNT, tuple(Term(kind) for kind in types))
     page = EventPage(
@@ -122,7 +122,8 @@ def ask_raw(
         return EventsPage(events, "")
     events = events[: query.limit]
     last = events[-1]
-    return EventsPage(events, write_cursor((last.at_us, last.position, last.id)))
+    ended = (last.at_us, last.position, last.id, last.source)
+    return EventsPage(events, write_cursor(ended, _ORDER))
 
 
 def _quoted(text: str) -> str:

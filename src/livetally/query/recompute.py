@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,7 +29,7 @@ from livetally.definitions import (
     read_literal,
     segments,
 )
-from livetally.query.gathered import EXACT, Gathered, gathered_for
+from livetally.query.gathered import EXACT, Gathered, Mean, gathered_for
 from livetally.store.events.recount import SentEvent
 
 __all__ = ["Recomputed", "Recount"]
@@ -102,25 +101,25 @@ class Recount:
         }
 
     def _value(self, met: Gathered) -> Any:
+        if isinstance(met, Mean):
+            return self._average(met)
         value = met.value()
-        match self._metric.aggregate:
-            case Aggregate.AVG:
-                return self._average(value)
-            case Aggregate.LATEST | Aggregate.FIRST:
-                return self._shown(value)
+        if self._metric.aggregate in (Aggregate.LATEST, Aggregate.FIRST):
+            return self._shown(value)
         return value
 
     def _shown(self, value: Any) -> Any:
         term = self._metric.terms[0]
         return _shown(term.value or "", term, value)
 
-    def _average(self, mean: Fraction | None) -> Any:
+    def _average(self, met: Mean) -> Any:
+        mean = met.value()
         if mean is None:
             return None
+        if not met.is_decimal:
+            return float(mean)
         fields = [term.fields.get(term.value or "") for term in self._metric.terms]
         scales = [field.scale for field in fields if field and field.scale is not None]
-        if not scales:
-            return float(mean)
         digits = max(scales) + _AVERAGE_DIGITS
         return EXACT.scaleb(Decimal(round(mean * 10**digits)), -digits)
 

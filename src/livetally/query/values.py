@@ -46,6 +46,9 @@ _BEYOND = (
 _AVERAGE_DIGITS = 6
 _RATIO_DIGITS = 12
 
+# Up to here every whole number is a binary one, and is written as it came.
+_WHOLE_MAX = 2**53
+
 _ADDED = frozenset({Aggregate.COUNT, Aggregate.SUM})
 _ZERO_WHEN_EMPTY = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.UNIQUE})
 
@@ -165,6 +168,9 @@ def _read(field: Field | None, part: Any) -> Any:
             return int(part)
         if field.type is FieldType.NUMBER:
             return float(part)  # "inf": a sum beyond the largest number, or the mean of such
+    if field is not None and field.type is FieldType.NUMBER and isinstance(part, int):
+        # The engine writes 2**63 in as few digits as tell it, so it is another whole number.
+        return part if abs(part) <= _WHOLE_MAX else float(part)
     return part
 
 

@@ -64,6 +64,13 @@ class EngineError(StoreFailed):
         super().__init__(message)
         self.code = code
 
+    @property
+    def told(self) -> str:
+        """What a client is told: the engine's own words, which have a code, may hold its SQL."""
+        if not self.code:
+            return self.message
+        return f"The event store refused (code {self.code}); the server's log says how."
+
 
 class EngineUnreachable(EngineError):
     """The engine did not answer, or can't now; what it was told may be done or not. Try again."""

@@ -231,10 +231,11 @@ function limitOf(question) {
   return Number(new URLSearchParams(question.split('?')[1] ?? '').get('limit')) || TAIL_ROWS;
 }
 
-/** By time, then position, then id. @param {import('./contract.js').Row} one @param {import('./contract.js').Row} other */
+/** By time, position, id and source. @param {import('./contract.js').Row} one @param {import('./contract.js').Row} other */
 function compareEvents(one, other) {
   const [times, places] = [String(one.time).localeCompare(String(other.time)), Number(one.position) - Number(other.position)];
-  return times || places || String(one.id).localeCompare(String(other.id));
+  const ids = String(one.id).localeCompare(String(other.id));
+  return times || places || ids || String(one.source).localeCompare(String(other.source));
 }
 
 /** @param {import('./contract.js').Row} row */
