@@ -91,17 +91,29 @@ def until_now(edges: tuple[int, ...], rows: Iterable[AnswerRow], now_us: int) ->
 
 
 def with_empty_buckets(
-    rows: list[AnswerRow], edges: Sequence[int], metric: Metric | Ratio
+    rows: list[AnswerRow],
+    edges: Sequence[int],
+    metric: Metric | Ratio,
+    dimensions: int = 0,
+    before: Sequence[AnswerRow] = (),
 ) -> list[AnswerRow]:
     """Add the buckets without events: 0 for counts, sums and uniques, else no value.
 
-    Every group that has a row gets all its buckets; without any row there is one group, of all.
+    Every group that has a row gets all its buckets; without any row there is one group, of the
+    events that lack the dimensions.
+
+    Args:
+        rows: of the asked period.
+        edges: bucket edges.
+        metric: says what a bucket without events is worth.
+        dimensions: how many a group has.
+        before: rows of the period compared with, whose groups are shown as well.
 
     Raises:
         QueryTooLarge: buckets times groups are more than one answer may hold.
     """
     empty = empty_value(metric)
-    groups = _groups(rows) or [(False, ())]
+    groups = _groups([*rows, *before]) or [(False, (None,) * dimensions)]
     if len(groups) * (len(edges) - 1) > ROWS_MAX:
         raise QueryTooLarge(
             f"{len(groups)} groups in {len(edges) - 1} buckets are more than {ROWS_MAX} rows:"

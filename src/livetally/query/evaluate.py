@@ -27,10 +27,10 @@ from livetally.query.answer import (
 from livetally.query.declared import Declared
 from livetally.query.extents import Extents
 from livetally.query.limits import NARROW, QueryLimits, is_too_large
-from livetally.query.plan import Plan, Window, plan, sortable
+from livetally.query.plan import Plan, Window, keys_of, plan, sortable
 from livetally.query.spec import MetricQuery
 from livetally.query.values import Key, key_of, values_of
-from livetally.store.events import Engine, EngineError, Found, Group, Question, ask
+from livetally.store.events import Engine, EngineError, Found, Group, Question, Reference, ask
 
 __all__ = ["Asked", "Evaluator"]
 
@@ -63,6 +63,13 @@ class _Rows(NamedTuple):
     cut: bool = False
 
 
+class _Pair(NamedTuple):
+    """What both halves of a ratio share: how far their events reach, and their groups."""
+
+    extent: tuple[int, int] | None
+    keys: tuple[Reference, ...]
+
+
 class Evaluator:
     """Answers questions. Safe for any thread."""
 
@@ -86,13 +93,13 @@ class Evaluator:
         chosen = self._top(query, metric, asked) if query.top is not None else None
         found = self._found(query, metric, asked, chosen)
         rows = found.rows
+        before, then = self._before(query, metric, asked, chosen)
         if query.fill_zero and found.edges and asked.window is None:
             if query.end_us is None:
                 found = found._replace(edges=until_now(found.edges, rows, now_us))
-            rows = with_empty_buckets(rows, found.edges, metric)
-        before: tuple[int, int] | None = None
-        if query.compare:
-            before, rows = self._with_previous(query, metric, asked, chosen, found, rows)
+            rows = with_empty_buckets(rows, found.edges, metric, len(query.by), then.rows)
+        if before is not None:
+            rows = compared(rows, then.rows, (found.edges, then.edges), metric)
         rows = rows if found.cut else ordered(rows, query.order)
         start_us, end_us = query.start_us, query.end_us
         if found.edges:
@@ -104,22 +111,22 @@ class Evaluator:
             query, asked.position, start_us, end_us, rows[:limit], cut, before, found.error
         )
 
-    def _with_previous(
+    def _before(
         self,
         query: MetricQuery,
         metric: Metric | Ratio,
         asked: Asked,
         chosen: tuple[Group, ...] | None,
-        found: _Rows,
-        rows: list[AnswerRow],
-    ) -> tuple[tuple[int, int], list[AnswerRow]]:
+    ) -> tuple[tuple[int, int] | None, _Rows]:
+        """Return the period before and its rows; None and no rows where it was not asked for."""
+        if not query.compare:
+            return None, _Rows([], (), {})
         assert query.start_us is not None
         assert query.end_us is not None
         unit = query.interval or Interval.DAY
         before = previous(unit, query.zone, query.start_us, query.end_us)
         earlier = query._replace(start_us=before[0], end_us=before[1])
-        then = self._found(earlier, metric, asked, chosen)
-        return before, compared(rows, then.rows, (found.edges, then.edges), metric)
+        return before, self._found(earlier, metric, asked, chosen)
 
     def _top(self, query: MetricQuery, metric: Metric | Ratio, asked: Asked) -> tuple[Group, ...]:
         """Return the groups with the largest values over the whole range."""
@@ -150,8 +157,9 @@ class Evaluator:
         extent = self._extents.of(asked.team, _types(upper) + _types(lower))
         # Groups are ordered by their quotient, so each half needs all of them.
         query = query._replace(order="time", limit=None)
-        over = self._metric(query, upper, whole, chosen, extent)
-        under = self._metric(query, lower, whole, chosen, extent)
+        pair = _Pair(extent, keys_of(query, [upper, lower], asked.declared))
+        over = self._metric(query, upper, whole, chosen, pair)
+        under = self._metric(query, lower, whole, chosen, pair)
         rows = divided(over.rows, under.rows, upper)
         if window is not None:
             rows = [row for row in rows if row.version > window.since]
@@ -164,12 +172,22 @@ class Evaluator:
         metric: Metric,
         asked: Asked,
         chosen: tuple[Group, ...] | None,
-        extent: tuple[int, int] | None = None,
+        pair: _Pair | None = None,
     ) -> _Rows:
-        if extent is None:
+        if pair is None:
             extent = self._extents.of(asked.team, _types(metric))
+            pair = _Pair(extent, keys_of(query, [metric], asked.declared))
         now_us = self._clock.now_us()
-        planned = plan(query, metric, asked.declared, asked.team, extent, now_us, asked.window)
+        planned = plan(
+            query,
+            metric,
+            asked.declared,
+            asked.team,
+            pair.extent,
+            pair.keys,
+            now_us,
+            asked.window,
+        )
         if planned is None:
             return _Rows([], (), {})
         by_value = _cut_by_store(query, metric, asked, chosen)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from livetally.definitions import Metric
-from livetally.query.conditions import conditions_of, reference_of
+from livetally.query.conditions import conditions_of
 from livetally.query.declared import Declared
 from livetally.query.horizons import Needs
-from livetally.query.plan import measure_of
+from livetally.query.plan import keys_of, measure_of
 from livetally.query.spec import MetricQuery
 from livetally.store.events import Reference
 
@@ -38,11 +38,12 @@ def columns_of(references: Iterable[Reference]) -> Needs:
 def _references(query: MetricQuery, name: str, declared: Declared) -> Iterator[Reference]:
     metric = declared.metric(name)
     if not isinstance(metric, Metric):
-        yield from _references(query, metric.numerator, declared)
-        yield from _references(query, metric.denominator, declared)
+        halves = [declared.metric(half) for half in (metric.numerator, metric.denominator)]
+        yield from keys_of(query, [one for one in halves if isinstance(one, Metric)], declared)
+        yield from _references(query._replace(by=()), metric.numerator, declared)
+        yield from _references(query._replace(by=()), metric.denominator, declared)
         return
-    for key in query.by:
-        yield reference_of(key, metric, declared)
+    yield from keys_of(query, [metric], declared)
     for condition in conditions_of(query.where, metric, declared):
         yield condition.reference
     for term in measure_of(metric).terms:

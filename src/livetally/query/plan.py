@@ -7,16 +7,19 @@ paths; the same question gives the same plan.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from livetally.calendar import edges
 from livetally.definitions import Aggregate, Metric
 from livetally.query.conditions import conditions_of, reference_of
 from livetally.query.declared import Declared
 from livetally.query.spec import MetricQuery
-from livetally.store.events import SLOT_US, Measure, MeasureTerm, Question
+from livetally.store.events import SLOT_US, Measure, MeasureTerm, Question, Reference
 
-__all__ = ["BUCKETS_MAX", "Plan", "Window", "measure_of", "plan", "sortable"]
+__all__ = ["BUCKETS_MAX", "Plan", "Window", "keys_of", "measure_of", "plan", "sortable"]
 
 BUCKETS_MAX = 50_000
 # For these the engine's order of values is the order of the exact answer.
@@ -54,6 +57,7 @@ def plan(
     declared: Declared,
     team: int,
     extent: tuple[int, int] | None,
+    keys: tuple[Reference, ...],
     now_us: int,
     window: Window | None = None,
 ) -> Plan | None:
@@ -65,6 +69,7 @@ def plan(
         declared: the team's definitions.
         team: whose events.
         extent: start and end of the stored events of the metric's types, None without any.
+        keys: what to group by, as ``keys_of`` says.
         now_us: ends an open range that is to be filled.
         window: asks only for what changed; whole buckets all the same.
 
@@ -84,7 +89,7 @@ def plan(
     question = Question(
         team=team,
         measure=measure_of(metric),
-        keys=tuple(reference_of(name, metric, declared) for name in query.by),
+        keys=keys,
         where=conditions_of(query.where, metric, declared),
         edges=starts,
         start_us=bounds[0],
@@ -143,6 +148,18 @@ def _latest(bound: int, other: int | None) -> int:
 
 def _earliest(bound: int, other: int | None) -> int:
     return bound if other is None else min(bound, other)
+
+
+def keys_of(
+    query: MetricQuery, metrics: Sequence[Metric], declared: Declared
+) -> tuple[Reference, ...]:
+    """Return what to group by so that the groups of these metrics are the same groups.
+
+    As everywhere, a member is read from its column where every term has the same one, else as text.
+    """
+    terms = tuple(term for metric in metrics for term in metric.terms)
+    every = msgspec.structs.replace(metrics[0], terms=terms)
+    return tuple(reference_of(name, every, declared) for name in query.by)
 
 
 def measure_of(metric: Metric) -> Measure:
