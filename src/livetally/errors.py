@@ -10,7 +10,7 @@ default message.
     │   ├── BadInput                a field and the reason
     │   │   ├── UnknownName         ... with the nearest name that exists
     │   │   └── InvalidDefinition   ... with line, key and reason, one for each problem
-    │   ├── UnreadableBody · UnsupportedMedia · BodyTooLarge
+    │   ├── UnreadableBody · UnsupportedMedia · NotAcceptable · BodyTooLarge
     │   ├── QueryTooLarge · MethodNotAllowed
     │   └── Unauthenticated · Forbidden · ForbiddenByState · QuotaExceeded
     └── ServerError                 the operator can mend it
@@ -37,6 +37,7 @@ __all__ = [
     "InvalidDefinition",
     "LivetallyError",
     "MethodNotAllowed",
+    "NotAcceptable",
     "NotDurable",
     "NotHere",
     "Overloaded",
@@ -122,6 +123,10 @@ class UnreadableBody(ClientError):
 
 class UnsupportedMedia(ClientError):
     """The Content-Type or Content-Encoding is not one that this resource takes."""
+
+
+class NotAcceptable(ClientError):
+    """The answer has no form that the Accept header takes."""
 
 
 class BodyTooLarge(ClientError):

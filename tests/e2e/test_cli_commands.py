@@ -44,6 +44,11 @@ def test_query_takes_the_parameters_of_http(run: Run) -> None:
     done = run("query", "payments", *words, "--csv")
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [row["value"] for row in rows] == ["0", "0", "0", "4", "4", "2", "0"]
+    done = run("query", "payments", "--by", "till", "--top", "1", "--json")
+    assert [row.get("other", False) for row in done.json["rows"]] == [False, True]
+    words = ("--from", "2026-03-29", "--to", "2026-03-30", "--compare", "previous")
+    assert run("query", "payments", *words, "--json").json["rows"] == [{"value": 4, "previous": 4}]
+    assert run("query", "payments", *words).out.split() == ["value", "previous", "4", "4"]
     position = run("query", "payments", "--json").json["position"]
     assert run("query", "payments", "--min-position", str(position)).code == 0
 
@@ -108,6 +113,8 @@ def test_a_failure_says_what_to_do(words: tuple[str, ...], said: str, run: Run) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("query", "payments", "--json", "--csv"), "--json and --csv"),
+        (("verify", "--from", "2024-03-01", "--to", "2024-02-01"), "to: must be later than from"),
         (("watch",), "Name one thing to watch"),
         (("watch", "payments", "--events"), "Name one thing to watch"),
         (("watch", "--entity", "till", "--by", "till"), "--by goes with a metric only"),

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from livetally.api.answers import encode_rows, written
-from livetally.api.tables import ARROW, CSV
+from livetally.api.answers import encode_rows, marks_of, written
+from livetally.api.tables import ARROW, CSV, mark_headers
 from livetally.query import Answer, AnswerRow, parse_query
+from livetally.query.values import Value
 
 DAY_US = 86_400_000_000
 SUMMER_US = 1_774_746_000_000_000  # 2026-03-29T01:00Z: Oslo's clocks go forward
@@ -90,3 +91,41 @@ def test_arrow_has_instants_of_the_zone_and_exact_decimals() -> None:
     assert table.column("shop").to_pylist() == ["a, b", None, '"']
     assert tag != written(ANSWER, CSV)[0]
     assert tag == written(ANSWER._replace(position=8), ARROW)[0]
+
+
+def test_what_an_answer_says_of_itself_is_in_every_form() -> None:
+    """That it was cut, by how much it may be off, and what is gone."""
+    pyarrow = pytest.importorskip("pyarrow")
+    marked = ANSWER._replace(truncated=True, error=0.0029, gone_before_us=0)
+    _tag, body = written(marked, ARROW)
+    assert pyarrow.ipc.open_stream(body).read_all().schema.metadata == {
+        b"position": b"7",
+        b"truncated": b"true",
+        b"standard_error": b"0.0029",
+        b"gone_before": b"1970-01-01T01:00:00+01:00",
+    }
+    assert mark_headers(marks_of(marked)) == {
+        "X-Livetally-Truncated": "true",
+        "X-Livetally-Standard-Error": "0.0029",
+        "X-Livetally-Gone-Before": "1970-01-01T01:00:00+01:00",
+    }
+    assert marks_of(ANSWER) == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (1e-200, Decimal("2.5"), 3, None),
+        (10**20, 1e300, 2**70),
+        (Decimal("0.1"), 1e300),
+    ],
+    ids=str,
+)
+def test_beside_a_binary_number_arrow_has_binary_numbers(values: tuple[Value, ...]) -> None:
+    """No decimal has room for both."""
+    pyarrow = pytest.importorskip("pyarrow")
+    mixed = [AnswerRow(0, (str(n),), value, 1) for n, value in enumerate(values)]
+    _tag, body = written(ANSWER._replace(rows=mixed), ARROW)
+    column = pyarrow.ipc.open_stream(body).read_all().column("value")
+    assert column.type == pyarrow.float64()
+    assert column.to_pylist() == [None if one is None else float(one) for one in values]

@@ -76,9 +76,28 @@ def test_a_page_that_says_the_same_is_not_sent_again() -> None:
     again = page_response(request(known=f'"x", {tag}'), PAGE._replace(position=99), {})
     assert again.status_code == 304
     assert not again.body
+    for known in ("*", tag.removeprefix("W/")):
+        assert page_response(request(known=known), PAGE, {}).status_code == 304
     changed = [
         page_response(request(CSV, tag), PAGE, {}),
         page_response(request(known=tag), PAGE._replace(rows=ROWS[:1]), {}),
         page_response(request(known=tag), PAGE._replace(next=""), {}),
     ]
     assert [one.status_code for one in changed] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("events", "id,type,source,subject,time,received,position,data"),
+        ("entities", "key,events,first,last,version,actions"),
+    ],
+)
+def test_a_page_without_rows_has_the_columns_that_every_row_has(name: str, columns: str) -> None:
+    """A program that reads a column by its name finds it empty."""
+    empty = Page(name, [], 41, "", instants=("time", "received", "first", "last"))
+    assert bytes(page_response(request(CSV), empty, {}).body).decode() == f"{columns}\r\n"
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.ipc.open_stream(bytes(page_response(request(ARROW), empty, {}).body)).read_all()
+    assert table.column_names == columns.split(",")
+    assert table.num_rows == 0

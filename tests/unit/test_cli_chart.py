@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from livetally.cli.chart import SERIES_MAX, chart, moment, ticks
-from livetally.cli.output import shown
+from livetally.cli.output import shown, table
 from livetally.client import Answer
 
 
@@ -117,9 +119,30 @@ def test_a_time_is_as_short_as_its_interval() -> None:
         (Decimal("12345678901234567890.123456789"), "12,345,678,901,234,567,890.123456789"),
         (True, "true"),
         ("UA", "UA"),
+        ("\x1b[2Jred\x1b]0;title\x07\r\n", r"\x1b[2Jred\x1b]0;title\x07\r\n"),
+        ("\x9b2Jé\u202e", r"\x9b2Jé\u202e"),
     ],
     ids=str,
 )
 def test_values_are_shown_whole(value: Any, text: str) -> None:
     """Thousands are set apart; zeros that say nothing are left out, digits never."""
     assert shown(value) == text
+
+
+def test_no_text_from_a_server_is_a_command_to_the_terminal() -> None:
+    """Not in a table, its heading or the name of a line."""
+    evil = "a\x1b[2Jb"
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
+    screen.print(table([evil], [[evil]]))
+    assert isinstance(screen.file, io.StringIO)
+    assert "\x1b[2J" not in screen.file.getvalue()
+    assert screen.file.getvalue().count(r"a\x1b[2Jb") == 2
+    assert "\x1b[2J" not in chart(answer(days(1, 2, by=evil)), 80, 20, colours=True)
+
+
+def test_the_period_before_makes_no_groups() -> None:
+    """Its values differ from row to row, and are no names."""
+    rows = [row | {"previous": number} for number, row in enumerate(days(1, 2, 3))]
+    assert chart(answer(rows), 80, 20, colours=False) == chart(
+        answer(days(1, 2, 3)), 80, 20, colours=False
+    )

@@ -15,6 +15,7 @@ RAISED: list[errors.LivetallyError] = [
     errors.UnknownName("tz", "time zone", "Mars"),
     errors.UnreadableBody("The body is not JSON: it ends too early."),
     errors.UnsupportedMedia("Send JSON."),
+    errors.NotAcceptable("There is text/csv."),
     errors.BodyTooLarge("The body is longer than 5 bytes."),
     errors.QueryTooLarge("Ask for less."),
     errors.Unauthenticated(None),

@@ -40,6 +40,7 @@ def test_only_what_is_given_is_asked() -> None:
         ("interval", "day"),
         ("limit", "5"),
     ]
+    assert params(top=3, compare="previous") == [("top", "3"), ("compare", "previous")]
 
 
 def test_times_are_texts_dates_or_instants() -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "encode_head",
     "encode_rows",
     "encode_value",
+    "marks_of",
     "written",
 ]
 
@@ -78,6 +79,18 @@ def written(answer: Answer, media_type: str) -> tuple[str, bytes]:
     if media_type == ARROW:
         return tag, _arrow(answer)
     return tag, b"{" + head + b',"position":%d,"rows":' % answer.position + rows + b"}"
+
+
+def marks_of(answer: Answer) -> dict[str, str]:
+    """Return what an answer says of itself that its rows don't: for forms that have rows only."""
+    marks: dict[str, str] = {}
+    if answer.truncated:
+        marks["truncated"] = "true"
+    if answer.gone_before_us is not None:
+        marks["gone_before"] = label(answer.gone_before_us, answer.query.zone)
+    if answer.error:
+        marks["standard_error"] = str(answer.error)
+    return marks
 
 
 def _head(answer: Answer) -> bytes:
@@ -140,4 +153,4 @@ def _csv(answer: Answer) -> bytes:
 
 def _arrow(answer: Answer) -> bytes:
     times = {"time": answer.query.zone.key} if answer.query.interval else {}
-    return as_arrow(_columns(answer), times, answer.position)
+    return as_arrow(_columns(answer), times, answer.position, marks_of(answer))

@@ -23,7 +23,10 @@ ANSWER_HEADERS = "livetally.headers"
 """Under this name the ASGI scope holds headers that ``guard`` adds to the answer."""
 
 _READS = frozenset({"GET", "HEAD"})
-_EXPOSED = b"ETag, RateLimit, RateLimit-Policy, Retry-After"
+_EXPOSED = (
+    b"ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Livetally-Gone-Before,"
+    b" X-Livetally-Standard-Error, X-Livetally-Truncated"
+)
 _SENDABLE = b"Authorization, X-API-Key, Accept, If-None-Match, Last-Event-ID"
 _PREFLIGHT_S = b"600"
 

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livetally.api.accept import chosen_type
-from livetally.api.answers import written
+from livetally.api.answers import marks_of, written
 from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.quota import charge
 from livetally.api.services import Services
-from livetally.api.tables import CSV, JSON, content_type
+from livetally.api.tables import CSV, JSON, content_type, mark_headers
 from livetally.query.adhoc import parse_adhoc
 from livetally.tenancy import Scope
 
@@ -38,4 +38,6 @@ async def explore(request: Request) -> Response:
     answer = await services.runner.answer(query, declared, who.team)
     _tag, body = await run_in_threadpool(written, answer, form)
     headers = {"Cache-Control": "private, no-cache", "Vary": "Accept", **left}
+    if form != JSON:
+        headers |= mark_headers(marks_of(answer))
     return Response(body, headers=headers, media_type=content_type(form))

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.accept import chosen_type
+from livetally.api.accept import takes
 from livetally.api.asked import Ask, live_question, parameters_of, read_path, read_text
 from livetally.api.auth import TOKEN, identify
 from livetally.api.outlet import STREAM_HEADERS, send_out
@@ -111,7 +111,7 @@ def once_or_live(once: _Once) -> _Endpoint:
 
     async def answer(scope: Scope, receive: Receive, send: Send, services: Services) -> None:
         accept = Headers(scope=scope).get("accept", "")
-        if chosen_type(accept, (JSON, EVENT_STREAM)) == EVENT_STREAM:
+        if takes(accept, EVENT_STREAM, JSON):
             await _send_own(scope, receive, send, services)
             return
         response = await once(Request(scope, receive))

@@ -15,19 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from livetally.api.accept import chosen_type
-from livetally.api.answers import encode_value, written
+from livetally.api.accept import chosen_type, is_known
+from livetally.api.answers import encode_value, marks_of, written
 from livetally.api.asked import parameters_of
 from livetally.api.auth import TOKEN, identify
 from livetally.api.live import EVENT_STREAM, Asked, Sender, send_stream
 from livetally.api.quota import charge
 from livetally.api.services import Services
-from livetally.api.tables import ARROW, CSV, JSON, content_type
+from livetally.api.tables import ARROW, CSV, JSON, content_type, mark_headers
 from livetally.definitions import Metric, Ratio
 from livetally.query import Answer, MetricQuery, parse_query
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["get_metric", "is_known", "list_metrics"]
+__all__ = ["get_metric", "list_metrics"]
 
 _STREAM_ONLY = frozenset({"last_event_id", TOKEN})
 # More rows than these take longer to write than a hop to another thread.
@@ -83,18 +83,11 @@ async def _answered(answer: Answer, form: str, known: str) -> Response:
     else:
         tag, body = written(answer, form)
     headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept"}
+    if form != JSON:
+        headers |= mark_headers(marks_of(answer))
     if is_known(tag, known):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type=content_type(form), headers=headers)
-
-
-def is_known(tag: str, known: str) -> bool:
-    """Compare as weak tags are compared.
-
-    Source: RFC 9110, section 13.1.2.
-    """
-    tags = {one.strip().removeprefix("W/") for one in known.split(",")}
-    return "*" in tags or tag.removeprefix("W/") in tags
 
 
 async def _wait_for(query: MetricQuery, services: Services) -> None:

@@ -41,6 +41,7 @@ _REASONS = {
     403: "The key may not do this.",
     404: "There is no such thing; `nearest` may name what was meant.",
     405: "The resource does not take this method.",
+    406: "`Accept` refuses every form that there is.",
     409: "The entity's state does not allow it.",
     413: "The body is too large.",
     415: "The media type is not taken.",
@@ -96,7 +97,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("type", "subject", "from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (304, 400, 422, 503),
+        (304, 400, 406, 422, 503),
     ),
     ("get", "/v1/metrics", "List the metrics", (), None, "Metrics", (503,)),
     (
@@ -106,7 +107,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         _QUESTION,
         None,
         "Answer",
-        (304, 400, 404, 422, 429, 503),
+        (304, 400, 404, 406, 422, 429, 503),
     ),
     (
         "post",
@@ -133,7 +134,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("sort", *_PAGE),
         None,
         "EntityPage",
-        (304, 400, 404, 422, 503),
+        (304, 400, 404, 406, 422, 503),
     ),
     (
         "get",
@@ -151,7 +152,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("from", "to", "tz", *_PAGE),
         None,
         "EventPage",
-        (304, 400, 404, 422, 503),
+        (304, 400, 404, 406, 422, 503),
     ),
     (
         "post",
@@ -239,7 +240,7 @@ _OPERATIONS: tuple[_Operation, ...] = (
         ("event", "aggregate", "value", *_QUESTION),
         None,
         "Explored",
-        (400, 422, 429, 503),
+        (400, 406, 422, 429, 503),
     ),
     ("get", "/v1/teams", "List the teams", (), None, "object", (503,)),
     ("post", "/v1/teams", "Make a team", (), "NewTeam", "object", (400, 413, 503)),

@@ -16,7 +16,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from livetally.api.accept import chosen_type
+from livetally.api.accept import chosen_type, is_known
 from livetally.api.answers import encode_value
 from livetally.api.tables import ARROW, CSV, JSON, as_arrow, as_csv, content_type
 from livetally.calendar import find_zone, parse_instant
@@ -26,6 +26,11 @@ __all__ = ["Page", "page_form", "page_response"]
 _FORMS = (JSON, CSV, ARROW)
 _UTC = find_zone("UTC")
 _UTC_NAME = "UTC"
+# What every row has: the columns of a page without any.
+_ALWAYS: dict[str, tuple[str, ...]] = {
+    "events": ("id", "type", "source", "subject", "time", "received", "position", "data"),
+    "entities": ("key", "events", "first", "last", "version", "actions"),
+}
 
 
 class Page(NamedTuple):
@@ -63,7 +68,7 @@ def page_response(request: Request, page: Page, left: Mapping[str, str]) -> Resp
     if page.next and form != JSON:
         following = request.url.include_query_params(cursor=page.next)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    if tag in {one.strip() for one in request.headers.get("if-none-match", "").split(",")}:
+    if is_known(tag, request.headers.get("if-none-match", "")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(_body(page, form, rows), headers=headers, media_type=content_type(form))
 
@@ -72,7 +77,7 @@ def _body(page: Page, form: str, rows: bytes) -> bytes:
     if form == JSON:
         shown = {page.name: msgspec.Raw(rows), "next": page.next or None}
         return encode_value({**page.head, "position": page.position, **shown})
-    columns = _columns(page.rows)
+    columns = _columns(page.rows) or {name: [] for name in _ALWAYS.get(page.name, ())}
     if form == CSV:
         return as_csv(columns)
     times = [name for name in page.instants if name in columns]

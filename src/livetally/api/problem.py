@@ -33,6 +33,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.NotHere, 421, "Not here"),
     (errors.UnreadableBody, 400, "Unreadable body"),
     (errors.UnsupportedMedia, 415, "Unsupported media type"),
+    (errors.NotAcceptable, 406, "Not acceptable"),
     (errors.BodyTooLarge, 413, "Body too large"),
     (errors.QueryTooLarge, 422, "Query too large"),
     (errors.Unauthenticated, 401, "Key needed"),

@@ -15,13 +15,13 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from livetally.api.accept import is_known
 from livetally.api.answers import encode_value, written
 from livetally.api.body import pieces, read_whole
 from livetally.api.described import described_entity
 from livetally.api.doors import admitted
 from livetally.api.entities import entity_page, entity_state
 from livetally.api.inlets import read_body, read_payload
-from livetally.api.metrics import is_known
 from livetally.api.quota import charge
 from livetally.api.services import Services
 from livetally.api.tables import JSON

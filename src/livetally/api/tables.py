@@ -15,7 +15,7 @@ from typing import Any
 
 from livetally.errors import UnsupportedMedia
 
-__all__ = ["ARROW", "CSV", "JSON", "as_arrow", "as_csv", "content_type"]
+__all__ = ["ARROW", "CSV", "JSON", "as_arrow", "as_csv", "content_type", "mark_headers"]
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -27,6 +27,11 @@ _INT64 = 2**63
 def content_type(form: str) -> str:
     """Return the media type as it is sent."""
     return f"{form}; charset=utf-8" if form == CSV else form
+
+
+def mark_headers(marks: Mapping[str, str]) -> dict[str, str]:
+    """Return as headers what an answer says of itself and CSV has no place for."""
+    return {f"X-Livetally-{name.replace('_', '-').title()}": text for name, text in marks.items()}
 
 
 def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
@@ -43,7 +48,10 @@ def as_csv(columns: Mapping[str, Sequence[Any]]) -> bytes:
 
 
 def as_arrow(
-    columns: Mapping[str, Sequence[Any]], times: Mapping[str, str], position: int
+    columns: Mapping[str, Sequence[Any]],
+    times: Mapping[str, str],
+    position: int,
+    marks: Mapping[str, str] = {},
 ) -> bytes:
     """Write columns as one Arrow record batch in the streaming format.
 
@@ -51,6 +59,7 @@ def as_arrow(
         columns: of one length.
         times: the columns that are instants, in microseconds since 1970, each with its time zone.
         position: up to which commit they are true; stands in the schema's metadata.
+        marks: what else stands there.
 
     Raises:
         UnsupportedMedia: pyarrow is not installed.
@@ -65,7 +74,7 @@ def as_arrow(
         else pa.array(_of_one_type(values))
         for name, values in columns.items()
     }
-    table = pa.table(arrays).replace_schema_metadata({"position": str(position)})
+    table = pa.table(arrays).replace_schema_metadata({"position": str(position), **marks})
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as stream:
         stream.write_table(table)
@@ -79,8 +88,13 @@ def _cell(value: Any) -> Any:
 
 
 def _of_one_type(values: Sequence[Any]) -> Sequence[Any]:
-    """Make decimals of whole numbers beside decimals, or too long for 64 bits."""
+    """Make decimals of whole numbers beside decimals, or too long for 64 bits.
+
+    Beside a binary number every number is one: no decimal has room for 1e300 and 1e-200.
+    """
     known = [value for value in values if value is not None]
+    if any(isinstance(value, float) for value in known):
+        return [None if value is None else float(value) for value in values]
     long = any(isinstance(value, int) and not -_INT64 <= value < _INT64 for value in known)
     if not long and not any(isinstance(value, Decimal) for value in known):
         return values

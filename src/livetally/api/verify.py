@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -22,9 +23,12 @@ from livetally.api.services import Services
 from livetally.calendar import find_zone, label, parse_instant
 from livetally.errors import BadInput, LivetallyError
 from livetally.query import Declared, Difference, Progress, Skipped, verify
+from livetally.query.spec import require_range
 from livetally.tenancy import Scope
 
 __all__ = ["post_verify"]
+
+_log = structlog.get_logger("livetally.api")
 
 _UTC = find_zone("UTC")
 _KNOWN = ("metric", "from", "to")
@@ -48,6 +52,7 @@ async def post_verify(request: Request) -> Response:
     for name in names:
         declared.metric(name)
     bounds = (_instant(request, "from"), _instant(request, "to"))
+    require_range(*bounds)
     items = verify(services.runner, declared, who.team, names, bounds)
     lines = _lines(items, declared)
     return StreamingResponse(lines, media_type="application/x-ndjson")
@@ -72,6 +77,7 @@ def _lines(items: _Items, declared: Declared) -> Iterator[bytes]:
             else:
                 yield _line(item._asdict())
     except LivetallyError as error:
+        _log.warning("verify failed", error=error.message)
         yield _line(problem_body(error))
         return
     yield _line({"verified": differences == 0, "differences": differences})

@@ -53,6 +53,8 @@ def asked(
     *,
     order: str | None = None,
     limit: int | None = None,
+    top: int | None = None,
+    compare: str | None = None,
     min_position: int | None = None,
 ) -> Asked:
     """Return the arguments of ``Client.query``."""
@@ -66,5 +68,7 @@ def asked(
         "fill": within.fill,
         "order": order,
         "limit": limit,
+        "top": top,
+        "compare": compare,
         "min_position": min_position,
     }

@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from livetally.cli.output import visible
+
 if TYPE_CHECKING:
     from livetally.client import Answer
 
-__all__ = ["SERIES_MAX", "chart", "moment", "ticks"]
+__all__ = ["NO_GROUP", "SERIES_MAX", "chart", "moment", "ticks"]
 
 SERIES_MAX: Final = 6
 """More lines than this in one plot can't be told apart."""
+
+NO_GROUP: Final = frozenset({"time", "value", "previous"})
+"""Members of a row that are no dimensions."""
 
 _MARKER: Final = "braille"
 # Okabe and Ito's colours, which colour-blind people can tell apart, as terminals number them.
@@ -86,7 +91,7 @@ def _series(answer: Answer) -> dict[str, _Points]:
     """Split the rows by their dimensions, in the order in which those come."""
     series: dict[str, _Points] = {}
     for row in answer.rows:
-        name = " ".join(str(v) for k, v in row.items() if k not in ("time", "value"))
+        name = " ".join(visible(str(v)) for k, v in row.items() if k not in NO_GROUP)
         value = row["value"]
         number = float(value) if _drawable(value) else None
         series.setdefault(name, []).append((_seconds(row["time"]), number))

@@ -2,11 +2,12 @@
 
 In the flow: called by every command with what it has to say.
 Guarantee: colours, bars and line widths only on a terminal; a number is shown with all its digits;
-no text from a server is read as markup.
+no text from a server is read as markup, or as a command to the terminal.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -27,9 +28,12 @@ __all__ = [
     "print_table",
     "shown",
     "table",
+    "visible",
 ]
 
 _WIDE = 10_000
+# What moves a cursor, clears a screen, ends a line or turns the direction of writing.
+_COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def print_json(value: Any) -> None:
@@ -56,7 +60,9 @@ def table(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(heading):
         numbers = any(_is_number(row[place]) for row in held)
-        drawn.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        drawn.add_column(
+            _plain(shown(name)), justify="right" if numbers else "left", overflow="fold"
+        )
     for row in held:
         drawn.add_row(*(_plain(shown(cell)) for cell in row))
     return drawn
@@ -75,7 +81,12 @@ def shown(value: Any) -> str:
             text = f"{value:,f}"
             return text.rstrip("0").rstrip(".") if "." in text else text
         case _:
-            return str(value)
+            return visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Write what a terminal would obey, instead of showing it, as an escape."""
+    return _COMMANDS.sub(_escaped, text)
 
 
 def note(text: str) -> None:
@@ -120,6 +131,10 @@ def advice(error: LivetallyError) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _plain(text: str) -> str:

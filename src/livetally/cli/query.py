@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from livetally.cli.asking import WHOLE, Range, asked
-from livetally.cli.codes import DONE
+from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def query(
     within: Range = WHOLE,
     order: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     limit: int | None = None,
+    top: int | None = None,
+    compare: str | None = None,
     min_position: int | None = None,
     plot: Annotated[bool | None, Parameter(negative="--no-plot")] = None,
     json: bool = False,
@@ -43,10 +45,12 @@ def query(
         within: Which part of it, and how it is divided.
         order: time, -time, value or -value.
         limit: Rows at most.
+        top: Keep so many groups, those with the largest values, and join the others into one row.
+        compare: previous adds the values of the period before; it needs --from and --to.
         min_position: Wait for this position, such as the one that 'send' prints.
         plot: Draw a plot above the table; the default on a terminal.
         json: Print the server's JSON.
-        csv: Print CSV.
+        csv: Print CSV; does not go with --json.
         connection: How to reach the server.
 
     Raises:
@@ -55,7 +59,11 @@ def query(
     from livetally.client.answer import Answer
     from livetally.client.question import question
 
-    wanted = asked(within, order=order, limit=limit, min_position=min_position)
+    if json and csv:
+        raise WrongUsage("--json and --csv don't go together: name the one form that you want.")
+    wanted = asked(
+        within, order=order, limit=limit, top=top, compare=compare, min_position=min_position
+    )
     call = question(metric, **wanted)
     if csv:
         call = call._replace(headers={"Accept": "text/csv"})
@@ -105,4 +113,8 @@ def _print(answer: Answer, *, plot: bool | None) -> None:
 
 
 def _groups(answer: Answer) -> int:
-    return len({tuple(v for k, v in r.items() if k not in ("time", "value")) for r in answer.rows})
+    from livetally.cli.chart import NO_GROUP
+
+    return len(
+        {tuple(v for k, v in r.items() if k not in NO_GROUP) for r in answer.rows},
+    )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from livetally.cli.codes import DONE, FAILED
+from livetally.cli.codes import DONE, FAILED, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
-from livetally.errors import StoreFailed
+from livetally.errors import BadInput, StoreFailed
 
 if TYPE_CHECKING:
     from livetally.client import Client
@@ -43,6 +43,7 @@ def verify(
         0 when everything is equal, else 1.
 
     Raises:
+        WrongUsage: the range is none.
         LivetallyError: something could not be recomputed.
     """
     from livetally.cli.output import print_json
@@ -50,7 +51,12 @@ def verify(
     params = [("metric", name) for name in metrics]
     params += [(name, text) for name, text in (("from", start), ("to", end)) if text]
     with connection.open() as client:
-        checked = _checked(client, tuple(params))
+        try:
+            checked = _checked(client, tuple(params))
+        except BadInput as error:
+            if error.field in ("from", "to"):
+                raise WrongUsage(error.message) from error
+            raise
     if json:
         print_json(checked)
     else:

@@ -184,6 +184,7 @@ _BY_TITLE: dict[str, type[errors.LivetallyError]] = {
 _BY_STATUS: dict[int, type[errors.LivetallyError]] = {
     401: errors.Unauthenticated,
     403: errors.Forbidden,
+    406: errors.NotAcceptable,
     413: errors.BodyTooLarge,
     415: errors.UnsupportedMedia,
 }

@@ -49,6 +49,8 @@ class Asked(TypedDict, total=False):
         fill: ``zero`` for buckets without events too.
         order: ``time``, ``-time``, ``value`` or ``-value``.
         limit: rows at most.
+        top: keep so many groups, those with the largest values, and join the others into one row.
+        compare: ``previous`` adds the values of the period before, which needs start and end.
         min_position: wait for this position, for example that of a receipt.
     """
 
@@ -61,6 +63,8 @@ class Asked(TypedDict, total=False):
     fill: str | None
     order: str | None
     limit: int | None
+    top: int | None
+    compare: str | None
     min_position: int | None
 
 
@@ -158,6 +162,8 @@ def question(
     fill: str | None = None,
     order: str | None = None,
     limit: int | None = None,
+    top: int | None = None,
+    compare: str | None = None,
     min_position: int | None = None,
 ) -> Call:
     """Return the call that asks for ``metric``; the arguments are those of ``Asked``.
@@ -174,6 +180,8 @@ def question(
         "fill": fill,
         "order": order,
         "limit": limit,
+        "top": top,
+        "compare": compare,
         "min_position": min_position,
     }
     return Call("GET", f"/v1/metrics/{quote(metric, safe='')}", _given(texts, where))

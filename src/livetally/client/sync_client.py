@@ -193,7 +193,7 @@ class Client:
         Args:
             metric: its name.
             asked: see ``Asked``: interval, start, end, tz, by, where, fill, order, limit,
-                min_position.
+                top, compare, min_position.
 
         Raises:
             UnknownName: no such metric; names the nearest one.

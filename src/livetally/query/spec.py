@@ -15,7 +15,7 @@ from livetally.calendar import Interval, find_zone, parse_instant
 from livetally.definitions import Filter, format_filter, nearest, parse_filters, parse_reference
 from livetally.errors import BadInput
 
-__all__ = ["MetricQuery", "parse_query"]
+__all__ = ["MetricQuery", "parse_query", "require_range"]
 
 LIMIT_MAX = 100_000
 BY_MAX = 8
@@ -95,8 +95,7 @@ def parse_query(metric: str, parameters: Mapping[str, Sequence[str]]) -> MetricQ
     zone = find_zone(single["tz"] or "UTC")
     start_us = _instant("from", single["from"], zone)
     end_us = _instant("to", single["to"], zone)
-    if start_us is not None and end_us is not None and start_us >= end_us:
-        raise BadInput("to", "must be later than from (to is exclusive)")
+    require_range(start_us, end_us)
     query = MetricQuery(
         metric=metric,
         interval=Interval.parse(single["interval"]) if single["interval"] else None,
@@ -114,6 +113,16 @@ def parse_query(metric: str, parameters: Mapping[str, Sequence[str]]) -> MetricQ
     )
     _check_together(query)
     return query
+
+
+def require_range(start_us: int | None, end_us: int | None) -> None:
+    """Go on only when there is something between two bounds, None when open.
+
+    Raises:
+        BadInput: there is nothing.
+    """
+    if start_us is not None and end_us is not None and start_us >= end_us:
+        raise BadInput("to", "must be later than from (to is exclusive)")
 
 
 def _check_together(query: MetricQuery) -> None:
