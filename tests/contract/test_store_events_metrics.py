@@ -300,3 +300,73 @@ def _drop_all(engine: Engine) -> None:
     for column in declared:
         for table in engine.layout.tables:
             engine.execute(f"ALTER TABLE {table}{engine.layout.on_cluster} DROP COLUMN `{column}`")
+
+
+MIXED = """
+application = "mixed"
+[event.a]
+data.n = "number"
+data.i = "integer"
+data.d = { type = "decimal", scale = 2 }
+data.e = { type = "decimal", scale = 4 }
+[event.b]
+data.n = "number"
+data.d = { type = "decimal", scale = 2 }
+[metric.last]
+event = "a"
+aggregate = "latest"
+value = "n"
+by = ["n"]
+[metric.total]
+event = "a"
+aggregate = "sum"
+value = "n"
+by = ["subject"]
+[metric.mean_of_whole]
+aggregate = "avg"
+of = [ { event = "a", value = "i" }, { event = "b", value = "d" } ]
+by = ["subject"]
+[metric.mean_of_binary]
+aggregate = "avg"
+of = [ { event = "a", value = "n" }, { event = "b", value = "d" } ]
+by = ["subject"]
+[metric.earliest_of_two]
+aggregate = "first"
+of = [ { event = "a", value = "d" }, { event = "a", value = "e" } ]
+by = ["subject"]
+[metric.latest_of_two]
+aggregate = "latest"
+of = [ { event = "a", value = "e" }, { event = "a", value = "d" } ]
+by = ["subject"]
+"""
+
+
+def test_verify_reads_numbers_as_answers_do(store: EventStore) -> None:
+    """Long ones, means of several types where one has no event, two terms that one event meets."""
+    team = next(store.teams)
+    numbers: list[Any] = [0.1, 2**63, 2**64 - 1, -(2**63) - 1, 10**20, 1e300, 1e-13, 7]
+    events = [
+        Told("a", T0 + n, f"m{n}", f"s{n % 3}", None, {"n": value, "i": n, "d": n, "e": n + 1})
+        for n, value in enumerate(numbers)
+    ]
+    events += [
+        Told("a", T0 + 99 + n, f"w{n}", "whole", None, {"i": n % 2, "n": 1e-7}) for n in range(3)
+    ]
+    events.append(Told("b", T0 + 50, "b", "s1", None, {"d": Decimal("0.05"), "n": 1.5}))
+    store.define(FULL, MIXED)
+    try:
+        store.commit(team, events)
+        for _ in range(2):
+            assert _differences(store, team) == []
+            store.merge()
+        values = {row.keys[0]: row.value for row in store.ask(team, "last", by="n").rows}
+        assert values == {float(one): float(one) for one in (*numbers, 1e-7)}
+        means = store.ask(team, "mean_of_whole", by="subject").rows
+        assert {row.keys[0]: type(row.value) for row in means} == {
+            "s0": float,
+            "s1": Decimal,
+            "s2": float,
+            "whole": float,
+        }
+    finally:
+        store.define(FULL)
