@@ -50,24 +50,6 @@ event = "sale"
 aggregate = "unique"
 [metric.rate]
 ratio = ["sales", "visits"]
-[event.entry]
-data.gate = "integer"
-[event.exit]
-data.gate = "string"
-[event.look]
-[metric.entries]
-event = "entry"
-aggregate = "count"
-[metric.exits]
-event = "exit"
-aggregate = "count"
-[metric.looks]
-event = "look"
-aggregate = "count"
-[metric.in_per_out]
-ratio = ["entries", "exits"]
-[metric.in_per_look]
-ratio = ["entries", "looks"]
 """
 
 
@@ -177,56 +159,6 @@ def test_a_ratio_counts_what_did_not_happen(store: EventStore) -> None:
         (T0, 0.5),
         (T0 + DAY_US, 0.0),
         (T0 + 2 * DAY_US, None),
-    ]
-
-
-@pytest.mark.parametrize(("ratio", "other"), [("in_per_out", "exit"), ("in_per_look", "look")])
-def test_both_halves_of_a_ratio_have_the_same_groups(
-    store: EventStore, ratio: str, other: str
-) -> None:
-    """Also where one declares the dimension otherwise, or not: then it is a text in both."""
-    team = next(store.teams)
-    gates: list[tuple[str, Any]] = [("entry", 1), ("entry", 1), ("entry", 2), (other, "1")]
-    store.commit(
-        team,
-        [
-            Told(kind, T0 + n, f"g{n}", None, None, {"gate": gate})
-            for n, (kind, gate) in enumerate(gates)
-        ],
-    )
-    rows = store.ask(team, ratio, by="gate").rows
-    assert [(row.keys, row.value) for row in rows] == [(("1",), 2.0), (("2",), None)]
-    top = store.ask(team, ratio, by="gate", top=1).rows
-    assert [(row.keys[0], row.other, row.value) for row in top] == [
-        ("1", False, 2.0),
-        (None, True, None),
-    ]
-
-
-def test_filled_rows_have_their_dimensions_and_the_groups_of_the_period_before(
-    store: EventStore,
-) -> None:
-    """Without any event the one group is that of events without the dimension."""
-    team = next(store.teams)
-    asked: dict[str, Any] = {
-        "interval": "day",
-        "by": "shop",
-        "fill": "zero",
-        "from_": "2026-01-03",
-        "to": "2026-01-05",
-    }
-    days = (T0 + 2 * DAY_US, T0 + 3 * DAY_US)
-    rows = store.ask(team, "sales", **asked).rows
-    assert [(row.bucket_us, row.keys, row.value) for row in rows] == [
-        (day, (None,), 0) for day in days
-    ]
-    store.commit(team, sales("a") + sales("b", T0 + 3 * DAY_US))
-    rows = store.ask(team, "sales", **asked, compare="previous").rows
-    assert [(row.bucket_us, row.keys[0], row.value, row.previous) for row in rows] == [
-        (days[0], "a", 0, 1),
-        (days[0], "b", 0, 0),
-        (days[1], "a", 0, 0),
-        (days[1], "b", 1, 0),
     ]
 
 

@@ -90,7 +90,8 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
         return []
     binder = Binder()
     common = _common(page, binder)
-    if len(page.types) > _PARTS_MAX:
+    together = len(page.types) > _PARTS_MAX
+    if together:
         types = binder.bind(page.types, "Array(String)")
         each = [_selected(common, f"type IN {types}", page)]
     else:
@@ -104,7 +105,7 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
     settings = {"optimize_use_projections": 0}
     if engine.knows(_TOP_K):
         settings[_TOP_K] = 0
-    if not page.where:
+    if not page.where and not together:
         # The page is in the last granule; a second thread would only unpack granules in vain.
         settings["max_threads"] = 1
     return [StoredEvent(*row) for row in engine.read(sql, binder.parameters, settings)]
