@@ -35,6 +35,7 @@ from livetally.query.entities import (
     EntityState,
     ask_entity_page,
     entity_needs,
+    entity_shapes,
     one_entity,
     parse_entities,
     parse_entity,
@@ -154,7 +155,8 @@ async def act(request: Request) -> Response:
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.WRITE)
     name, key = request.path_params["entity"], request.path_params["key"]
-    entity = services.definitions.declared(who.team).entity(name)
+    declared = services.definitions.declared(who.team)
+    entity = declared.entity(name)
     action_name = request.path_params["action"]
     action = entity.actions.get(action_name)
     if action is None:
@@ -163,7 +165,7 @@ async def act(request: Request) -> Response:
     given = await _given(request)
     async with _locks.of(who.team, name, key), services.turn(f"{who.team} {name} {key}"):
         state = await entity_state(services, who, name, key)
-        require_allowed(action, action_name, state)
+        require_allowed(action, action_name, state, entity_shapes(entity, declared))
         data = action_data(action, key, state, who.key_id, given)
         event = _event(entity, action.event, key, data, who)
         event.id = new_id(services.clock.now_us())

@@ -23,18 +23,16 @@ from livetally.definitions.read_where import Condition, read_where
 from livetally.definitions.scope import Scope
 from livetally.definitions.table import Table
 
-__all__ = ["check_state", "placeholders", "read_actions"]
+__all__ = ["PLACEHOLDER", "check_state", "placeholders", "read_actions"]
 
-_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|(?P<stray>[{}])")
+PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|(?P<stray>[{}])")
 _PLACEHOLDER_NAME: Final = re.compile(r"(?:entity\.)?[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _ACTIONS_MAX: Final = 50
 
 
 def placeholders(text: str) -> tuple[str, ...]:
     """Return the names in a template's text, in order; ``{{`` and ``}}`` stand for braces."""
-    return tuple(
-        found["name"] for found in _PLACEHOLDER.finditer(text) if found["name"] is not None
-    )
+    return tuple(found["name"] for found in PLACEHOLDER.finditer(text) if found["name"] is not None)
 
 
 def read_actions(
@@ -102,7 +100,7 @@ def _check_data(
         if declared is not None and field is None:
             remedy = f"declare it: [event.{event}] data.{name} = ..."
             scope.problems.unknown(path, "field", name, declared, remedy)
-        if isinstance(value, str) and _PLACEHOLDER.search(value):
+        if isinstance(value, str) and PLACEHOLDER.search(value):
             _check_template(path, value, fields, scope)
         elif field is not None and not _fits(field, value):
             scope.problems.add(path, f"'{name}' takes a {field.type}")
@@ -127,7 +125,7 @@ def _leaves(table: Table, above: str) -> Iterator[tuple[Path, str, Any]]:
 
 def _check_template(path: Path, text: str, fields: Mapping[str, EntityField], scope: Scope) -> None:
     """Check the placeholders in one text."""
-    if any(found["stray"] for found in _PLACEHOLDER.finditer(text)):
+    if any(found["stray"] for found in PLACEHOLDER.finditer(text)):
         scope.problems.add(path, "a brace is not closed; write {{ and }} for braces themselves")
     for name in placeholders(text):
         of_entity = name.removeprefix("entity.")

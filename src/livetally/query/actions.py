@@ -12,18 +12,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from livetally.definitions import Action
+import msgspec
+
+from livetally.definitions import Action, Field
+from livetally.definitions.read_actions import PLACEHOLDER
 from livetally.errors import BadInput, ForbiddenByState
 from livetally.query.allowed import forbidding
 from livetally.query.entities import EntityState
 
 __all__ = ["action_data", "require_allowed"]
 
-_PLACE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_OF_ENTITY = "entity."
+_JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-def require_allowed(action: Action, name: str, state: EntityState | None) -> None:
-    """Go on only when the entity's state allows the action.
+def require_allowed(
+    action: Action, name: str, state: EntityState | None, shapes: Mapping[str, Field]
+) -> None:
+    """Go on only when the entity's state allows the action; ``shapes`` are its fields' types.
 
     Raises:
         ForbiddenByState: it does not; says which field has which value.
@@ -31,7 +37,7 @@ def require_allowed(action: Action, name: str, state: EntityState | None) -> Non
     if action.creates and state is not None:
         raise ForbiddenByState(f"'{name}' is not possible now: '{state.key}' is there already.")
     fields = {} if state is None else {"key": state.key, **state.fields}
-    one = forbidding(action, fields)
+    one = forbidding(action, fields, shapes)
     if one is not None:
         value = fields.get(one.field)
         shown = "not set" if value is None else f"'{value}'"
@@ -53,9 +59,12 @@ def action_data(
     Raises:
         BadInput: a placeholder's parameter was not given, or a parameter is unknown.
     """
+    for name in given:
+        if name.startswith(_OF_ENTITY):
+            raise BadInput(name, "no parameter of this action")
     known: dict[str, Any] = {**given, "key": key, "caller": caller}
     for field, value in (state.fields if state else {}).items():
-        known[f"entity.{field}"] = value
+        known[f"{_OF_ENTITY}{field}"] = value
     used: set[str] = set()
     data = {name: _filled(value, known, used) for name, value in action.data.items()}
     for name in given:
@@ -71,10 +80,21 @@ def _filled(template: Any, known: Mapping[str, Any], used: set[str]) -> Any:
         return [_filled(value, known, used) for value in template]
     if not isinstance(template, str):
         return template
-    whole = _PLACE.fullmatch(template)
-    if whole:
-        return _known(whole[1], known, used)
-    return _PLACE.sub(lambda found: str(_known(found[1], known, used)), template)
+    whole = PLACEHOLDER.fullmatch(template)
+    if whole and whole["name"] is not None:
+        return _known(whole["name"], known, used)
+
+    def written(found: re.Match[str]) -> str:
+        if found["name"] is None:
+            return found[0][0]  # a brace that is written twice to stand for itself
+        return _text(_known(found["name"], known, used))
+
+    return PLACEHOLDER.sub(written, template)
+
+
+def _text(value: Any) -> str:
+    """Write a value into a text: a text as it is, all else as in JSON."""
+    return value if isinstance(value, str) else _JSON.encode(value).decode()
 
 
 def _known(name: str, known: Mapping[str, Any], used: set[str]) -> Any:

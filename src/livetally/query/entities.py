@@ -261,7 +261,8 @@ def _state(row: EntityRow, names: list[str], shapes: list[Field], entity: Entity
         name: _typed(value, shape)
         for name, value, shape in zip(names, row.fields, shapes, strict=True)
     }
-    allowed = allowed_actions(entity.actions, {"key": row.key, **values})
+    fields = {"key": row.key, **values}
+    allowed = allowed_actions(entity.actions, fields, dict(zip(names, shapes, strict=True)))
     return EntityState(row.key, values, row.events, row.first_us, row.last_us, row.version, allowed)
 
 
