@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from livetally.definitions import Application, Plan, read_text
-from livetally.errors import InvalidDefinition
+from livetally.errors import DefinitionProblem, InvalidDefinition
 from livetally.server import registry
 from livetally.server.registry import Registry
 from livetally.tenancy import ALL_SCOPES, DEFAULT_TEAM, Identity
@@ -63,6 +63,7 @@ class HeldUp(Registry):
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Stand for a store that needs nothing."""
     monkeypatch.setattr(registry, "keep", lambda *_: None)
+    monkeypatch.setattr(registry, "require_keepable", lambda *_: None)
     return cast("Engine", None)
 
 
@@ -105,3 +106,22 @@ def test_listeners_are_told_whose_definitions_changed(
     theirs.apply_shared([declaring("shared", "two")], "settings")
     mine.follow()
     assert heard == [None, frozenset({DEFAULT_TEAM}), None]
+
+
+def test_what_the_store_refuses_is_no_version(
+    catalog: Catalog, other: Catalog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's definitions are held up by it, in this process or in another one that begins."""
+
+    def refuse(_: Engine, application: Application) -> None:
+        if application.name == "bad":
+            problem = DefinitionProblem(1, "application", "the store can't keep it")
+            raise InvalidDefinition("'bad'", (problem,))
+
+    monkeypatch.setattr(registry, "require_keepable", refuse)
+    mine = Registry(catalog, engine)
+    with pytest.raises(InvalidDefinition, match="can't keep"):
+        mine.apply(declaring("bad", "one"), ME)
+    assert catalog.active_definitions(None) == []
+    mine.apply(declaring("good", "one"), ME)
+    assert set(Registry(other, engine).declared(DEFAULT_TEAM).metrics) == {"one"}

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from livetally.store.events import Engine, EngineError, create
+from livetally.definitions import Field, FieldType
+from livetally.store.events import (
+    Engine,
+    EngineError,
+    Projection,
+    create,
+    existing_columns,
+    keep,
+    try_out,
+)
 from tests.event_store import KINDS, opened_engine
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
@@ -63,6 +72,21 @@ def test_merges_join_ten_parts_of_like_size(engine: Engine) -> None:
     assert "merge_selector_base" not in made()
     create(engine)
     assert "merge_selector_base = 10" in made()
+
+
+def test_what_can_not_be_kept_is_found_without_a_change(engine: Engine) -> None:
+    """A definition is tried out before it is stored: with the columns that it would add."""
+    create(engine)
+    columns = existing_columns(engine)
+    field = Field("size", FieldType.DECIMAL, scale=2)
+    wanted = Projection(("subject",), (f"sum(`{field.column}`)", "count()"))
+    try_out(engine, {field.column: field}, [wanted])
+    unknown = Projection(("subject",), (f"p50OrNullIf(`{field.column}`, 1)",))
+    with pytest.raises(EngineError, match="p50OrNullIf"):
+        try_out(engine, {field.column: field}, [wanted, unknown])
+    assert existing_columns(engine) == columns
+    keep(engine, {field.column: field}, [wanted])
+    try_out(engine, {field.column: field}, [wanted])
 
 
 def test_columns_are_the_rows_turned(engine: Engine) -> None:

@@ -39,6 +39,13 @@ aggregate = "count"
 ratio = ["entries", "exits"]
 [metric.in_per_look]
 ratio = ["entries", "looks"]
+[event.whole]
+data.amount = { type = "decimal", scale = 2 }
+[event.fine]
+data.amount = { type = "decimal", scale = 18 }
+[metric.amounts]
+aggregate = "sum"
+of = [{ event = "whole", value = "amount" }, { event = "fine", value = "amount" }]
 """
 
 
@@ -105,3 +112,18 @@ def test_filled_rows_have_their_dimensions_and_the_groups_of_the_period_before(
         (days[1], "a", 0, 0),
         (days[1], "b", 1, 0),
     ]
+
+
+def test_sums_of_different_scales_are_ordered_as_they_are(store: EventStore) -> None:
+    """Added at the larger scale in 128 bits, the largest would overflow and be the least."""
+    team = next(store.teams)
+    amounts = [("whole", "a", 10**21), ("fine", "a", 1), ("fine", "b", 2), ("whole", "c", -3)]
+    store.commit(
+        team,
+        [
+            Told(kind, T0 + n, f"a{n}", subject, None, {"amount": amount})
+            for n, (kind, subject, amount) in enumerate(amounts)
+        ],
+    )
+    rows = store.ask(team, "amounts", by="subject", order="-value").rows
+    assert [(row.keys[0], row.value) for row in rows] == [("a", 10**21 + 1), ("b", 2), ("c", -3)]

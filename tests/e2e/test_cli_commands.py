@@ -46,9 +46,9 @@ def test_query_takes_the_parameters_of_http(run: Run) -> None:
     assert [row["value"] for row in rows] == ["0", "0", "0", "4", "4", "2", "0"]
     done = run("query", "payments", "--by", "till", "--top", "1", "--json")
     assert [row.get("other", False) for row in done.json["rows"]] == [False, True]
-    words = ("--from", "2026-03-29", "--to", "2026-03-30", "--compare", "previous")
-    assert run("query", "payments", *words, "--json").json["rows"] == [{"value": 4, "previous": 4}]
-    assert run("query", "payments", *words).out.split() == ["value", "previous", "4", "4"]
+    day = ("--from", "2026-03-29", "--to", "2026-03-30", "--compare", "previous")
+    assert run("query", "payments", *day, "--json").json["rows"] == [{"value": 4, "previous": 4}]
+    assert run("query", "payments", *day).out.split() == ["value", "previous", "4", "4"]
     position = run("query", "payments", "--json").json["position"]
     assert run("query", "payments", "--min-position", str(position)).code == 0
 

@@ -228,6 +228,67 @@ def test_metric_of_an_entity_needs_its_key_as_dimension() -> None:
     assert "needs the entity's key in its dimensions: 'subject'" in reason
 
 
+@pytest.mark.parametrize(
+    ("metric", "part"),
+    [
+        (
+            'aggregate = "p50"\nevent = "sale"\nvalue = "value"',
+            "has the aggregate p50; a field needs one",
+        ),
+        (
+            'aggregate = "avg"\nevent = "sale"\nvalue = "value"',
+            "has the aggregate avg; a field needs one",
+        ),
+        (
+            'aggregate = "unique"\nevent = "sale"\nvalue = "value"',
+            "has the aggregate unique; a field",
+        ),
+        (
+            'aggregate = "count"\nof = [{ event = "sale" }, { event = "refund" }]',
+            "counts 'refund', which is not among the entity's events",
+        ),
+        (
+            'aggregate = "max"\nof = TWICE',
+            "looks at one event type twice",
+        ),
+        (
+            'aggregate = "sum"\nof = TWICE',
+            "takes its values from decimal of scale 9, integer: a field needs one type and scale",
+        ),
+    ],
+)
+def test_metric_of_an_entity_has_one_value_of_one_type(metric: str, part: str) -> None:
+    """Otherwise the store could not keep it, or the field would say something else."""
+    twice = '[{ event = "sale", value = "value" }, { event = "sale", value = "count" }]'
+    [(_, key, reason), *_] = shop_mistakes(
+        f'[metric.m]\nby = ["subject"]\n{metric.replace("TWICE", twice)}\n'
+        '[entity.e]\nkey = "subject"\nevents = ["sale"]\nfields.n = { metric = "m" }'
+    )
+    assert key == "entity.e.fields.n.metric"
+    assert part in reason
+
+
+def test_ratio_is_no_field_of_an_entity() -> None:
+    """Its halves are."""
+    [(_, _, reason)] = shop_mistakes(
+        '[metric.a]\naggregate = "count"\nevent = "sale"\nby = ["subject"]\n'
+        '[metric.r]\nratio = ["a", "a"]\n'
+        '[entity.e]\nkey = "subject"\nevents = ["sale"]\nfields.n = { metric = "r" }'
+    )
+    assert "'r' is a ratio; a field needs a metric" in reason
+
+
+def test_a_field_adds_up_values_of_one_scale() -> None:
+    """Two scales would be added at the larger one, which overflows."""
+    [(_, key, reason)] = shop_mistakes(
+        '[event.other]\ndata.value = { type = "decimal", scale = 18 }\n'
+        '[entity.e]\nkey = "subject"\nevents = ["sale", "other"]\n'
+        'fields.s = { sum = "value" }'
+    )
+    assert key == "entity.e.fields.s.sum"
+    assert "is declared as decimal of scale 18, decimal of scale 9" in reason
+
+
 def test_latest_needs_one_type() -> None:
     """A field that two events declare differently has no type."""
     [(_, key, reason)] = shop_mistakes(

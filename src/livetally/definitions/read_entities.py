@@ -8,12 +8,12 @@ Guarantee: every event type, field, metric and action that an entity mentions ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from livetally.definitions.entity import Entity, EntityField, EntityFieldKind
 from livetally.definitions.fields import NUMERIC, Field, FieldType
-from livetally.definitions.metric import Statistics
+from livetally.definitions.metric import Aggregate, Metric, Statistics
 from livetally.definitions.paths import ATTRIBUTES
 from livetally.definitions.read_actions import read_actions
 from livetally.definitions.read_where import read_where
@@ -26,6 +26,9 @@ _EVENTS_MAX: Final = 50
 _FIELDS_MAX: Final = 100
 _KEY_TYPES: Final = frozenset({FieldType.STRING, FieldType.INTEGER, FieldType.UUID})
 _OF_ANYTHING: Final = frozenset({EntityFieldKind.LATEST, EntityFieldKind.FIRST})
+# What is one value of one type for each entity, in the projection that keeps its state.
+_ADDED: Final = (Aggregate.COUNT, Aggregate.SUM)
+_KEPT: Final = (*_ADDED, Aggregate.MIN, Aggregate.MAX, Aggregate.LATEST, Aggregate.FIRST)
 
 
 def read_entities(
@@ -123,7 +126,7 @@ def _field(
     if kind is EntityFieldKind.METRIC:
         if filters:
             table.problem("a metric has its own conditions", "where")
-        _check_metric(table, of, key, scope, statistics)
+        _check_metric(table, of, key, events, scope, statistics)
         return EntityField(kind, of, title, unit)
     reference = scope.reference((*table.path, kind.value), of)
     if reference is None:
@@ -147,7 +150,19 @@ def _values(
     for type_ in sorted(() if anything else types - NUMERIC):
         reason = f"'{reference}' is a {type_}; {kind} needs an integer, number or decimal"
         scope.problems.add(path, reason)
+    sure = [found[event] for event in found if not scope.is_doubtful(event, reference)]
+    if types <= NUMERIC and (mixed := _mixed(sure)):
+        scope.problems.add(path, f"is declared as {mixed}: it needs one type and scale")
     return found
+
+
+def _mixed(fields: Iterable[Field]) -> str:
+    """Return the types of fields, with their scales, if there are several; else ""."""
+    kinds = {
+        f"{field.type} of scale {field.scale or 0}" if field.scale is not None else str(field.type)
+        for field in fields
+    }
+    return ", ".join(sorted(kinds)) if len(kinds) > 1 else ""
 
 
 def _counted(table: Table, events: tuple[str, ...], scope: Scope) -> str | None:
@@ -165,8 +180,15 @@ def _counted(table: Table, events: tuple[str, ...], scope: Scope) -> str | None:
     return None
 
 
-def _check_metric(table: Table, name: str, key: str, scope: Scope, statistics: Statistics) -> None:
-    """Check that a metric has a value for each entity."""
+def _check_metric(
+    table: Table,
+    name: str,
+    key: str,
+    events: tuple[str, ...],
+    scope: Scope,
+    statistics: Statistics,
+) -> None:
+    """Check that a metric has one value of one type for each entity."""
     path = (*table.path, "metric")
     statistic = statistics.get(name)
     if name not in statistics:
@@ -175,6 +197,26 @@ def _check_metric(table: Table, name: str, key: str, scope: Scope, statistics: S
         scope.problems.add(
             path, f"metric '{name}' needs the entity's key in its dimensions: '{key}'"
         )
+    elif isinstance(statistic, Metric):
+        for reason in _unfit(statistic, events):
+            scope.problems.add(path, f"metric '{name}' {reason}")
+    elif statistic is not None:
+        scope.problems.add(path, f"'{name}' is a ratio; a field needs a metric")
+
+
+def _unfit(metric: Metric, events: tuple[str, ...]) -> Iterator[str]:
+    """Yield why a metric can't be a field of an entity of these ``events``."""
+    if metric.aggregate not in _KEPT:
+        yield f"has the aggregate {metric.aggregate}; a field needs one of: {', '.join(_KEPT)}"
+        return
+    kinds = [term.event for term in metric.terms]
+    for event in sorted({*kinds} - {*events}):
+        yield f"counts '{event}', which is not among the entity's events"
+    if metric.aggregate not in _ADDED and len(set(kinds)) < len(kinds):
+        yield "looks at one event type twice; a field of that kind looks at each once"
+    values = [term.fields[term.value] for term in metric.terms if term.value in term.fields]
+    if mixed := _mixed(values):
+        yield f"takes its values from {mixed}: a field needs one type and scale"
 
 
 def _field_name(table: Table, option: str, fields: Mapping[str, EntityField]) -> str:

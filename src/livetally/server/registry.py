@@ -40,6 +40,7 @@ from livetally.errors import (
 )
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
+from livetally.server.keepable import require_keepable
 from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog, DefinitionsMoved
 from livetally.store.events import Engine, keep
@@ -171,6 +172,7 @@ class Registry:
         changes = self.preview(application, who.team)
         if self._reaches_out(application, who.team):
             _check_reach(who)
+        require_keepable(self._engine, application)
         version = self.catalog.save_definition(
             application.name, who.team, application.text, who.key_id, beside=self._mark
         )
@@ -244,6 +246,7 @@ class Registry:
         """
         for i, application in enumerate(applications):
             check_team(application, applications[:i], application.name)
+            require_keepable(self._engine, application)
             self.catalog.save_definition(application.name, None, application.text, by)
         self.reload()
 

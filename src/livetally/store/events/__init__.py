@@ -7,7 +7,7 @@ from livetally.store.events.embedded import EmbeddedEngine
 from livetally.store.events.engine import Engine, EngineError, EngineUnreachable
 from livetally.store.events.expressions import BUILTINS, Condition, Reference
 from livetally.store.events.insert import EventRows, insert_rows
-from livetally.store.events.keep import keep
+from livetally.store.events.keep import keep, try_out
 from livetally.store.events.measure import Measure, MeasureTerm, measure_sql
 from livetally.store.events.projection import Projection
 from livetally.store.events.reading import (
@@ -63,4 +63,5 @@ __all__ = [
     "slots_of",
     "store_size",
     "touched_between",
+    "try_out",
 ]

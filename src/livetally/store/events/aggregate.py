@@ -156,7 +156,11 @@ def _is_group(key: str, reference: Reference, value: Any, binder: Binder) -> str
 def _value(measure: Measure) -> str:
     """Return the value to order by, of the aggregates for which the engine's order is exact."""
     if measure.aggregate in (Aggregate.COUNT, Aggregate.SUM):
-        return " + ".join(f"{sign} * ifNull(m{i}, 0)" for i, sign in enumerate(measure.signs))
+        cast, scale = measure.added_as
+        sums = [f"{cast}(ifNull(m{i}, 0){scale})" for i in range(len(measure.signs))]
+        return " + ".join(
+            f"{sign} * {part}" for sign, part in zip(measure.signs, sums, strict=True)
+        )
     return "m0"
 
 

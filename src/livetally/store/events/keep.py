@@ -14,7 +14,7 @@ from livetally.store.events import schema
 from livetally.store.events.engine import Engine
 from livetally.store.events.projection import Projection
 
-__all__ = ["keep"]
+__all__ = ["keep", "try_out"]
 
 
 def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[Projection]) -> None:
@@ -35,3 +35,15 @@ def keep(engine: Engine, fields: Mapping[str, Field], projections: Iterable[Proj
         schema.add_projection(engine, wanted[name])
     schema.materialise(engine, new_columns, new_projections)
     engine.projections = tuple(wanted.values())
+
+
+def try_out(engine: Engine, fields: Mapping[str, Field], projections: Iterable[Projection]) -> None:
+    """Ask for what ``keep`` would keep, of no rows: nothing in the store changes. Blocks.
+
+    Raises:
+        EngineError: the store can't keep it.
+    """
+    present = schema.existing_columns(engine)
+    new = [fields[name] for name in sorted(fields.keys() - present)]
+    for projection in projections:
+        schema.try_projection(engine, projection, new)

@@ -71,6 +71,17 @@ class Measure(NamedTuple):
         """The sign of each term."""
         return tuple(term.sign for term in self.terms)
 
+    @property
+    def added_as(self) -> tuple[str, str]:
+        """The conversion, and its further argument, under which the terms' sums can be added.
+
+        Sums of different scales would be added at the largest one in 128 bits, which overflows
+        without a word. ("", "") where they are of one type.
+        """
+        fields = [term.value.field for term in self.terms if term.value and term.value.field]
+        several = len({field.type_tag for field in fields}) > 1
+        return _widest(fields) if several else ("", "")
+
 
 def measure_sql(measure: Measure) -> tuple[str, ...]:
     """Return the aggregate expressions of a measure: its parts, then event count, then version.

@@ -34,6 +34,7 @@ __all__ = [
     "existing_columns",
     "existing_projections",
     "materialise",
+    "try_projection",
 ]
 
 SLOT_US = 900_000_000
@@ -192,6 +193,19 @@ def add_projection(engine: Engine, projection: Projection) -> None:
     engine.execute(
         f"{engine.layout.altering} ADD PROJECTION IF NOT EXISTS {projection.name}"
         f" (SELECT {chosen} GROUP BY {keys})"
+    )
+
+
+def try_projection(engine: Engine, projection: Projection, fields: Iterable[Field]) -> None:
+    """Ask for what a projection would keep, of no rows; ``fields`` have no columns yet."""
+    made = [
+        f", CAST({default_expression(field)} AS {engine_type(field)}) AS `{field.column}`"
+        for field in fields
+    ]
+    keys = ", ".join(projection.group)
+    chosen = ", ".join((keys, *projection.aggregates))
+    engine.read(
+        f"SELECT {chosen} FROM (SELECT *, slot{''.join(made)} FROM {TABLE} WHERE 0) GROUP BY {keys}"
     )
 
 
