@@ -26,6 +26,7 @@ CHECKED = (
     " numbers that were read as such; every value is bound"
 )
 NAMES = "put together from constants and a cluster's name, which is quoted"
+PROJECTION = "the text of a projection, in which names are ours and values are quoted literals"
 TOKEN = "of an insert, to know it again; opens nothing"
 READ = {
     ("B608", "src/livetally/store/catalog/standing.py:look_at_catalog"): CONSTANTS,
@@ -47,6 +48,7 @@ READ = {
     ("B608", f"{EVENTS}/schema.py:create"): NAMES,
     ("B608", f"{EVENTS}/schema.py:existing_columns"): NAMES,
     ("B608", f"{EVENTS}/schema.py:existing_projections"): NAMES,
+    ("B608", f"{EVENTS}/schema.py:try_projection"): PROJECTION,
     ("B608", f"{EVENTS}/size.py:_free_bytes"): NAMES,
     ("B608", f"{EVENTS}/size.py:row_bytes"): NAMES,
     ("B608", f"{EVENTS}/size.py:store_size"): NAMES,

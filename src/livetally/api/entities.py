@@ -26,10 +26,10 @@ from livetally.api.quota import charge
 from livetally.api.raw_events import event_page
 from livetally.api.services import Services
 from livetally.calendar import find_zone, label
-from livetally.definitions import Entity, nearest, reference_to
+from livetally.definitions import Entity, nearest
 from livetally.errors import BadInput, UnknownName, UnreadableBody
 from livetally.event import Decoded, Incoming, new_id
-from livetally.query.actions import action_data, require_allowed
+from livetally.query.actions import action_data, require_allowed, with_key
 from livetally.query.entities import (
     EntityQuery,
     EntityState,
@@ -167,7 +167,8 @@ async def act(request: Request) -> Response:
         state = await entity_state(services, who, name, key)
         require_allowed(action, action_name, state, entity_shapes(entity, declared))
         data = action_data(action, key, state, who.key_id, given)
-        event = _event(entity, action.event, key, data, who)
+        fields = declared.events[action.event].fields if action.event in declared.events else {}
+        event = _event(entity, action.event, key, with_key(data, entity, fields, key), who)
         event.id = new_id(services.clock.now_us())
         accepted = await services.intake.accept(
             who.team, Decoded([event], [0], []), _BYTES_MAX, strict=True
@@ -200,17 +201,12 @@ async def _given(request: Request) -> dict[str, Any]:
 
 
 def _event(entity: Entity, kind: str, key: str, data: dict[str, Any], who: Identity) -> Incoming:
-    """Build the event; the key goes where the entity reads it from."""
-    subject = key
-    if entity.key != "subject":
-        subject = ""
-        if reference_to(entity.key) == entity.key:
-            data = {entity.key: key, **data}
+    """Build the event; its data has the key already where the entity reads it from there."""
     caller = msgspec.json.encode({"actor": who.key_id}).decode()
     return Incoming(
         type=kind,
         source="action",
-        subject=subject,
+        subject=key if entity.key == "subject" else "",
         data=msgspec.Raw(encode_value(data)),
         attributes=caller,
     )

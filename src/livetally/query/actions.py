@@ -14,15 +14,16 @@ from typing import Any
 
 import msgspec
 
-from livetally.definitions import Action, Field
+from livetally.definitions import Action, Entity, Field, FieldType, data_path, segments
 from livetally.definitions.read_actions import PLACEHOLDER
 from livetally.errors import BadInput, ForbiddenByState
 from livetally.query.allowed import forbidding
 from livetally.query.entities import EntityState
 
-__all__ = ["action_data", "require_allowed"]
+__all__ = ["action_data", "require_allowed", "with_key"]
 
 _OF_ENTITY = "entity."
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -42,6 +43,39 @@ def require_allowed(
         value = fields.get(one.field)
         shown = "not set" if value is None else f"'{value}'"
         raise ForbiddenByState(f"'{name}' is not possible now: {one.field} is {shown}.")
+
+
+def with_key(
+    data: Mapping[str, Any], entity: Entity, fields: Mapping[str, Field], key: str
+) -> dict[str, Any]:
+    """Return an event's data with the entity's key where the entity reads it from.
+
+    Args:
+        data: what the template gives; a key that it gives itself stays.
+        entity: whose key it is.
+        fields: the event's declared fields, by path.
+        key: its text.
+
+    Raises:
+        BadInput: the key is declared as an integer, and is none.
+    """
+    made = dict(data)
+    path = data_path(entity.key)
+    if path is None:
+        return made
+    value: str | int = key
+    if path in fields and fields[path].type is FieldType.INTEGER:
+        if not _WHOLE.fullmatch(key):
+            raise BadInput("key", f"'{key[:40]}' is no whole number, which the key is declared as")
+        value = int(key)
+    *heads, last = segments(path)
+    inner = made
+    for head in heads:
+        held = inner.get(head)
+        inner[head] = dict(held) if isinstance(held, dict) else {}
+        inner = inner[head]
+    inner.setdefault(last, value)
+    return made
 
 
 def action_data(
