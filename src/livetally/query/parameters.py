@@ -50,10 +50,12 @@ def least_position(parameters: Parameters) -> int:
     Raises:
         BadInput: it is no whole number.
     """
+    if "min_position" not in parameters:
+        return 0
     text = single(parameters, "min_position")
-    if text and not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit()):
         raise BadInput("min_position", "must be a whole number")
-    return int(text[:19] or 0)
+    return int(text[:19])
 
 
 def page_limit(parameters: Parameters) -> int:
@@ -62,9 +64,9 @@ def page_limit(parameters: Parameters) -> int:
     Raises:
         BadInput: it is no whole number within bounds.
     """
-    text = single(parameters, "limit")
-    if not text:
+    if "limit" not in parameters:
         return PAGE_DEFAULT
+    text = single(parameters, "limit")
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= PAGE_MAX:
         raise BadInput("limit", f"must be a whole number from 1 to {PAGE_MAX}")
     return int(text)

@@ -197,7 +197,7 @@ def add_projection(engine: Engine, projection: Projection) -> None:
 
 
 def try_projection(engine: Engine, projection: Projection, fields: Iterable[Field]) -> None:
-    """Ask for what a projection would keep, of no rows; ``fields`` have no columns yet."""
+    """Ask for what a projection would keep, of no team's rows; ``fields`` have no columns yet."""
     made = [
         f", CAST({default_expression(field)} AS {engine_type(field)}) AS `{field.column}`"
         for field in fields
@@ -205,7 +205,9 @@ def try_projection(engine: Engine, projection: Projection, fields: Iterable[Fiel
     keys = ", ".join(projection.group)
     chosen = ", ".join((keys, *projection.aggregates))
     engine.read(
-        f"SELECT {chosen} FROM (SELECT *, slot{''.join(made)} FROM {TABLE} WHERE 0) GROUP BY {keys}"
+        f"SELECT {chosen} FROM (SELECT *, slot{''.join(made)} FROM {TABLE}"
+        f" WHERE team = {{v0:UInt32}} AND 0) GROUP BY {keys}",
+        {"v0": 0},
     )
 
 
