@@ -39,6 +39,7 @@ from livetally.api import (
     versions,
 )
 from livetally.api.answers import encode_value
+from livetally.api.asked import path_parts
 from livetally.api.body import Disconnected
 from livetally.api.events import post_events
 from livetally.api.live import get_live, once_or_live
@@ -148,6 +149,22 @@ class _Root(Route):
         return (Match.NONE, {}) if published is None else (match, child)
 
 
+class _OfKey(Route):
+    """A path with an entity's key in it, which may hold a slash, written %2F."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or b"%2f" not in (scope.get("raw_path") or b"").lower():
+            return super().matches(scope)
+        wanted, parts = self.path.strip("/").split("/"), path_parts(scope)
+        named = {name: part for name, part in zip(wanted, parts, strict=False) if name[0] == "{"}
+        if [named.get(name, name) for name in wanted] != parts or not all(parts):
+            return Match.NONE, {}
+        given = {name[1:-1]: part for name, part in named.items()}
+        child = {"endpoint": self.endpoint, "path_params": given}
+        full = not self.methods or scope["method"] in self.methods
+        return Match.FULL if full else Match.PARTIAL, child
+
+
 def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlette:
     """Build the ASGI application; ``console`` are the routes of the web console."""
 
@@ -157,13 +174,16 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     def either(path: str, once: Callable[[Request], Awaitable[Response]]) -> Route:
         return plain(path, once_or_live(once), "GET")
 
+    def of_key(path: str, once: Callable[[Request], Awaitable[Response]]) -> Route:
+        return _OfKey(path, _Asgi(once_or_live(once), services), methods=["GET"])
+
     routes: list[BaseRoute] = [
         plain(_WAY_IN, post_events, "POST"),
         either("/v1/events", raw_events.list_events),
         either("/v1/entities/{entity}", entities.list_entities),
-        either("/v1/entities/{entity}/{key}", entities.get_entity),
-        either("/v1/entities/{entity}/{key}/events", entities.entity_history),
-        Route("/v1/entities/{entity}/{key}/actions/{action}", entities.act, methods=["POST"]),
+        of_key("/v1/entities/{entity}/{key}", entities.get_entity),
+        of_key("/v1/entities/{entity}/{key}/events", entities.entity_history),
+        _OfKey("/v1/entities/{entity}/{key}/actions/{action}", entities.act, methods=["POST"]),
         Route("/v1/metrics", metrics.list_metrics),
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
         plain("/v1/live", get_live, "GET"),

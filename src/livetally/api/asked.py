@@ -11,6 +11,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from starlette.datastructures import QueryParams
+from starlette.types import Scope
 
 from livetally.api.answers import encode_head, encode_rows, encode_value
 from livetally.api.described import encode_entities, encode_events
@@ -22,7 +23,7 @@ from livetally.query.entities import EntityQuery, parse_entities, parse_entity
 from livetally.query.parameters import Parameters
 from livetally.query.raw import RawQuery, parse_history, parse_raw
 
-__all__ = ["Ask", "live_question", "parameters_of", "read_path", "read_text"]
+__all__ = ["Ask", "live_question", "parameters_of", "path_parts", "read_path", "read_text"]
 
 Ask: TypeAlias = MetricQuery | AdhocQuery | EntityQuery | RawQuery
 
@@ -48,6 +49,12 @@ def read_text(text: str, declared: Declared) -> Ask:
     path = parts.path.strip("/").removeprefix("v1/")
     segments = [unquote(segment) for segment in path.split("/")]
     return read_path(segments, parse_qs(parts.query, keep_blank_values=True), declared)
+
+
+def path_parts(scope: Scope) -> list[str]:
+    """Return the parts of a request's path, decoded: a slash within one is written %2F."""
+    written = scope.get("raw_path") or scope["path"].encode()
+    return [unquote(part) for part in written.decode("latin-1").strip("/").split("/")]
 
 
 def read_path(segments: Sequence[str], parameters: Parameters, declared: Declared) -> Ask:

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.accept import takes
-from livetally.api.asked import Ask, live_question, parameters_of, read_path, read_text
+from livetally.api.asked import Ask, live_question, parameters_of, path_parts, read_path, read_text
 from livetally.api.auth import TOKEN, identify
 from livetally.api.outlet import STREAM_HEADERS, send_out
 from livetally.api.problem import problem_body
@@ -124,8 +124,7 @@ async def _send_own(scope: Scope, receive: Receive, send: Send, services: Servic
     sender = await _identified(scope, services)
     parameters = parameters_of(QueryParams(scope["query_string"]))
     own = {name: values for name, values in parameters.items() if name not in _STREAM_ONLY}
-    segments = scope["path"].strip("/").split("/")[1:]
-    ask = read_path(segments, own, services.definitions.declared(sender.who.team))
+    ask = read_path(path_parts(scope)[1:], own, services.definitions.declared(sender.who.team))
     await send_stream(scope, receive, send, services, sender, [Asked(ask)])
 
 
