@@ -54,6 +54,7 @@ __all__ = ["WayIn", "build_app"]
 _JSON = "application/json"
 _WAY_IN = "/v1/events"
 _Endpoint = Callable[[Scope, Receive, Send, Services], Awaitable[None]]
+_Once = Callable[[Request], Awaitable[Response]]
 
 _DEFINITIONS = (
     Route("/v1/definitions", definitions.list_definitions),
@@ -171,18 +172,15 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     def plain(path: str, endpoint: _Endpoint, method: str) -> Route:
         return Route(path, _Asgi(endpoint, services), methods=[method])
 
-    def either(path: str, once: Callable[[Request], Awaitable[Response]]) -> Route:
-        return plain(path, once_or_live(once), "GET")
-
-    def of_key(path: str, once: Callable[[Request], Awaitable[Response]]) -> Route:
-        return _OfKey(path, _Asgi(once_or_live(once), services), methods=["GET"])
+    def either(path: str, once: _Once, kind: type[Route] = Route) -> Route:
+        return kind(path, _Asgi(once_or_live(once), services), methods=["GET"])
 
     routes: list[BaseRoute] = [
         plain(_WAY_IN, post_events, "POST"),
         either("/v1/events", raw_events.list_events),
         either("/v1/entities/{entity}", entities.list_entities),
-        of_key("/v1/entities/{entity}/{key}", entities.get_entity),
-        of_key("/v1/entities/{entity}/{key}/events", entities.entity_history),
+        either("/v1/entities/{entity}/{key}", entities.get_entity, _OfKey),
+        either("/v1/entities/{entity}/{key}/events", entities.entity_history, _OfKey),
         _OfKey("/v1/entities/{entity}/{key}/actions/{action}", entities.act, methods=["POST"]),
         Route("/v1/metrics", metrics.list_metrics),
         plain("/v1/metrics/{name}", metrics.get_metric, "GET"),
