@@ -139,7 +139,7 @@ def expected(
     for position, event in events:
         for belongs, read, sign in terms:
             if belongs(event):
-                order = (event.at_us, position, event.id.encode())
+                order = (event.at_us, position, event.id.encode(), (event.source or "").encode())
                 value = 1 if read is None else read(event)
                 met.setdefault(place(event), []).append((order, value, sign))
     return {key: _value(aggregate, values, scale) for key, values in met.items()}

@@ -36,6 +36,7 @@ fields.last_shop = { latest = "shop" }
 fields.most = { max = "amount" }
 fields.since = { first = "time" }
 fields.sales = { count = "sale" }
+fields.via = { latest = "source" }
 [entity.store]
 key = "shop"
 events = ["sale"]
@@ -146,6 +147,26 @@ def test_a_filter_is_met_by_every_row_of_every_page(store: EventStore) -> None:
     assert [state.key for state in found] == sorted(
         wanted, key=lambda key: (model(events)[key]["spent"], key), reverse=True
     )
+
+
+def test_the_latest_of_two_sources_is_the_same_in_any_order(store: EventStore) -> None:
+    """Id, time and commit may be those of another source's event: the source decides.
+
+    No source is no value, as everywhere else: an earlier one's stays.
+    """
+    kinds = {"b": "south", "a": "north", None: "west"}
+    told = [
+        sales(1, 1)[0]._replace(subject="p1", source=source, data={"amount": 1, "shop": shop})
+        for source, shop in kinds.items()
+    ]
+    for events in (told, told[::-1]):
+        team = next(store.teams)
+        store.commit(team, [*events, sales(4, 1)[0]._replace(subject="p2")])
+        for _ in range(2):
+            one, other = pages(store, team, "customer")
+            assert (one.fields["last_shop"], one.fields["via"]) == ("south", "b")
+            assert other.fields["via"] is None
+            store.merge()
 
 
 @pytest.mark.parametrize(

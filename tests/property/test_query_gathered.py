@@ -24,7 +24,7 @@ def gathered(aggregate: Aggregate, values: list[Any]) -> Any:
     """Return what an aggregate makes of values that came one after the other."""
     kept = gathered_for(aggregate)
     for place, value in enumerate(values):
-        kept.add((place // 2, place, b""), value, 1)
+        kept.add((place // 2, place, b"", b""), value, 1)
     return kept.value()
 
 
@@ -33,7 +33,7 @@ def test_sums_keep_every_digit(values: list[tuple[Any, int]]) -> None:
     """Whole numbers and decimals with signs: not one digit is lost."""
     kept = gathered_for(Aggregate.SUM)
     for value, sign in values:
-        kept.add((0, 0, b""), value, sign)
+        kept.add((0, 0, b"", b""), value, sign)
     exact = sum((Fraction(value) * sign for value, sign in values), Fraction())
     assert Fraction(kept.value()) == exact
     assert isinstance(kept.value(), int if exact.denominator == 1 else Decimal)

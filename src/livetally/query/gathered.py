@@ -18,8 +18,8 @@ __all__ = ["EXACT", "Gathered", "Mean", "gathered_for"]
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 
-Order = tuple[int, int, bytes]
-"""Time, position and id: the total order of events."""
+Order = tuple[int, int, bytes, bytes]
+"""Time, position, id and source: the total order of events."""
 
 
 class Gathered(Protocol):

@@ -90,7 +90,8 @@ class Recount:
             if met is None:
                 met = self._met[place] = gathered_for(self._metric.aggregate)
             if value is not None:
-                met.add((event.at_us, event.position, event.id.encode()), value, term.sign)
+                order = (event.at_us, event.position, event.id.encode(), event.source.encode())
+                met.add(order, value, term.sign)
             self._versions[place] = max(self._versions.get(place, 0), event.position)
 
     def values(self) -> dict[Place, Recomputed]:

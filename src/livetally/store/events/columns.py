@@ -86,7 +86,23 @@ def default_expression(field: Field) -> str:
     """
     path = path_literal(field.name)
     kinds = ", ".join(literal(kind) for kind in _JSON_TYPES[field.type])
-    return f"if(JSONType(data, {path}) IN ({kinds}), {_read_sql(field, path)}, NULL)"
+    fits = f"JSONType(data, {path}) IN ({kinds})"
+    if field.type is FieldType.NUMBER:
+        fits = f"({fits} OR {_is_beyond_64_bits(field, path)})"
+    if field.type is FieldType.STRING:
+        fits = f"({fits} AND NOT {_is_beyond_64_bits(field, path)})"
+    return f"if({fits}, {_read_sql(field, path)}, NULL)"
+
+
+def _is_beyond_64_bits(field: Field, path: str) -> str:
+    """Return the test for a whole number that the engine takes for a text, because it is too long.
+
+    What tells it from a text of the same digits is that these stand behind its key without quotes.
+    """
+    text = f"JSONExtractString(data, {path})"
+    pattern = literal(f'"{segments(field.name)[-1]}"\\s*:\\s*(-?[0-9]+)')
+    bare = f"has(extractAll(data, {pattern}), {text})"
+    return f"(JSONType(data, {path}) = 'String' AND match({text}, '^-?[0-9]{{19,}}$') AND {bare})"
 
 
 def _read_sql(field: Field, path: str) -> str:
@@ -132,7 +148,12 @@ def _decimal_expression(field: Field, path: str) -> str:
     found = f"arrayFirst(t -> toFloat64OrNull(t) = toFloat64OrNull({raw}), {written})"
     quoted = f"replaceRegexpAll(JSONExtractString(data, {path}), '[_ ]', '')"
     text = f"if(JSONType(data, {path}) = 'String', {quoted}, {found})"
-    exact = f"toDecimal256OrNull(t, 36) = toDecimal256(toDecimal128OrNull(t, {scale}), 36)"
+    # What is beyond the 36th place the engine leaves out.
+    exact = (
+        f"toDecimal256OrNull(t, 36) = toDecimal256(toDecimal128OrNull(t, {scale}), 36)"
+        " AND NOT match(t, '[.][0-9]{36,}[1-9][0-9]*$')"
+        " AND (toDecimal256OrNull(t, 36) != 0 OR NOT match(t, '^[^eE]*[1-9]'))"
+    )
     small = f"abs(toDecimal256OrNull(t, 36)) < toDecimal256('1e{whole}', 36)"
     kept = f"if({exact} AND {small}, toDecimal128OrNull(t, {scale}), NULL)"
     return f"arrayMap(t -> {kept}, [{text}])[1]"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from livetally.definitions import Field, FieldType
 from livetally.store.events.expressions import (
+    EVENT_ORDER,
     Binder,
     Condition,
     Reference,
@@ -23,7 +24,6 @@ from livetally.store.events.literals import literal
 
 __all__ = ["EVERY_ROW", "EntityColumn", "Source", "column_aggregates", "column_sql"]
 
-_ORDER = "(occurred_at, position, id)"
 EVERY_ROW = ("count()", "min(occurred_at)", "max(occurred_at)", "max(position)")
 """What every entity has beside its fields: how many events, first, last, newest position."""
 
@@ -66,9 +66,9 @@ def column_aggregates(column: EntityColumn) -> tuple[str, ...]:
     value = _any_value(column.sources)
     match column.kind:
         case "latest":
-            return (f"argMaxOrNullIf({value}, {_ORDER}, ({test}) AND isNotNull({value}))",)
+            return (f"argMaxOrNullIf({value}, {EVENT_ORDER}, ({test}) AND isNotNull({value}))",)
         case "first":
-            return (f"argMinOrNullIf({value}, {_ORDER}, ({test}) AND isNotNull({value}))",)
+            return (f"argMinOrNullIf({value}, {EVENT_ORDER}, ({test}) AND isNotNull({value}))",)
         case _:
             return (f"{column.kind}OrNullIf({value}, {test})",)
 
@@ -105,10 +105,10 @@ def _test(source: Source) -> str:
 def _value(source: Source) -> str:
     if source.value is None:
         return "toInt128(1)"
+    value = source.value.expression(Binder(literals=True))
     field = source.value.field
-    if field is not None and field.type is FieldType.INTEGER:
-        return f"toInt128({source.value.sql})"
-    return source.value.sql
+    whole = field is not None and field.type is FieldType.INTEGER
+    return f"toInt128({value})" if whole else value
 
 
 def _any_value(sources: tuple[Source, ...]) -> str:

@@ -21,6 +21,7 @@ from livetally.store.events.literals import Value, literal
 
 __all__ = [
     "BUILTINS",
+    "EVENT_ORDER",
     "Binder",
     "Condition",
     "Reference",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 BUILTINS = frozenset({"subject", "source", "type", "id"})
+EVENT_ORDER = "(occurred_at, position, id, source)"
+"""Tells the latest of events from all others: no two agree in it."""
+
 # These are "" where the sender gave none.
 _MAY_BE_EMPTY = frozenset({"subject", "source"})
 # A number that JSON may also write otherwise: 1.50 is 1.5, and 1e3 is 1000.

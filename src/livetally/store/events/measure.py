@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from livetally.definitions import Aggregate, Field, FieldType
 from livetally.store.events.expressions import (
+    EVENT_ORDER,
     Binder,
     Condition,
     Reference,
@@ -35,7 +36,6 @@ _TERM_BY_TERM = frozenset(
     {Aggregate.COUNT, Aggregate.SUM, Aggregate.AVG, Aggregate.MIN, Aggregate.MAX}
 )
 _ADDING = frozenset({Aggregate.SUM, Aggregate.AVG})
-_ORDER = "(occurred_at, position, id)"
 
 
 class MeasureTerm(NamedTuple):
@@ -163,9 +163,9 @@ def _function(measure: Measure) -> tuple[str, str, str]:
         case Aggregate.UNIQUE:
             return ("uniqCombined64", "(17)", "") if measure.approximate else ("uniqExact", "", "")
         case Aggregate.LATEST:
-            return ("argMax", "", f", {_ORDER}")
+            return ("argMax", "", f", {EVENT_ORDER}")
         case Aggregate.FIRST:
-            return ("argMin", "", f", {_ORDER}")
+            return ("argMin", "", f", {EVENT_ORDER}")
         case quantile:
             return ("quantileExactWeighted", f"({_QUANTILES[quantile]})", ", 1")
 
