@@ -122,6 +122,10 @@ def test_what_the_store_refuses_is_no_version(
     mine = Registry(catalog, engine)
     with pytest.raises(InvalidDefinition, match="can't keep"):
         mine.apply(declaring("bad", "one"), ME)
+    with pytest.raises(InvalidDefinition, match="can't keep"):
+        mine.preview(declaring("bad", "one"), DEFAULT_TEAM)
+    with pytest.raises(InvalidDefinition, match="can't keep"):
+        mine.apply_shared([declaring("other", "two"), declaring("bad", "one")], "settings")
     assert catalog.active_definitions(None) == []
     mine.apply(declaring("good", "one"), ME)
     assert set(Registry(other, engine).declared(DEFAULT_TEAM).metrics) == {"one"}

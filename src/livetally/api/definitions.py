@@ -61,7 +61,7 @@ async def put_definition(request: Request) -> Response:
     if application.name != name:
         raise BadInput("application", f"the address says '{name}', the body '{application.name}'")
     if dry_run:
-        changes = services.definitions.preview(application, who.team)
+        changes = await run_in_threadpool(services.definitions.preview, application, who.team)
         return _json(_plan(changes) | {"applied": False})
     changes, version = await run_in_threadpool(services.definitions.apply, application, who)
     return _json(_plan(changes) | {"applied": True, "version": version})

@@ -14,12 +14,23 @@ import msgspec
 
 from livetally.api.answers import encode_value
 from livetally.calendar import find_zone, label
+from livetally.definitions import Entity
 from livetally.query.entities import EntityState
 from livetally.store.events.pages import StoredEvent
 
-__all__ = ["described_entity", "described_event", "encode_entities", "encode_events"]
+__all__ = [
+    "EVENT_MEMBERS",
+    "described_entity",
+    "described_event",
+    "encode_entities",
+    "encode_events",
+    "entity_columns",
+]
 
 _UTC = find_zone("UTC")
+EVENT_MEMBERS = ("id", "type", "source", "subject", "time", "received", "position", "data")
+"""What every event has, in its order; CloudEvents' further attributes only some."""
+
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -34,6 +45,12 @@ def described_entity(state: EntityState) -> dict[str, Any]:
         "version": state.version,
         "actions": list(state.actions),
     }
+
+
+def entity_columns(entity: Entity) -> list[str]:
+    """Return the columns of a table of entities, in the order of ``described_entity``."""
+    fields = (f"fields.{name}" for name in entity.fields)
+    return ["key", *fields, "events", "first", "last", "version", "actions"]
 
 
 def described_event(event: StoredEvent) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from livetally.api.answers import encode_value
 from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
 from livetally.api.body import pieces, read_whole
-from livetally.api.described import described_entity
+from livetally.api.described import described_entity, entity_columns
 from livetally.api.pages import Page, page_response
 from livetally.api.quota import charge
 from livetally.api.raw_events import event_page
@@ -90,6 +90,7 @@ async def list_entities(request: Request) -> Response:
         shown["next"] or "",
         {name: shown[name] for name in ("entity", "gone_before") if name in shown},
         ("first", "last"),
+        entity_columns(services.definitions.declared(who.team).entity(query.entity)),
     )
     return page_response(request, page, left)
 

@@ -26,17 +26,12 @@ __all__ = ["Page", "page_form", "page_response"]
 _FORMS = (JSON, CSV, ARROW)
 _UTC = find_zone("UTC")
 _UTC_NAME = "UTC"
-# What every row has: the columns of a page without any.
-_ALWAYS: dict[str, tuple[str, ...]] = {
-    "events": ("id", "type", "source", "subject", "time", "received", "position", "data"),
-    "entities": ("key", "events", "first", "last", "version", "actions"),
-}
 
 
 class Page(NamedTuple):
     """Rows as they are shown in JSON under ``name``, with what stands before them.
 
-    ``instants`` are the members that are times.
+    ``instants`` are the members that are times, ``columns`` those of a page without rows.
     """
 
     name: str
@@ -45,6 +40,7 @@ class Page(NamedTuple):
     next: str
     head: Mapping[str, Any] = {}
     instants: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 def page_form(request: Request) -> str:
@@ -77,7 +73,7 @@ def _body(page: Page, form: str, rows: bytes) -> bytes:
     if form == JSON:
         shown = {page.name: msgspec.Raw(rows), "next": page.next or None}
         return encode_value({**page.head, "position": page.position, **shown})
-    columns = _columns(page.rows) or {name: [] for name in _ALWAYS.get(page.name, ())}
+    columns = _columns(page.rows) or {name: [] for name in page.columns}
     if form == CSV:
         return as_csv(columns)
     times = [name for name in page.instants if name in columns]

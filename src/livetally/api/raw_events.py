@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from livetally.api.asked import parameters_of
 from livetally.api.auth import identify
-from livetally.api.described import described_event
+from livetally.api.described import EVENT_MEMBERS, described_event
 from livetally.api.pages import Page, page_response
 from livetally.api.quota import charge
 from livetally.api.services import Services
@@ -44,4 +44,5 @@ async def list_events(request: Request) -> Response:
 def event_page(page: EventsPage, position: int) -> Page:
     """Return a page of events as it is shown."""
     rows = [described_event(event) for event in page.events]
-    return Page("events", rows, position, page.next, instants=("time", "received"))
+    times = ("time", "received")
+    return Page("events", rows, position, page.next, instants=times, columns=EVENT_MEMBERS)

@@ -47,7 +47,7 @@ class Definitions(Protocol):
         ...
 
     def preview(self, application: Application, team: int) -> Plan:
-        """Return what applying would change. Raises InvalidDefinition on a conflict."""
+        """Return what applying would change. Blocks; raises InvalidDefinition on a conflict."""
         ...
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:

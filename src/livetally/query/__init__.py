@@ -5,7 +5,7 @@ from __future__ import annotations
 from livetally.query.answer import ROWS_MAX, Answer, AnswerRow, empty_value
 from livetally.query.declared import Declared
 from livetally.query.extents import Extents
-from livetally.query.limits import QueryLimits
+from livetally.query.limits import QueryLimits, is_too_large
 from livetally.query.plan import Window
 from livetally.query.projections import declared_fields, projections
 from livetally.query.run import Runner
@@ -27,6 +27,7 @@ __all__ = [
     "Window",
     "declared_fields",
     "empty_value",
+    "is_too_large",
     "parse_query",
     "projections",
     "verify",

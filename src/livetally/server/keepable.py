@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from livetally.definitions import Application
 from livetally.errors import DefinitionProblem, InvalidDefinition
-from livetally.query import declared_fields, projections
+from livetally.query import declared_fields, is_too_large, projections
 from livetally.store.events import Engine, EngineError, EngineUnreachable, try_out
 
 __all__ = ["require_keepable"]
@@ -24,9 +24,9 @@ def require_keepable(engine: Engine, application: Application) -> None:
     """
     try:
         try_out(engine, declared_fields([application]), projections([application]))
-    except EngineUnreachable:
-        raise
     except EngineError as error:
+        if isinstance(error, EngineUnreachable) or is_too_large(error.code):
+            raise  # busy, or short of memory: that says nothing of the definition
         reason = f"the store can't keep what it declares: {error.told}"
         problem = DefinitionProblem(1, "application", reason)
         raise InvalidDefinition(f"'{application.name}'", (problem,)) from error

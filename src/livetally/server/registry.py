@@ -144,10 +144,10 @@ class Registry:
         return self._applied.published
 
     def preview(self, application: Application, team: int) -> Plan:
-        """Return what applying would change.
+        """Return what applying would change. Blocks.
 
         Raises:
-            InvalidDefinition: it conflicts with another application of the team.
+            InvalidDefinition: it conflicts with another application, or the store can't keep it.
         """
         others = {app.name: app for app in self.declared(team).applications}
         old = others.pop(application.name, None)
@@ -155,13 +155,14 @@ class Registry:
             app for owner, apps in self._applied.own.items() if owner != team for app in apps
         )
         check_team(application, others.values(), "the definition", elsewhere)
+        require_keepable(self._engine, application)
         return plan(old, application)
 
     def apply(self, application: Application, who: Identity) -> tuple[Plan, int]:
         """Apply a team's own definition; return what changed and its version. Blocks.
 
         Raises:
-            InvalidDefinition: it conflicts with another application of the team.
+            InvalidDefinition: as ``preview``.
             Forbidden: it changes what reaches out of the server, and ``who`` is no operator.
             StoreFailed: it could not be stored; nothing has changed.
         """
@@ -172,7 +173,6 @@ class Registry:
         changes = self.preview(application, who.team)
         if self._reaches_out(application, who.team):
             _check_reach(who)
-        require_keepable(self._engine, application)
         version = self.catalog.save_definition(
             application.name, who.team, application.text, who.key_id, beside=self._mark
         )
@@ -239,14 +239,15 @@ class Registry:
         return changes
 
     def apply_shared(self, applications: Sequence[Application], by: str) -> None:
-        """Apply definitions for all teams. Blocks.
+        """Apply definitions for all teams, all or none. Blocks.
 
         Raises:
-            InvalidDefinition: two of them conflict.
+            InvalidDefinition: two of them conflict, or the store can't keep one.
         """
         for i, application in enumerate(applications):
             check_team(application, applications[:i], application.name)
             require_keepable(self._engine, application)
+        for application in applications:
             self.catalog.save_definition(application.name, None, application.text, by)
         self.reload()
 

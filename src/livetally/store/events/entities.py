@@ -1,9 +1,9 @@
 """The state of things: one row for each key, computed from its events.
 
 In the flow: receives ``EntityQuestion`` from ``query.entities``, hands rows back.
-Guarantee: the order of an entity's events is total (time, position, id, source), so its latest value
-is the same on every machine and after every restart; a page never repeats or skips a key that did
-not change between two pages.
+Guarantee: the order of an entity's events is total (time, position, id, source), so its latest
+value is the same on every machine and after every restart; a page never repeats or skips a key that
+did not change between two pages.
 """
 
 from __future__ import annotations
