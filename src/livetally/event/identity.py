@@ -56,7 +56,13 @@ def content_sums(
     """
     starts = {kind: crc32(kind.encode()) for kind in set(types)}
     return [
-        crc32(body, crc32(subject.encode(), (starts[kind] ^ _folded(at)) & _MASK))
+        crc32(
+            body,
+            crc32(
+                subject.encode(),
+                (starts[kind] ^ (_UNTIMED if at is None else at ^ at >> 32)) & _MASK,
+            ),
+        )
         for kind, at, subject, body in zip(types, given_us, subjects, data, strict=True)
     ]
 
@@ -81,10 +87,6 @@ def new_ids(now_us: int, count: int) -> list[str]:
     text = f"{milliseconds:012x}"
     head = f"{text[:8]}-{text[8:]}-{third:04x}-{fourth:04x}-"
     return [f"{head}{number:012x}" for number in range(start, start + count)]
-
-
-def _folded(at_us: int | None) -> int:
-    return _UNTIMED if at_us is None else at_us ^ at_us >> 32
 
 
 def _head(team: int, source: str) -> bytes:

@@ -36,7 +36,8 @@ class Known(NamedTuple):
 class Sorted(NamedTuple):
     """The outcome for a commit, one entry for each batch in ``places`` and ``known``.
 
-    ``places`` are the rows to store, None for all of them; ``keys`` and ``sums`` are theirs.
+    ``places`` are the rows to store, None for all of them; ``keys`` and ``sums`` are theirs, in an
+    order of their own.
     """
 
     new: int
@@ -71,10 +72,13 @@ def sort_out(batches: Sequence[Batch], index: Identities, again: int = 0) -> Sor
     """
     keys = [key for batch in batches for key in batch.keys]
     distinct = set(keys)
-    seen = index.look_up(distinct)
-    if not seen and len(distinct) == len(keys):
-        sums = [content for batch in batches for content in batch.sums]
-        return Sorted(len(keys), [None] * len(batches), [_NOTHING] * len(batches), keys, sums)
+    # The index reads and writes them in this order: it need not sort them once more.
+    wanted = sorted(distinct)
+    seen = index.look_up(wanted)
+    if not seen and len(wanted) == len(keys):
+        contents = dict(zip(keys, [one for batch in batches for one in batch.sums], strict=True))
+        sums = [contents[key] for key in wanted]
+        return Sorted(len(keys), [None] * len(batches), [_NOTHING] * len(batches), wanted, sums)
     outcome = Sorted(0, [], [], [], [])
     for batch in batches:
         places, known = _part(batch, seen, again)
