@@ -303,6 +303,24 @@ def test_map_refuses_what_an_import_would_refuse(
     assert len(shown(capsys, str(sheet), *where, "sales")[1]) == 1
 
 
+def test_map_reads_a_file_as_an_import_does(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of another encoding and another delimiter, and an array of JSON row by row."""
+    where = ("--with", str(place / "shop.toml"), "--import", "sales")
+    sheet = place / "other.csv"
+    sheet.write_bytes("nr;at;amount\nØ1;29.03.2026 03:30;1\n".encode("latin-1"))
+    words = ("--encoding", "latin-1", "--delimiter", ";")
+    assert [one["id"] for one in shown(capsys, str(sheet), *where, *words)[1]] == ["Ø1"]
+    rows = place / "rows.json"
+    good, bad = '{"nr": 1, "at": "29.03.2026 03:30", "amount": 1}', '{"nr": 2, "amount": "x"}'
+    rows.write_text(f"[{good},\n {bad},\n {good}]")
+    _, events, told = shown(capsys, str(rows), *where)
+    assert (len(events), "line 2: data.amount" in told) == (2, True)
+    rows.write_text("[1")
+    assert "is no JSON array of events" in shown(capsys, str(rows), *where)[2]
+
+
 def test_map_shows_what_an_inlet_would_take(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

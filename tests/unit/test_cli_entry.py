@@ -58,6 +58,8 @@ def test_asking_for_help_or_the_version_succeeds(
         (["import", "a.csv", "--type", "t", "--types", "a=money"], "--types"),
         (["import", "a.csv", "--type", "t", "--encoding", "martian"], "martian"),
         (["import", "a.csv", "--type", "t", "--delimiter", "ab"], "--delimiter"),
+        (["import", "-", "--type", "t", "--delimiter", '"'], "--delimiter"),
+        (["map", "-", "--with", "a.toml", "--encoding", "hex"], "'hex'"),
         (["send", "a.jsonl", "--subject", "x"], "--subject"),
         (["send", "a.jsonl", "--type", "x"], "--type"),
         (["send", "--type", "t", "--data", "{"], "--data"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
-from livetally.cli.inputs import Input, expanded, require_files
+from livetally.cli.inputs import Input, expanded, require_files, require_text
 from livetally.cli.loaded import load_all, position_of
 
 if TYPE_CHECKING:
@@ -175,24 +175,17 @@ def _require_teams(client: Client, named: set[str], path: Path) -> None:
 
 
 def _shape(event_type: str | None, mapping: str | None, source: str, columns: Columns) -> Shape:
-    import codecs
-
     from livetally.calendar import find_zone
     from livetally.cli.codes import WrongUsage
     from livetally.cli.load.shape import Shape
     from livetally.cli.mappings import find, text_of
 
-    try:
-        codecs.lookup(columns.encoding)
-    except LookupError:
-        raise WrongUsage(f"--encoding: no encoding is called '{columns.encoding}'.") from None
+    require_text(columns.encoding, columns.delimiter)
     if (event_type is None) == (mapping is None):
         raise WrongUsage("Give one of --type and --map.")
     salt, mapped = find(mapping) if mapping else ("", None)
     if mapped is not None and (given := _of_types(columns)):
         raise WrongUsage(f"{given[0]} is for --type; the mapping says which column is what.")
-    if len(columns.delimiter) != 1:
-        raise WrongUsage("--delimiter: give one character.")
     return Shape(
         type=event_type,
         source=source,

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from livetally.cli.codes import WrongUsage
 
-__all__ = ["Found", "Input", "expanded", "require_files", "whole_place"]
+__all__ = ["Found", "Input", "expanded", "require_files", "require_text", "whole_place"]
 
 Input: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A file, or standard input."""
@@ -81,3 +81,17 @@ def require_files(paths: Iterable[Path]) -> None:
     for path in paths:
         if str(path).startswith("-") and path != _STDIN:
             raise WrongUsage(f"there is no option '{path}' (a file of that name is ./{path}).")
+
+
+def require_text(encoding: str, delimiter: str) -> None:
+    """Refuse what no CSV file can be read with.
+
+    Raises:
+        WrongUsage: there is no such encoding of texts, or nothing can be told apart so.
+    """
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise WrongUsage(f"--encoding: no encoding of texts is called '{encoding}'.") from None
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise WrongUsage("--delimiter: give one character, and no quote or line end.")

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 
 from livetally.cli.codes import DONE, FAILED
-from livetally.cli.inputs import Input, require_files
+from livetally.cli.inputs import Input, require_files, require_text
 
 if TYPE_CHECKING:
     from livetally.cli.load.records import Line
@@ -44,6 +44,8 @@ def map_file(
     format: (  # noqa: A002 - the option's name
         Literal["csv", "tsv", "jsonl", "json", "parquet"] | None
     ) = None,
+    encoding: str = "utf-8-sig",
+    delimiter: str = ",",
     limit: int = _ROWS_SHOWN,
 ) -> int:
     """Show which events a mapping makes of a file, one on each line; nothing is sent.
@@ -58,6 +60,8 @@ def map_file(
         header: Header of the request, as X-GitHub-Event=push; may be repeated.
         query: Parameter of the query, as page=2; may be repeated.
         format: What the file holds, when its name does not say it.
+        encoding: Encoding of a CSV file, such as latin-1.
+        delimiter: What stands between the cells of a CSV file.
         limit: Rows of a file with many to show; 0 shows all.
 
     Returns:
@@ -72,17 +76,19 @@ def map_file(
     from livetally.mapping import Context
 
     require_files([file])
+    require_text(encoding, delimiter)
     named = {"inlet": inlet, "import": import_, "source": source}
     given = [(kind, name) for kind, name in named.items() if name is not None]
     if len(given) > 1:
         raise WrongUsage("Give one of --inlet, --import and --source.")
-    events_of = choose(read_file(definition), *(given[0] if given else ()))
+    kind, events_of = choose(read_file(definition), *(given[0] if given else ()))
     context = Context(
         _pairs("--param", param or ()),
         {name.lower(): text for name, text in _pairs("--header", header or ()).items()},
         _pairs("--query", query or ()),
     )
-    return _show(events_of, context, _payloads(file, format), limit)
+    rows = _rows_of(file, encoding, delimiter, format, is_import=kind == "import")
+    return _show(events_of, context, rows, limit)
 
 
 def _show(events_of: EventsOf, context: Context, payloads: Iterator[_Payload], limit: int) -> int:
@@ -128,24 +134,36 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _payloads(file: Path, form: str | None) -> Iterator[_Payload]:
-    """Yield the payload of a JSON file, or each row of a file of rows with its line."""
+def _rows_of(
+    file: Path, encoding: str, delimiter: str, form: str | None, *, is_import: bool
+) -> Iterator[_Payload]:
+    """Yield the payload of a JSON file, or each row of a file of rows with its line.
+
+    To an import an array is a file of rows too.
+    """
     from livetally.cli.load.loading import format_of
+    from livetally.cli.load.objects import array_lines
     from livetally.cli.load.opening import STDIN, opened
     from livetally.cli.load.parquet import parquet_lines
     from livetally.cli.load.records import json_lines
+    from livetally.errors import LivetallyError
     from livetally.mapping import decode_payload
 
     kind = form or ("json" if file == STDIN else format_of(file, None))
     with opened(file) as source:
-        if kind == "json":
+        if kind == "json" and is_import:
+            try:
+                yield from map(_of_line, array_lines(source.stream.read()))
+            except ValueError as error:
+                raise LivetallyError(f"{file} {error}.") from None
+        elif kind == "json":
             yield None, decode_payload(source.stream.read().removeprefix(b"\xef\xbb\xbf")), ""
         elif kind in ("jsonl", "parquet"):
             read = json_lines if kind == "jsonl" else parquet_lines
             for line in read(source.stream):
                 yield _of_line(line)
         else:
-            yield from _of_rows(source.stream, "\t" if kind == "tsv" else ",")
+            yield from _of_rows(source.stream, encoding, "\t" if kind == "tsv" else delimiter)
 
 
 def _of_line(line: Line) -> _Payload:
@@ -166,14 +184,14 @@ def _of_line(line: Line) -> _Payload:
     return line.line, record, ""
 
 
-def _of_rows(stream: IO[bytes], delimiter: str) -> Iterator[_Payload]:
+def _of_rows(stream: IO[bytes], encoding: str, delimiter: str) -> Iterator[_Payload]:
     from livetally.cli.load.mapped import fault_of_row
     from livetally.cli.load.records import csv_rows
     from livetally.cli.load.shape import BECAUSE, LINE
     from livetally.cli.load.table import heading_of
 
     apart = {LINE, BECAUSE, ""}
-    rows = csv_rows(stream, "utf-8-sig", delimiter)
+    rows = csv_rows(stream, encoding, delimiter)
     heading = heading_of(rows)
     for row in rows:
         cells = zip(heading, row.cells, strict=False)

@@ -32,8 +32,12 @@ def mappings_of(application: Application) -> dict[tuple[str, str], EventMapping]
     return {(kind, name): one.mapping for kind, table in tables for name, one in table.items()}
 
 
-def choose(application: Application, kind: str | None = None, name: str | None = None) -> EventsOf:
-    """Return what makes events of a payload; those of a source get their ids as it gives them.
+def choose(
+    application: Application, kind: str | None = None, name: str | None = None
+) -> tuple[str, EventsOf]:
+    """Return the kind of a mapping and what it makes events with.
+
+    Those of a source get their ids as it gives them.
 
     Args:
         application: the definition.
@@ -46,11 +50,11 @@ def choose(application: Application, kind: str | None = None, name: str | None =
     there = mappings_of(application)
     found, called = _chosen(application, there, kind, name)
     if found != "source":
-        return there[found, called].events
+        return found, there[found, called].events
     from livetally.sources import mapped_records
 
     source = application.sources[called]
-    return lambda payload, context: mapped_records(
+    return found, lambda payload, context: mapped_records(
         source, payload, context._replace(content_ids=True)
     )
 
