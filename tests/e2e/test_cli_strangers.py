@@ -25,9 +25,7 @@ class Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<p>Sign in</p>")
 
-    def do_POST(self) -> None:
-        """As above."""
-        self.do_GET()
+    do_DELETE = do_PATCH = do_POST = do_GET  # noqa: N815 - the names that the server looks for
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -53,6 +51,13 @@ def url() -> Iterator[str]:
         ["import", "taps.csv", "--type", "tap"],
         ["query", "taps"],
         ["query", "taps", "--json"],
+        ["teams", "list"],
+        ["keys", "list"],
+        ["sinks", "list"],
+        ["sources", "list"],
+        ["sources", "start", "nobel"],
+        ["alerts", "list"],
+        ["erase", "ada", "--yes"],
     ],
     ids=" ".join,
 )

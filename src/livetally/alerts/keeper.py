@@ -172,7 +172,7 @@ class Keeper:
             answer = await self._runner.answer(_question(alert, now_us), one.declared, one.team)
             value = _measured(alert, answer, empty_value(one.declared.metric(alert.metric)))
         except LivetallyError as error:
-            return AlertEnd(known.state, known.since_us, known.value, next_us, error.message)
+            return AlertEnd(known.state, known.since_us, known.value, next_us, error.told)
         verdict = judge(alert, State(known.state), known.since_us, value, now_us)
         text = None if value is None else f"{value:f}"[:_VALUE_CHARS_MAX]
         if not verdict.tell:

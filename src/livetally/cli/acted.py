@@ -53,7 +53,7 @@ class People:
         params = (*(("where", text) for text in where), ("limit", _FOUND_MAX))
         call = Call("GET", f"/v1/entities/{quote(entity, safe='')}", params, {}, None)
         try:
-            found = msgspec.json.decode(self._client.request(call, again_s=0).body)
+            found = self._client.request(call, again_s=0).read(msgspec.json.decode)
         except LivetallyError:
             return []
         return [str(one["key"]) for one in found["entities"]]

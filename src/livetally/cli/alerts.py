@@ -37,7 +37,7 @@ def list_alerts(*, json: bool = False, connection: Connection = LOCAL) -> int:
     Raises:
         LivetallyError: the server refused it.
     """
-    told = msgspec.json.decode(connection.call("GET", _PATH).body)
+    told = connection.call("GET", _PATH).read(msgspec.json.decode)
     listed = told["alerts"]
     if json:
         print_json(told)
@@ -65,7 +65,7 @@ def changes(
         LivetallyError: the server refused it.
     """
     path = f"{_PATH}/{quote(name, safe='')}/changes?limit={limit}"
-    told = msgspec.json.decode(connection.call("GET", path).body)
+    told = connection.call("GET", path).read(msgspec.json.decode)
     if json:
         print_json(told)
     elif not told["changes"]:

@@ -49,7 +49,7 @@ def apply(
         headers={"Content-Type": "application/toml"},
         body=application.text.encode(),
     )
-    told = msgspec.json.decode(reply.body)
+    told = reply.read(msgspec.json.decode)
     if json:
         print_json(told)
         return DONE

@@ -50,7 +50,7 @@ def backup(
     place = whole_place(to) if to else to
     if show:
         params = (("place", place),) if place else ()
-        told = msgspec.json.decode(connection.call("GET", "/v1/backups", params=params).body)
+        told = connection.call("GET", "/v1/backups", params=params).read(msgspec.json.decode)
         if json:
             print_json(told)
         else:

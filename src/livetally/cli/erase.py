@@ -50,7 +50,7 @@ def erase(
         raise LivetallyError("Nothing was erased.")
     call = Call("DELETE", "/v1/events", (("subject", subject),), {}, None)
     with connection.open(timeout_s=_ERASE_S_MAX) as client:
-        told = msgspec.json.decode(client.request(call, again_s=0).body)
+        told = client.request(call, again_s=0).read(msgspec.json.decode)
     if not no_wait:
         told |= _ended(told["erasure"], connection)
     if json:
@@ -75,7 +75,7 @@ def _meant(subject: str) -> bool:
 
 def _ended(number: str, connection: Connection) -> dict[str, Any]:
     while True:
-        told = msgspec.json.decode(connection.call("GET", "/v1/erasures").body)
+        told = connection.call("GET", "/v1/erasures").read(msgspec.json.decode)
         found: dict[str, Any] = next(one for one in told["erasures"] if one["erasure"] == number)
         if found["done"]:
             return found

@@ -79,7 +79,7 @@ def list_keys(
         LivetallyError: the server refused it.
     """
     params = (("team", "*"),) if all_teams else ()
-    told = msgspec.json.decode(connection.call("GET", _PATH, params=params).body)
+    told = connection.call("GET", _PATH, params=params).read(msgspec.json.decode)
     if json:
         print_json(told)
         return DONE
@@ -116,7 +116,7 @@ def revoke(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL
     """
     reply = connection.call("DELETE", f"{_PATH}/{quote(key_id, safe='')}")
     if json:
-        print_json(msgspec.json.decode(reply.body))
+        print_json(reply.read(msgspec.json.decode))
     else:
         print(f"Revoked: {key_id}")
     return DONE
@@ -177,7 +177,7 @@ def _span_s(text: str) -> int:
 
 
 def _print_new(reply: Reply, *, json: bool) -> int:
-    told = msgspec.json.decode(reply.body)
+    told = reply.read(msgspec.json.decode)
     if json:
         print_json(told)
         return DONE

@@ -38,7 +38,7 @@ def list_sinks(*, json: bool = False, connection: Connection = LOCAL) -> int:
     Raises:
         LivetallyError: the server refused it.
     """
-    told = msgspec.json.decode(connection.call("GET", _PATH).body)
+    told = connection.call("GET", _PATH).read(msgspec.json.decode)
     if json:
         print_json(told)
         return DONE
@@ -66,7 +66,7 @@ def rebuild(
         LivetallyError: the server refused it, or the table could not be filled.
     """
     reply = connection.call("POST", f"{_PATH}/{quote(name, safe='')}/rebuild")
-    told = msgspec.json.decode(reply.body)
+    told = reply.read(msgspec.json.decode)
     if not no_wait:
         told = _wait(name, connection)
     if json:
@@ -80,7 +80,7 @@ def rebuild(
 
 def _wait(name: str, connection: Connection) -> dict[str, Any]:
     while True:
-        told = msgspec.json.decode(connection.call("GET", _PATH).body)
+        told = connection.call("GET", _PATH).read(msgspec.json.decode)
         found: dict[str, Any] | None = next(
             (sink for sink in told["sinks"] if sink["name"] == name), None
         )

@@ -37,7 +37,7 @@ def list_sources(*, json: bool = False, connection: Connection = LOCAL) -> int:
     Raises:
         LivetallyError: the server refused it.
     """
-    told = msgspec.json.decode(connection.call("GET", _PATH).body)
+    told = connection.call("GET", _PATH).read(msgspec.json.decode)
     listed = told["sources"]
     if json:
         print_json(told)
@@ -132,16 +132,15 @@ def schedule(
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode({"schedule": None if reset else given}),
     )
-    return _told(reply.body, json=json)
+    return _told(reply.read(msgspec.json.decode), json=json)
 
 
 def _command(name: str, action: str, connection: Connection, *, json: bool) -> int:
     reply = connection.call("POST", f"{_PATH}/{quote(name, safe='')}/{action}")
-    return _told(reply.body, json=json)
+    return _told(reply.read(msgspec.json.decode), json=json)
 
 
-def _told(body: bytes, *, json: bool) -> int:
-    told = msgspec.json.decode(body)
+def _told(told: dict[str, Any], *, json: bool) -> int:
     if json:
         print_json(told)
     else:

@@ -41,7 +41,7 @@ def create(name: str, /, *, json: bool = False, connection: Connection = LOCAL) 
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode({"name": name}),
     )
-    told = msgspec.json.decode(reply.body)
+    told = reply.read(msgspec.json.decode)
     if json:
         print_json(told)
     else:
@@ -61,7 +61,7 @@ def list_teams(*, json: bool = False, connection: Connection = LOCAL) -> int:
     Raises:
         LivetallyError: the server refused it.
     """
-    told = msgspec.json.decode(connection.call("GET", _PATH).body)
+    told = connection.call("GET", _PATH).read(msgspec.json.decode)
     if json:
         print_json(told)
     else:
@@ -116,7 +116,7 @@ def set_team(
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode(change),
     )
-    told = msgspec.json.decode(reply.body)
+    told = reply.read(msgspec.json.decode)
     if json:
         print_json(told)
     else:

@@ -269,7 +269,7 @@ class Keeper:
             write(rows, upto)
 
     def _note_failure(self, error: Exception) -> None:
-        reason = error.message if isinstance(error, LivetallyError) else repr(error)[:500]
+        reason = error.told if isinstance(error, LivetallyError) else repr(error)[:500]
         self._failed.inc()
         with self._wake:
             self._failures += 1
