@@ -35,6 +35,12 @@ source = "nobel"
 action = "run"
 reply = { status = 204 }
 
+[command.counted]
+path = "/counted"
+source = "nobel"
+action = "run"
+reply = { body = { letters = "{length(query.by)}" } }
+
 [entity.prize]
 key = "category"
 events = ["prize"]
@@ -104,6 +110,23 @@ def test_once(client: httpx2.Client) -> None:
     assert (reply.status_code, reply.content) == (204, b"")
     until(lambda: client.get("/v1/sources/nobel").json()["runs"] == runs + 1, "one run", 30)
     assert client.get("/fetch/now").status_code == 405
+
+
+def test_a_reply_that_can_not_be_filled_is_found_before_anything_is_done(
+    client: httpx2.Client,
+) -> None:
+    """Else a client that tries again after a refusal would command twice."""
+
+    def commanded() -> int:
+        entries = client.get("/v1/audit").json()["entries"]
+        return sum(entry["action"] == "source.run" for entry in entries)
+
+    before = commanded()
+    refused = client.post("/counted")
+    assert (refused.status_code, refused.json()["field"]) == (400, "reply")
+    assert commanded() == before
+    assert client.post("/counted?by=ada").json() == {"letters": 3}
+    assert commanded() == before + 1
 
 
 @pytest.mark.parametrize("scopes", [["read", "write"], ["admin"]], ids=["read write", "admin"])
