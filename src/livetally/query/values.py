@@ -45,6 +45,8 @@ _BEYOND = (
 # An average of decimals has this many digits more than its field, a ratio with a decimal so many.
 _AVERAGE_DIGITS = 6
 _RATIO_DIGITS = 12
+# Arrow's decimals have 76 digits, the 12 after the point among them, and rounding may add one.
+_RATIO_WHOLE_DIGITS_MAX = 63
 
 # Up to here every whole number is a binary one, and is written as it came.
 _WHOLE_MAX = 2**53
@@ -100,13 +102,20 @@ def quotient(upper: Any, lower: Any) -> Any:
     """Divide exactly, rounded once; None when there is nothing to divide by.
 
     With a decimal the quotient is one of 12 digits after the point, rounded half to even; else it
-    is the nearest binary number.
+    is the nearest binary number. So it is where it has more digits than a decimal on the wire has
+    room for: only a binary number is that large, or divides by so little. None as well where it is
+    beyond the largest binary number.
     """
     if upper is None or not lower:
         return None
     if isinstance(upper, Decimal) or isinstance(lower, Decimal):
-        return _rounded(Decimal(upper), Decimal(lower), _RATIO_DIGITS)
-    return float(upper / lower)
+        exact = EXACT.divide(Decimal(upper), Decimal(lower))
+        if exact.adjusted() < _RATIO_WHOLE_DIGITS_MAX:
+            return plain(EXACT.quantize(exact, Decimal(1).scaleb(-_RATIO_DIGITS)))
+        nearest = float(exact)
+    else:
+        nearest = float(upper / lower)
+    return nearest if math.isfinite(nearest) else None
 
 
 def _signed_sum(metric: Metric, parts: Sequence[Any]) -> Any:
