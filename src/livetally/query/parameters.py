@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from livetally.definitions import nearest
 from livetally.errors import BadInput
 
-__all__ = ["Parameters", "known_only", "least_position", "page_limit", "single"]
+__all__ = ["Parameters", "known_only", "least_position", "page_limit", "single", "whole_number"]
 
 Parameters = Mapping[str, Sequence[str]]
 """Each parameter's values, in order."""
 
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
+_DIGITS_MAX = 20
+_POSITION_MAX = 2**63 - 1
 
 
 def known_only(parameters: Parameters, known: Sequence[str]) -> None:
@@ -52,10 +54,10 @@ def least_position(parameters: Parameters) -> int:
     """
     if "min_position" not in parameters:
         return 0
-    text = single(parameters, "min_position")
-    if not (text.isascii() and text.isdigit()):
+    position = whole_number(single(parameters, "min_position"))
+    if position is None:
         raise BadInput("min_position", "must be a whole number")
-    return int(text[:19])
+    return min(position, _POSITION_MAX)
 
 
 def page_limit(parameters: Parameters) -> int:
@@ -66,7 +68,18 @@ def page_limit(parameters: Parameters) -> int:
     """
     if "limit" not in parameters:
         return PAGE_DEFAULT
-    text = single(parameters, "limit")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= PAGE_MAX:
+    limit = whole_number(single(parameters, "limit"))
+    if limit is None or not 1 <= limit <= PAGE_MAX:
         raise BadInput("limit", f"must be a whole number from 1 to {PAGE_MAX}")
-    return int(text)
+    return limit
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text writes, None where it writes none.
+
+    Zeros in front don't count. One of more than 20 digits is cut to these: beyond every bound all
+    the same, and Python refuses to read thousands.
+    """
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return int(text.lstrip("0")[:_DIGITS_MAX] or "0")

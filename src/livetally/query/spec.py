@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from livetally.calendar import Interval, find_zone, parse_instant
 from livetally.definitions import Filter, format_filter, nearest, parse_filters, parse_reference
 from livetally.errors import BadInput
+from livetally.query.parameters import whole_number
 
 __all__ = ["MetricQuery", "parse_query", "require_range"]
 
@@ -165,6 +166,7 @@ def _one_of(name: str, text: str, choices: Sequence[str]) -> str:
 def _whole(name: str, text: str, low: int, high: int) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or not low <= int(text[:20]) <= high:
+    number = whole_number(text)
+    if number is None or not low <= number <= high:
         raise BadInput(name, f"must be a whole number from {low} to {high}")
-    return int(text)
+    return number
