@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from livetally.definitions import Application, Entity, EventType, Metric, Ratio, nearest
 from livetally.errors import UnknownName
 
@@ -20,14 +22,16 @@ class Declared:
     """The joined definitions of one team."""
 
     def __init__(self, applications: Iterable[Application] = ()) -> None:
-        """Join ``applications``; of one name the last wins."""
+        """Join ``applications``; of one name the last wins, an event type has the fields of all."""
         self.applications = tuple(applications)
         self.events: dict[str, EventType] = {}
         self.metrics: dict[str, Metric | Ratio] = {}
         self.entities: dict[str, Entity] = {}
         for application in self.applications:
             self.entities.update(application.entities)
-            self.events.update(application.events)
+            for name, event in application.events.items():
+                known = self.events.get(name)
+                self.events[name] = event if known is None else _joined(known, event)
             self.metrics.update(application.metrics)
             self.metrics.update(application.ratios)
 
@@ -57,3 +61,19 @@ class Declared:
         if found is None:
             raise UnknownName("entity", "entity", name, nearest(name, self.entities))
         return found
+
+
+def _joined(one: EventType, other: EventType) -> EventType:
+    """Return an event type that two applications declare: what either says of it holds."""
+    fields = dict(one.fields)
+    for path, field in other.fields.items():
+        required = field.required or (path in fields and fields[path].required)
+        fields[path] = msgspec.structs.replace(field, required=required)
+    return EventType(
+        other.name,
+        other.description or one.description,
+        fields,
+        one.keep_days if other.keep_days is None else other.keep_days,
+        one.keep_data_days if other.keep_data_days is None else other.keep_data_days,
+        one.keep_bytes if other.keep_bytes is None else other.keep_bytes,
+    )
