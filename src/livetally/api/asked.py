@@ -19,7 +19,7 @@ from livetally.errors import BadInput
 from livetally.live import EntitiesQuestion, MetricQuestion, Question, TailQuestion, Wire
 from livetally.query import Declared, MetricQuery, Runner, parse_query
 from livetally.query.adhoc import AdhocQuery, parse_adhoc
-from livetally.query.entities import EntityQuery, parse_entities, parse_entity
+from livetally.query.entities import EntityQuery, entity_key, parse_entities, parse_entity
 from livetally.query.parameters import Parameters
 from livetally.query.raw import RawQuery, parse_history, parse_raw
 
@@ -75,7 +75,8 @@ def read_path(segments: Sequence[str], parameters: Parameters, declared: Declare
         case ["entities", entity, key]:
             return parse_entity(entity, key, parameters)
         case ["entities", entity, key, "events"]:
-            return parse_history(declared.entity(entity), key, parameters)
+            asked = declared.entity(entity)
+            return parse_history(asked, entity_key(asked, declared, key), parameters)
         case ["events"]:
             return parse_raw(parameters)
     shown = "/".join(segments)[:_SHOWN_CHARS_MAX]

@@ -34,6 +34,7 @@ from livetally.query.entities import (
     EntityQuery,
     EntityState,
     ask_entity_page,
+    entity_key,
     entity_needs,
     entity_shapes,
     one_entity,
@@ -142,8 +143,8 @@ async def entity_history(request: Request) -> Response:
     who = await identify(request.scope, services, Scope.READ)
     declared = services.definitions.declared(who.team)
     entity = declared.entity(request.path_params["entity"])
-    parameters = parameters_of(request.query_params)
-    query = parse_history(entity, request.path_params["key"], parameters)
+    key = entity_key(entity, declared, request.path_params["key"])
+    query = parse_history(entity, key, parameters_of(request.query_params))
     await services.writer.reached(query.min_position)
     left = await charge(services, who)
     position = services.writer.position
@@ -155,9 +156,11 @@ async def act(request: Request) -> Response:
     """Do something to an entity: check that its state allows it, then append the event."""
     services: Services = request.app.state.services
     who = await identify(request.scope, services, Scope.WRITE)
-    name, key = request.path_params["entity"], request.path_params["key"]
+    name = request.path_params["entity"]
     declared = services.definitions.declared(who.team)
     entity = declared.entity(name)
+    # One entity has one lock, however its key is written.
+    key = entity_key(entity, declared, request.path_params["key"])
     action_name = request.path_params["action"]
     action = entity.actions.get(action_name)
     if action is None:

@@ -7,6 +7,8 @@ page continues exactly where the last one ended.
 
 from __future__ import annotations
 
+import re
+import uuid
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -51,6 +53,7 @@ __all__ = [
     "EntityQuery",
     "EntityState",
     "ask_entity_page",
+    "entity_key",
     "entity_needs",
     "entity_projection",
     "entity_shapes",
@@ -62,6 +65,9 @@ __all__ = [
 _UTC = find_zone("UTC")
 _KNOWN = ("where", "sort", "limit", "cursor", "min_position")
 _ADDED = frozenset({Aggregate.COUNT, Aggregate.SUM})
+_WHOLE = re.compile(r"-?[0-9]{1,100}", re.ASCII)
+# As ingest takes one.
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}", re.IGNORECASE)
 
 
 class EntityQuery(NamedTuple):
@@ -133,6 +139,20 @@ def one_entity(entity: str, key: str) -> EntityQuery:
     return EntityQuery(entity, (), "", descending=False, limit=1, cursor="", key=key)
 
 
+def entity_key(entity: Entity, declared: Declared, key: str) -> str:
+    """Return a key as the store writes it: ``007`` is the integer 7, and UUIDs may be in capitals.
+
+    Without it an entity that is there would be taken for a new one. A key that can be none is
+    returned as it is.
+    """
+    field = _key_of(entity, declared).field
+    if field is not None and field.type is FieldType.INTEGER and _WHOLE.fullmatch(key):
+        return str(int(key))
+    if field is not None and field.type is FieldType.UUID and _UUID.fullmatch(key):
+        return str(uuid.UUID(key))
+    return key
+
+
 def ask_entity_page(
     engine: Engine, query: EntityQuery, declared: Declared, team: int, since: int | None = None
 ) -> EntitiesPage:
@@ -177,7 +197,6 @@ def entity_projection(entity: Entity, declared: Declared) -> Projection | None:
 
 
 def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int) -> EntityQuestion:
-    asked = Metric("", "", Aggregate.COUNT, tuple(Term(kind) for kind in entity.events))
     columns = tuple(_column(name, one, entity, declared) for name, one in entity.fields.items())
     places = {column.name: i for i, column in enumerate(columns)}
     where = []
@@ -190,10 +209,10 @@ def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int)
     question = EntityQuestion(
         team=team,
         types=entity.events,
-        key=reference_of(entity.key, asked, declared),
+        key=_key_of(entity, declared),
         columns=columns,
         where=tuple(where),
-        keys=() if query.key is None else (query.key,),
+        keys=() if query.key is None else (entity_key(entity, declared, query.key),),
         sort=None if by_key else _place("sort", sort, places),
         descending=descending,
         limit=query.limit,
@@ -201,6 +220,11 @@ def _question(query: EntityQuery, entity: Entity, declared: Declared, team: int)
     if not query.cursor:
         return question
     return question._replace(after=read_cursor(query.cursor, Cursor, _order(question)))
+
+
+def _key_of(entity: Entity, declared: Declared) -> Reference:
+    asked = Metric("", "", Aggregate.COUNT, tuple(Term(kind) for kind in entity.events))
+    return reference_of(entity.key, asked, declared)
 
 
 def _place(parameter: str, name: str, places: dict[str, int]) -> int:
