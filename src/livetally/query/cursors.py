@@ -18,7 +18,8 @@ from livetally.errors import BadInput
 
 __all__ = ["read_cursor", "write_cursor"]
 
-_CHARS_MAX = 4096
+# A subject has 1,024 characters, of four bytes each at most, and a page may be sorted by another.
+_CHARS_MAX = 16_384
 _MARK_BYTES = 4
 _Shape = TypeVar("_Shape")
 
