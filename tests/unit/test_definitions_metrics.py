@@ -341,3 +341,15 @@ def test_mistake_of_a_metric_is_not_repeated_by_its_ratio() -> None:
         'event = "sale"\n[metric.r]\nratio = ["a", "b"]'
     )
     assert (line, key) == (5, "metric.b.aggregate")
+
+
+@pytest.mark.parametrize("aggregate", ["latest", "first"])
+def test_an_attribute_is_a_text_beside_a_field(aggregate: str) -> None:
+    """The store has no value that is the one or the other: the answer was an error."""
+    for value, refused in (("count", True), ("paid", True), ("subject", False)):
+        terms = f'{{ event = "sale", value = "{value}" }}, {{ event = "refund", value = "type" }}'
+        metric = f'[metric.m]\naggregate = "{aggregate}"\nof = [{terms}]\n'
+        if refused:
+            assert "needs values of one type" in shop_mistakes(metric)[0][2]
+        else:
+            assert "m" in shop(metric).metrics

@@ -188,6 +188,10 @@ def _check_together(table: Table, aggregate: Aggregate, terms: tuple[Term, ...])
     if len(terms) > _TERMS_MAX:
         table.problem(f"takes at most {_TERMS_MAX} terms, not {len(terms)}")
     types = {field.type for field in _value_fields(terms)}
+    # An attribute is a text, as a UUID is; uniques of it and of others are counted apart.
+    attributes = any(term.value in _ATTRIBUTE_VALUES for term in terms)
+    if attributes and aggregate is not Aggregate.UNIQUE and types != {FieldType.UUID}:
+        types.add(FieldType.STRING)
     if aggregate in _OF_ANYTHING and len(types) > 1:
         listed = ", ".join(sorted(types))
         table.problem(f"{aggregate} needs values of one type in all its events, not {listed}")
