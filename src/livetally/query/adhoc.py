@@ -114,8 +114,13 @@ def _parameter(problem: DefinitionProblem) -> str:
 
 
 def _event(declared: Declared, name: str) -> dict[str, Any]:
-    for application in reversed(declared.applications):
-        if name in application.events:
-            found: dict[str, Any] = to_json(application)["event"]
-            return {name: found.get(name, {})}
-    return {}
+    """Return the declaration of an event type, with the fields of every application."""
+    found = [
+        to_json(application)["event"].get(name, {})
+        for application in declared.applications
+        if name in application.events
+    ]
+    if not found:
+        return {}
+    data = {path: field for one in found for path, field in one.get("data", {}).items()}
+    return {name: found[-1] | ({"data": data} if data else {})}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -47,6 +47,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_time = msgspec.json.Decoder(datetime).decode
 
+# Other numbers are written with an exponent.
+_PLAIN_MIN = Decimal("1e-6")
+_PLAIN_MAX = Decimal("1e21")
+
 Place = tuple[int, tuple[Any, ...]]
 """Bucket start and group."""
 
@@ -61,9 +65,21 @@ class Recomputed(NamedTuple):
 class Recount:
     """Collects the events of one metric, then says each bucket's value."""
 
-    def __init__(self, metric: Metric, bucket: Callable[[int], int]) -> None:
-        """Count for ``metric``; ``bucket`` returns the start of the bucket of an instant."""
+    def __init__(
+        self,
+        metric: Metric,
+        bucket: Callable[[int], int],
+        dimensions: Mapping[str, Field | None],
+    ) -> None:
+        """Count for ``metric``.
+
+        Args:
+            metric: what is counted.
+            bucket: returns the start of the bucket of an instant.
+            dimensions: what each is declared as; None where it is not, or not alike everywhere.
+        """
         self._metric = metric
+        self._dimensions = tuple(dimensions.items())
         self._bucket = bucket
         self._met: dict[Place, Gathered] = {}
         self._versions: dict[Place, int] = {}
@@ -78,10 +94,7 @@ class Recount:
         for term in self._terms[kind]:
             if not all(_meets(one, term, kind, event, data) for one in term.where):
                 continue
-            keys = tuple(
-                _shown(name, term, _member(name, term, kind, event, data))
-                for name in self._metric.by
-            )
+            keys = tuple(_key(name, field, kind, event, data) for name, field in self._dimensions)
             place = (self._bucket(event.at_us), keys)
             value: Any = 1
             if term.value is not None or self._metric.aggregate is Aggregate.UNIQUE:
@@ -111,7 +124,7 @@ class Recount:
 
     def _shown(self, value: Any) -> Any:
         term = self._metric.terms[0]
-        return _shown(term.value or "", term, value)
+        return _shown(term.fields.get(term.value or ""), value)
 
     def _average(self, met: Mean) -> Any:
         mean = met.value()
@@ -125,23 +138,53 @@ class Recount:
         return EXACT.scaleb(Decimal(round(mean * 10**digits)), -digits)
 
 
-def _shown(name: str, term: Term, value: Any) -> Any:
+def _shown(field: Field | None, value: Any) -> Any:
     """Write a time as the answers of UTC do; all else is shown as it is."""
-    field = term.fields.get(name)
     is_time = value is not None and field is not None and field.type is FieldType.TIME
     return label(value, _UTC) if is_time else value
 
 
+def _key(name: str, field: Field | None, kind: str, event: SentEvent, data: Any) -> Any:
+    """Return the group of an event in one dimension: its value, else its text."""
+    found = _found(name, kind, event, data)
+    if found is None or data_path(name) is None:
+        return found
+    return _text(found) if field is None else _shown(field, _typed(field, found))
+
+
 def _member(name: str, term: Term, kind: str, event: SentEvent, data: Any) -> Any:
     """Return a member as its declared type reads it, None where the event lacks it."""
+    found = _found(name, kind, event, data)
+    if found is None or data_path(name) is None:
+        return found
+    field = term.fields.get(name)
+    return None if field is None else _typed(field, found)
+
+
+def _found(name: str, kind: str, event: SentEvent, data: Any) -> Any:
     path = data_path(name)
     if path is None:
         return kind if name == "type" else getattr(event, name) or None
     found = data
     for key in segments(path):
         found = found.get(key) if isinstance(found, dict) else None
-    field = term.fields.get(name)
-    return None if found is None or field is None else _typed(field, found)
+    return found
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as a text, numbers as the engine writes them; lists and objects are none."""
+    if isinstance(value, (dict, list)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # A whole number beyond 64 bits comes as a decimal, and keeps its digits.
+    if not isinstance(value, Decimal) or value.as_tuple().exponent == 0:
+        return str(value)
+    number = Decimal(repr(float(value)))
+    if not number or _PLAIN_MIN <= abs(number) < _PLAIN_MAX:
+        return f"{number:f}".removesuffix(".0")
+    digits, _, exponent = f"{number.normalize():e}".partition("e")
+    return f"{digits}e{int(exponent)}"
 
 
 def _typed(field: Field, value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from livetally.calendar import Interval, find_zone
 from livetally.definitions import Metric
+from livetally.query.conditions import reference_of
 from livetally.query.declared import Declared
 from livetally.query.extents import Extents
 from livetally.query.plan import measure_of
@@ -171,7 +172,7 @@ def _look(
     stretch: tuple[int, int],
 ) -> _Look:
     kept = _kept(runner, asker, metric, stretch)
-    events, recomputed = _recomputed(runner.engine, asker[1], metric, stretch)
+    events, recomputed = _recomputed(runner.engine, asker, metric, stretch)
     return _Look(events, kept, recomputed)
 
 
@@ -196,9 +197,11 @@ def _kept(
 
 
 def _recomputed(
-    engine: Engine, team: int, metric: Metric, stretch: tuple[int, int]
+    engine: Engine, asker: tuple[Declared, int], metric: Metric, stretch: tuple[int, int]
 ) -> tuple[int, dict[Place, Recomputed]]:
-    recount = Recount(metric, lambda at_us: at_us // _DAY_US * _DAY_US)
+    declared, team = asker
+    dimensions = {name: reference_of(name, metric, declared).field for name in metric.by}
+    recount = Recount(metric, lambda at_us: at_us // _DAY_US * _DAY_US, dimensions)
     counted = 0
     for kind in measure_of(metric).types:
         for page in sent_events(engine, team, kind, *stretch):
