@@ -37,6 +37,7 @@ fields.most = { max = "amount" }
 fields.since = { first = "time" }
 fields.sales = { count = "sale" }
 fields.via = { latest = "source" }
+fields.time = { latest = "time" }
 [entity.store]
 key = "shop"
 events = ["sale"]
@@ -147,6 +148,17 @@ def test_a_filter_is_met_by_every_row_of_every_page(store: EventStore) -> None:
     assert [state.key for state in found] == sorted(
         wanted, key=lambda key: (model(events)[key]["spent"], key), reverse=True
     )
+
+
+def test_a_field_may_be_called_time(store: EventStore) -> None:
+    """Of an entity it is a field like any other: it is filtered and sorted by."""
+    team = next(store.teams)
+    store.commit(team, [sales(1, 1)[0]._replace(subject="p1"), sales(9, 1)[0]])
+    wanted = [PEOPLE[9 * 11 % len(PEOPLE)]]
+    assert [
+        one.key for one in pages(store, team, "customer", where="time:>=2026-01-01T00:00:03Z")
+    ] == wanted
+    assert [one.key for one in pages(store, team, "customer", sort="-time")] == [*wanted, "p1"]
 
 
 def test_the_latest_of_two_sources_is_the_same_in_any_order(store: EventStore) -> None:

@@ -82,8 +82,9 @@ def test_a_page_that_says_the_same_is_not_sent_again() -> None:
         page_response(request(CSV, tag), PAGE, {}),
         page_response(request(known=tag), PAGE._replace(rows=ROWS[:1]), {}),
         page_response(request(known=tag), PAGE._replace(next=""), {}),
+        page_response(request(known=tag), PAGE._replace(head={"gone_before": "2026"}), {}),
     ]
-    assert [one.status_code for one in changed] == [200] * 3
+    assert [one.status_code for one in changed] == [200] * 4
 
 
 def test_a_page_without_rows_has_its_columns() -> None:

@@ -58,7 +58,8 @@ def page_response(request: Request, page: Page, left: Mapping[str, str]) -> Resp
     """
     form = page_form(request)
     rows = encode_value(page.rows)
-    mark = blake2b(f"{form}\0{page.next}\0".encode() + rows, digest_size=12)
+    head = encode_value(page.head)
+    mark = blake2b(b"\0".join((form.encode(), page.next.encode(), head, rows)), digest_size=12)
     tag = f'W/"{mark.hexdigest()}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag, "Vary": "Accept", **left}
     if page.next and form != JSON:

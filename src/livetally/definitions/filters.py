@@ -92,23 +92,23 @@ _PLAIN: Final = re.compile(r'[^\s",*<>=!.](?:[^",*]*[^\s",*.])?')
 _QUOTE: Final = "put a value that holds , * .. or quotes in double quotes"
 
 
-def parse_filters(texts: Iterable[str]) -> tuple[Filter, ...]:
-    """Read several filters, all of which an event has to meet.
+def parse_filters(texts: Iterable[str], *, of_entity: bool = False) -> tuple[Filter, ...]:
+    """Read several filters, all of which an event, or the state of an entity, has to meet.
 
     Raises:
         BadInput: for the first one that can't be read, or when there are over 20.
     """
-    filters = tuple(map(parse_filter, texts))
+    filters = tuple(parse_filter(text, of_entity=of_entity) for text in texts)
     if len(filters) > FILTERS_MAX:
         raise BadInput("where", f"at most {FILTERS_MAX} filters, not {len(filters)}")
     return filters
 
 
-def parse_filter(text: str) -> Filter:
+def parse_filter(text: str, *, of_entity: bool = False) -> Filter:
     """Read one filter; see the module for the grammar.
 
     A range with an open end becomes the comparison that it means. Blanks around a bare value don't
-    count.
+    count. Of an entity ``time`` is a field like any other.
 
     Raises:
         BadInput: with the field ``where`` and the reason; also for over 1,000 values or a value of
@@ -118,7 +118,7 @@ def parse_filter(text: str) -> Filter:
     negated = trimmed.startswith("!")
     trimmed = trimmed.removeprefix("!")
     field, end = reference_at(trimmed, "where")
-    if field == "time":
+    if field == "time" and not of_entity:
         raise BadInput("where", "narrow the time by from and to; a data field is 'data.time'")
     if not trimmed.startswith(":", end):
         raise BadInput("where", f"write field:value; there is no ':' after '{trimmed[:end]}'")

@@ -101,7 +101,7 @@ def read_conditions(raw: Any, table: Table, fields: Collection[str] | None) -> W
             conditions.append(template)
             continue
         try:
-            compared = _compared(template)
+            compared = _compared(template, of_entity=fields is not None)
         except BadInput as error:
             table.problem(error.reason.replace(_MARK, "{...}"), *keys)
             continue
@@ -119,11 +119,11 @@ def read_names(raw: Any) -> NamesTemplate:
     return NamesTemplate([Template(text) for text in _listed(raw)])
 
 
-def _compared(template: Template) -> _Compared:
+def _compared(template: Template, *, of_entity: bool) -> _Compared:
     """Read a condition once, so that nothing that is filled in is ever read as a part of it."""
     expressions = tuple(_expressions(template))
     marked = (_MARK if isinstance(part, Expression) else part for part in template.parts)
-    condition = parse_filter("".join(marked))
+    condition = parse_filter("".join(marked), of_entity=of_entity)
     if sum(value.count(_MARK) for value in condition.values) != len(expressions):
         raise BadInput(
             "where", "a placeholder stands for a value or for the whole condition, not for a field"

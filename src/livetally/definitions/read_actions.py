@@ -58,7 +58,7 @@ def read_actions(
             table.problem("'event' is missing: which event does it append?")
         data = table.raw("data") if table.table("data").given() else {}
         _check_data(table, event, key, fields, scope)
-        when = read_where(table, "when")
+        when = read_where(table, "when", of_entity=True)
         check_state(when, fields, scope)
         undo = table.text("undo") or None
         if undo == name or (undo and undo not in names):

@@ -101,7 +101,7 @@ def _panel(
 def _entity_panel(table: Table, scope: Scope, entities: Mapping[str, Entity]) -> Panel:
     """Read a panel that lists entities."""
     name = table.text("entity")
-    where = read_where(table)
+    where = read_where(table, of_entity=True)
     if not name:
         table.problem("'entity' is missing: which entities does it list?")
     elif name not in entities:

@@ -29,7 +29,9 @@ __all__ = ["Condition", "read_where", "where_texts"]
 Condition: TypeAlias = tuple[Path, Filter]
 
 
-def read_where(table: Table, key: str = "where") -> tuple[Condition, ...]:
+def read_where(
+    table: Table, key: str = "where", *, of_entity: bool = False
+) -> tuple[Condition, ...]:
     """Return the filters below ``key`` with their paths; at most 20 count."""
     conditions: list[Condition] = []
     for path, text in _written(table, key):
@@ -37,7 +39,7 @@ def read_where(table: Table, key: str = "where") -> tuple[Condition, ...]:
             table.problems.add(path, "must be a filter such as 'carrier:UA'")
             continue
         try:
-            conditions.append((path, parse_filter(text)))
+            conditions.append((path, parse_filter(text, of_entity=of_entity)))
         except BadInput as error:
             table.problems.add(path, error.reason)
     if len(conditions) > FILTERS_MAX:

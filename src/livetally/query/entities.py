@@ -115,7 +115,7 @@ def parse_entities(entity: str, parameters: Parameters) -> EntityQuery:
     sort = single(parameters, "sort")
     return EntityQuery(
         entity=entity,
-        where=parse_filters(parameters.get("where", ())),
+        where=parse_filters(parameters.get("where", ()), of_entity=True),
         sort=sort.removeprefix("-"),
         descending=sort.startswith("-"),
         limit=page_limit(parameters),
