@@ -215,8 +215,9 @@ def _announce(listener: socket.socket, services: Services, settings: Settings) -
     first = services.catalog.ensure_first_key()
     if first is not None:
         token = services.catalog.create_signin_link(first.record.id)
+        # A line of its own, also after half a line of the log: the key is copied from here.
         out.write(
-            f"Administrator key (shown once, keep it): {first.text.reveal()}\n"
+            f"\nAdministrator key (shown once, keep it): {first.text.reveal()}\n"
             f"Sign in once without it:                 {url}/signin?token={token.reveal()}\n"
         )
     out.write(f"Livetally {services.version} listens on {url}\n")
