@@ -89,7 +89,11 @@ def test_groups_are_texts_and_verify_agrees(store: EventStore) -> None:
 
 
 def test_a_question_of_its_own_knows_the_fields_of_every_application(store: EventStore) -> None:
-    """What an event type has is what all of them declare."""
-    for value in ("size", "till"):
-        asked = {"event": ["sale"], "aggregate": ["sum"], "value": [value]}
-        assert parse_adhoc(asked).declared(store.declared).metrics
+    """What an event type has is what all of them declare, as numbers."""
+    team = next(store.teams)
+    data = [{"size": 2, "till": 40}, {"size": 3, "till": 2}]
+    store.commit(team, [Told("sale", T0, f"s{i}", None, None, one) for i, one in enumerate(data)])
+    for value, total in (("size", 5), ("till", 42)):
+        asked = parse_adhoc({"event": ["sale"], "aggregate": ["sum"], "value": [value]})
+        answer = store.runner.answer_now(asked.query, asked.declared(store.declared), team)
+        assert [row.value for row in answer.rows] == [total]

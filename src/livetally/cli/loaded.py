@@ -61,7 +61,7 @@ def position_of(client: Client) -> int | None:
     try:
         reply = client.request(Call("GET", "/readyz"), again_s=0)
         position = reply.read(msgspec.json.decode)["position"]
-    except (LivetallyError, msgspec.DecodeError, KeyError, TypeError):
+    except (LivetallyError, KeyError, TypeError):
         return None
     return position if isinstance(position, int) else None
 
