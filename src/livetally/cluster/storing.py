@@ -133,7 +133,7 @@ class Storing:
         """Remember what is stored now, and return what became of each message."""
         for one in ready.messages:
             if one.parted.new:
-                self._index.record(one.parted.keys, one.parted.sums, one.position)
+                self._index.record(one.parted.contents, one.position)
         return [self._done(one) for one in ready.messages]
 
     def _done(self, one: _Sorted) -> Done:
@@ -179,13 +179,12 @@ class _Overlay:
         self._index = index
         self._added: dict[bytes, Stored] = {}
 
-    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
-        wanted = set(keys)
-        known = self._index.look_up(wanted)
+    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
+        known = self._index.look_up(keys)
         if self._added:
-            known.update({key: self._added[key] for key in self._added.keys() & wanted})
+            known.update({key: self._added[key] for key in self._added.keys() & set(keys)})
         return known
 
     def add(self, parted: Sorted, position: int) -> None:
-        for key, content in zip(parted.keys, parted.sums, strict=True):
+        for key, content in parted.contents.items():
             self._added[key] = Stored(content, position)

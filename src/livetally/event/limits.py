@@ -18,13 +18,22 @@ from typing import NamedTuple
 from livetally.event.model import Incoming, Rejection
 from livetally.event.safety import danger, may_be_dangerous
 
-__all__ = ["EventLimits", "Within", "check_limits", "instant_us"]
+__all__ = [
+    "NEWEST_US",
+    "OLDEST_US",
+    "EventLimits",
+    "Within",
+    "check_limits",
+    "future_us",
+    "instant_us",
+    "type_is_wrong",
+]
 
 OLDEST_YEAR = 1900
 NEWEST_YEAR = 2299
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
-_NEWEST_US = 10_382_256_000_000_000  # 2299-01-01T00:00:00Z
+OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
+NEWEST_US = 10_382_256_000_000_000  # 2299-01-01T00:00:00Z
 _DAY_US = 86_400_000_000
 _TYPE = re.compile(r"[^\s\x00-\x1f\x7f]+\Z")
 _BRACE = ord("{")
@@ -115,7 +124,7 @@ def _all_within(
     ids = [event.id for event in events if event.id is not None]
     longest = max(map(len, data), default=0)
     if (
-        any(_type_is_wrong(kind, limits) for kind in {event.type for event in events})
+        any(type_is_wrong(kind, limits) for kind in {event.type for event in events})
         or not all(ids)
         or max(map(len, ids), default=0) > limits.id_chars_max
         or max(map(len, {event.source for event in events}), default=0) > limits.source_chars_max
@@ -129,7 +138,7 @@ def _all_within(
     times = [at for at in given_us if at is not None]
     if not times:
         return True
-    return min(times) >= _OLDEST_US and max(times) <= _future_us(limits, now_us)
+    return min(times) >= OLDEST_US and max(times) <= future_us(limits, now_us)
 
 
 def _one_by_one(
@@ -159,19 +168,20 @@ def _one_by_one(
     )
 
 
-def _type_is_wrong(kind: str, limits: EventLimits) -> bool:
+def type_is_wrong(kind: str, limits: EventLimits) -> bool:
+    """Tell whether ``kind`` can't be the type of an event."""
     return len(kind) > limits.type_chars_max or not _TYPE.match(kind)
 
 
-def _future_us(limits: EventLimits, now_us: int) -> int:
+def future_us(limits: EventLimits, now_us: int) -> int:
     """Return the newest time that is taken; never beyond what the store can hold."""
-    return min(now_us + limits.future_days_max * _DAY_US, _NEWEST_US)
+    return min(now_us + limits.future_days_max * _DAY_US, NEWEST_US)
 
 
 def _complaint(
     event: Incoming, data: bytes, limits: EventLimits, now_us: int
 ) -> tuple[str, str] | None:
-    if _type_is_wrong(event.type, limits):
+    if type_is_wrong(event.type, limits):
         return "type", f"must be 1 to {limits.type_chars_max} characters without spaces"
     if event.id is not None and not 0 < len(event.id) <= limits.id_chars_max:
         return "id", f"must be 1 to {limits.id_chars_max} characters"
@@ -198,8 +208,8 @@ def _complaint_about_time(
     if event.time.tzinfo is None:
         return "time", "has no offset; write 2026-03-29T12:00:00Z or ...+02:00"
     at_us = instant_us(event.time)
-    if not _OLDEST_US <= at_us <= _NEWEST_US:
+    if not OLDEST_US <= at_us <= NEWEST_US:
         return "time", f"must lie between the years {OLDEST_YEAR + 1} and {NEWEST_YEAR - 1}"
-    if at_us > _future_us(limits, now_us):
+    if at_us > future_us(limits, now_us):
         return "time", f"lies more than {limits.future_days_max} days in the future"
     return None

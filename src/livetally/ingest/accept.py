@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 from livetally.clock import Clock
 from livetally.errors import BodyTooLarge, ClientError, NotDurable, Overloaded, StoreFailed
-from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
-from livetally.ingest.batch import Batch, Schema, prepare
+from livetally.event import Decoded, EventLimits
+from livetally.ingest.batch import Batch, Schema
+from livetally.ingest.chunks import Preparing
 from livetally.ingest.commits import Commits, Outcome, Receipt
 from livetally.ingest.compare import conflicting
 from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer
@@ -61,12 +62,10 @@ class Intake:
     ) -> None:
         """Accept into ``writer``; ``schema_of`` gives what a team has declared."""
         self._writer = writer
-        self._clock = clock
-        self._schema_of = schema_of
-        self._event_limits = event_limits or EventLimits()
+        self._preparing = Preparing(clock, schema_of, event_limits or EventLimits())
         self.limits = limits or IntakeLimits()
         self._gatherer = Gatherer(
-            self._prepare,
+            self._preparing.decoded,
             lambda batch, size_bytes: self._submit(batch, size_bytes).future,
             lambda: writer.busy,
         )
@@ -88,9 +87,9 @@ class Intake:
                 await self._count(share.batch, share.receipt, tally, share.indexes)
             return tally.accepted(self._writer.position)
         if len(decoded.events) > _INLINE_EVENTS_MAX:
-            batch, rejected = await asyncio.to_thread(self._prepare, team, decoded)
+            batch, rejected = await asyncio.to_thread(self._preparing.decoded, team, decoded)
         else:
-            batch, rejected = self._prepare(team, decoded)
+            batch, rejected = self._preparing.decoded(team, decoded)
         tally.reject(rejected)
         if len(batch) and not (strict and rejected):
             await self._settle(self._submit(batch, size_bytes), tally)
@@ -131,16 +130,16 @@ class Intake:
         )
         index = blank_bytes = 0
         async for chunk in chunks:
-            decoded = decode_lines(chunk, index)
-            index += decoded.items
-            if not decoded.items:
+            read = self._preparing.lines(team, chunk, index)
+            index += read.items
+            if not read.items:
                 blank_bytes += len(chunk)
                 if blank_bytes > limits.body_bytes_max:
                     raise BodyTooLarge(f"More than {limits.body_bytes_max} bytes are blank lines.")
-            batch, rejected = self._prepare(team, decoded)
-            tally.reject(rejected)
-            if len(batch):
-                waiting.append(await self._submit_in_turn(batch, len(chunk), waiting, tally))
+            tally.reject(read.rejected)
+            for batch in read.batches:
+                size_bytes = len(chunk) * len(batch) // read.items
+                waiting.append(await self._submit_in_turn(batch, size_bytes, waiting, tally))
             while len(waiting) >= limits.chunks_waiting_max:
                 await self._settle(waiting.popleft(), tally)
             # A body that is unpacked from a few bytes would otherwise never let others run.
@@ -157,12 +156,6 @@ class Intake:
                 if not waiting:
                     raise
             await self._settle(waiting.popleft(), tally)
-
-    def _prepare(self, team: int, decoded: Decoded) -> tuple[Batch, list[Rejection]]:
-        now_us = self._clock.now_us()
-        within = check_limits(decoded.events, decoded.indexes, self._event_limits, now_us)
-        batch, wrong = prepare(team, within, self._schema_of(team), now_us)
-        return batch, sorted([*decoded.rejected, *within.rejected, *wrong])
 
     def _submit(self, batch: Batch, size_bytes: int, *, admitted: bool = False) -> _Waiting:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

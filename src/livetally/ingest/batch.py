@@ -10,15 +10,19 @@ writer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
+import numpy as np
 
 from livetally.definitions import EventType, Field
 from livetally.event import Rejection, Within, content_sums, identity_keys, new_ids
+from livetally.event.bulk import Ints
+from livetally.event.sums import sums_of_one_type
+from livetally.event.texts import Texts
 from livetally.ingest.fields import FieldReader
 
-__all__ = ["Batch", "Kept", "Schema", "mentions", "prepare"]
+__all__ = ["Batch", "Columns", "Kept", "Schema", "listed", "mentions", "prepare"]
 
 
 class Schema:
@@ -52,9 +56,23 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     unread: frozenset[str]
 
 
+class Columns(NamedTuple):
+    """What the events of one type say, column by column; ``ids`` and times are None if not given."""
+
+    indexes: list[int]
+    types: list[str]
+    sources: Sequence[str]
+    subjects: Sequence[str]
+    ids: list[bytes] | None
+    data: list[bytes]
+    given_us: Ints | None
+
+
 class Batch:
     """Columns of one request's events (or of a part of it), all of one team and one length.
 
+    ``occurred_us`` and the columns of ``fields`` are lists, or, where no value is missing, arrays or
+    ``Texts``; so may sources and subjects be.
     ``fields`` holds the values of each declared column in ``declared``. A column in ``unread`` is
     not there although some event that does not declare it may hold such a member: the store is to
     read it from the data, for all events of the commit.
@@ -66,8 +84,8 @@ class Batch:
         "declared",
         "fields",
         "ids",
+        "_joined",
         "indexes",
-        "joined",
         "keys",
         "occurred_us",
         "received_us",
@@ -87,20 +105,45 @@ class Batch:
         self.received_us = now_us
         self.indexes = within.indexes
         self.types = [event.type for event in events]
-        self.sources = [event.source for event in events]
-        self.subjects = [event.subject for event in events]
+        self.sources: Sequence[str] = [event.source for event in events]
+        self.subjects: Sequence[str] = [event.subject for event in events]
         self.attributes = [event.attributes for event in events]
         self.data = within.data
-        self.joined = within.joined
+        self._joined: bytes | None = within.joined
         self.ids = _ids([event.id for event in events], now_us)
         given_us = within.given_us
         self.timed = [at is not None for at in given_us]
-        self.occurred_us = [now_us if at is None else at for at in given_us]
+        self.occurred_us: list[int] | Ints = [now_us if at is None else at for at in given_us]
         self.keys = identity_keys(team, self.sources, self.ids)
         self.sums = content_sums(self.types, given_us, self.subjects, self.data)
-        self.fields: dict[str, list[Any]] = {}
+        self.fields: dict[str, Any] = {}
         self.declared: dict[str, Field] = {}
         self.unread: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_columns(cls, team: int, columns: Columns, now_us: int) -> Self:
+        """Return the batch of events of one type that are columns already."""
+        batch = cls.__new__(cls)
+        count = len(columns.types)
+        batch.team = team
+        batch.received_us = now_us
+        batch.indexes = columns.indexes
+        batch.types = columns.types
+        batch.sources = columns.sources
+        batch.subjects = columns.subjects
+        batch.attributes = [""] * count
+        batch.data = columns.data
+        batch._joined = None
+        batch.ids = _ids([None] * count, now_us) if columns.ids is None else columns.ids
+        given_us = columns.given_us
+        batch.timed = [given_us is not None] * count
+        batch.occurred_us = [now_us] * count if given_us is None else given_us
+        batch.keys = identity_keys(team, batch.sources, batch.ids)
+        batch.sums = sums_of_one_type(columns.types[0], given_us, columns.subjects, columns.data)
+        batch.fields = {}
+        batch.declared = {}
+        batch.unread = frozenset()
+        return batch
 
     @classmethod
     def restored(cls, kept: Kept) -> Self:
@@ -109,7 +152,7 @@ class Batch:
         for name in Kept.__struct_fields__:
             setattr(batch, name, getattr(kept, name))
         batch.indexes = list(range(len(kept.ids)))
-        batch.joined = b",".join(kept.data)
+        batch._joined = None
         batch.keys = identity_keys(kept.team, kept.sources, kept.ids)
         given_us = [
             at if timed else None for at, timed in zip(kept.occurred_us, kept.timed, strict=True)
@@ -120,7 +163,8 @@ class Batch:
     def kept(self, places: Sequence[int] | None = None) -> Kept:
         """Return what the batch can be restored from, or only its events at ``places``."""
 
-        def chosen(values: list[Any]) -> list[Any]:
+        def chosen(values: Any) -> list[Any]:
+            values = listed(values)
             return values if places is None else [values[place] for place in places]
 
         return Kept(
@@ -145,7 +189,9 @@ class Batch:
 
     def may_hold(self, field: Field) -> bool:
         """Tell whether some event's data may have a member at the field's path."""
-        return mentions(self.joined, field)
+        if self._joined is None:
+            self._joined = b",".join(self.data)
+        return mentions(self._joined, field)
 
 
 def prepare(
@@ -171,6 +217,13 @@ def prepare(
     batch.fields = {name: fields[name] for name in fields if name not in batch.unread}
     batch.declared = {name: schema.columns[name] for name in fields}
     return batch, rejected
+
+
+def listed(column: Any) -> Any:
+    """Return a column as a list of Python's own values."""
+    if isinstance(column, np.ndarray):
+        return column.tolist()
+    return list(column) if isinstance(column, Texts) else column
 
 
 def mentions(data: bytes, field: Field) -> bool:

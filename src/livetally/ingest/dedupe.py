@@ -7,7 +7,7 @@ all history; a later one is a duplicate, or differs in its bytes and is left to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from livetally.ingest.batch import Batch
@@ -36,15 +36,14 @@ class Known(NamedTuple):
 class Sorted(NamedTuple):
     """The outcome for a commit, one entry for each batch in ``places`` and ``known``.
 
-    ``places`` are the rows to store, None for all of them; ``keys`` and ``sums`` are theirs, in an
-    order of their own.
+    ``places`` are the rows to store, None for all of them; ``contents`` has the sum of what each
+    says, by its key, in an order of its own.
     """
 
     new: int
     places: list[list[int] | None]
     known: list[Known]
-    keys: list[bytes]
-    sums: list[int]
+    contents: dict[bytes, int]
 
 
 _NOTHING = Known((), ())
@@ -53,7 +52,7 @@ _NOTHING = Known((), ())
 class Identities(Protocol):
     """What knows identities that were stored before."""
 
-    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
+    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
         """Return what is known of those ``keys`` that were stored before. Blocks."""
         ...
 
@@ -70,23 +69,20 @@ def sort_out(batches: Sequence[Batch], index: Identities, again: int = 0) -> Sor
     Raises:
         StoreFailed: the index can't be read.
     """
-    keys = [key for batch in batches for key in batch.keys]
-    distinct = set(keys)
+    sums = {key: one for batch in batches for key, one in zip(batch.keys, batch.sums, strict=True)}
     # The index reads and writes them in this order: it need not sort them once more.
-    wanted = sorted(distinct)
-    seen = index.look_up(wanted)
-    if not seen and len(wanted) == len(keys):
-        contents = dict(zip(keys, [one for batch in batches for one in batch.sums], strict=True))
-        sums = [contents[key] for key in wanted]
-        return Sorted(len(keys), [None] * len(batches), [_NOTHING] * len(batches), wanted, sums)
-    outcome = Sorted(0, [], [], [], [])
+    contents = {key: sums[key] for key in sorted(sums)}
+    seen = index.look_up(contents)
+    count = sum(map(len, batches))
+    if not seen and len(contents) == count:
+        return Sorted(count, [None] * len(batches), [_NOTHING] * len(batches), contents)
+    outcome = Sorted(0, [], [], {})
     for batch in batches:
         places, known = _part(batch, seen, again)
         outcome.places.append(places)
         outcome.known.append(known)
-        outcome.keys.extend(batch.keys[i] for i in places)
-        outcome.sums.extend(batch.sums[i] for i in places)
-    return outcome._replace(new=len(outcome.keys))
+        outcome.contents.update({batch.keys[i]: batch.sums[i] for i in places})
+    return outcome._replace(new=len(outcome.contents))
 
 
 def _part(batch: Batch, seen: dict[bytes, Stored], again: int) -> tuple[list[int], Known]:

@@ -39,21 +39,21 @@ class FieldReader:
 
     def __init__(self, event: EventType) -> None:
         """Compile the declared fields of ``event``."""
-        self._fields = tuple(event.fields.values())
-        self.columns = frozenset(field.column for field in self._fields)
+        self.fields = tuple(event.fields.values())
+        self.columns = frozenset(field.column for field in self.fields)
         shape = _struct(event.fields)
         self._one = msgspec.json.Decoder(shape)
         self._many = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type] # built at run time
-        self._getters = [_getter(field) for field in self._fields]
-        self._finishers = [finisher(field) for field in self._fields]
-        self._repeats = RepeatFinder([field.name for field in self._fields])
+        self._getters = [_getter(field) for field in self.fields]
+        self._finishers = [finisher(field) for field in self.fields]
+        self._repeats = RepeatFinder([field.name for field in self.fields])
 
     def read(self, data: Sequence[bytes]) -> tuple[dict[str, list[Any]], list[Wrong]]:
         """Return values by column name, and what is wrong with each bad event.
 
         Times are in microseconds since 1970 UTC, decimals in units of their last place.
         """
-        if not self._fields:
+        if not self.fields:
             return {}, []
         joined = b",".join(data)
         wrong: list[Wrong] = []
@@ -63,12 +63,16 @@ class FieldReader:
             decoded = self._each(data, wrong)
         columns: dict[str, list[Any]] = {}
         present: dict[str, int] = {}
-        for field, get, finish in zip(self._fields, self._getters, self._finishers, strict=True):
+        for field, get, finish in zip(self.fields, self._getters, self._finishers, strict=True):
             values = list(map(get, decoded))
             present[field.name] = len(values) - values.count(None)
             columns[field.column] = finish(values, wrong) if finish else values
         wrong += self._repeats.find(data, joined, present)
         return columns, _first_of_each(wrong)
+
+    def repeats(self, data: bytes) -> bool:
+        """Tell whether one event's data may name a declared member twice."""
+        return bool(self._repeats.find([data], data, {}))
 
     def _each(self, data: Sequence[bytes], wrong: list[Wrong]) -> list[Any]:
         decoded: list[Any] = []

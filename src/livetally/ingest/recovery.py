@@ -105,4 +105,4 @@ def _add(index: IdentityIndex, rows: list[StoredIdentity], part: Part | None) ->
         if part is not None:
             known = {key: content for key, content in known.items() if part.is_ours(key)}
             complete_to = min(position, part.complete_to)
-        index.record(list(known), list(known.values()), position, complete_to)
+        index.record(known, position, complete_to)

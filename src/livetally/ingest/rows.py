@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from livetally.definitions import Field
-from livetally.ingest.batch import Batch
+from livetally.event.texts import Texts
+from livetally.ingest.batch import Batch, listed
 from livetally.store.events import SLOT_US, EventRows
 
-__all__ = ["Places", "joined_rows", "touched_slots"]
+__all__ = ["Places", "joined_rows", "plain", "touched_slots"]
 
 Places = Sequence[list[int] | None]
 """For each batch the rows to take, None for all of them."""
@@ -30,7 +33,7 @@ def joined_rows(batches: Sequence[Batch], places: Places) -> EventRows:
         for batch, chosen in zip(batches, places, strict=True)
     ]
 
-    def joined(name: str) -> list[Any]:
+    def joined(name: str) -> Any:
         return _joined([getattr(batch, name) for batch in batches], places)
 
     return EventRows(
@@ -48,6 +51,19 @@ def joined_rows(batches: Sequence[Batch], places: Places) -> EventRows:
     )
 
 
+def plain(rows: EventRows) -> EventRows:
+    """Return the same rows with every column a list of Python's own values, without their bytes."""
+    fields = {name: (field, listed(values)) for name, (field, values) in rows.fields.items()}
+    return rows._replace(
+        data=(),
+        attributes=(),
+        occurred_us=listed(rows.occurred_us),
+        subject=listed(rows.subject),
+        source=listed(rows.source),
+        fields=fields,
+    )
+
+
 def touched_slots(
     batches: Sequence[Batch], places: Places
 ) -> dict[tuple[int, str], frozenset[int]]:
@@ -58,7 +74,7 @@ def touched_slots(
         times = _joined([batch.occurred_us], [chosen])
         kinds = set(types)
         if len(kinds) == 1:
-            slots = {at // SLOT_US for at in times}
+            slots = _slots(times)
             touched.setdefault((batch.team, kinds.pop()), set()).update(slots)
             continue
         for kind, at in zip(types, times, strict=True):
@@ -72,22 +88,41 @@ def _fields(batches: Sequence[Batch], places: Places) -> dict[str, tuple[Field, 
     return {
         name: (
             field,
-            _joined([batch.fields.get(name) or [None] * len(batch) for batch in batches], places),
+            _joined([_column(batch, name) for batch in batches], places),
         )
         for name, field in declared.items()
         if all(_is_known(batch, name, field) for batch in batches)
     }
 
 
+def _column(batch: Batch, name: str) -> Any:
+    values = batch.fields.get(name)
+    return [None] * len(batch) if values is None else values
+
+
 def _is_known(batch: Batch, name: str, field: Field) -> bool:
     return name in batch.fields or not (name in batch.unread or batch.may_hold(field))
 
 
-def _joined(columns: Sequence[list[Any]], places: Places) -> list[Any]:
+def _slots(times: Any) -> set[int]:
+    if isinstance(times, np.ndarray):
+        return set(np.unique(times // SLOT_US).tolist())
+    return {at // SLOT_US for at in times}
+
+
+def _joined(columns: Sequence[Any], places: Places) -> Any:
+    """Join columns: as an array, or as texts, if all of them are such, else as a list."""
     if len(columns) == 1 and places[0] is None:
         return columns[0]
+    if all(isinstance(column, np.ndarray) for column in columns):
+        chosen_of = zip(columns, places, strict=True)
+        return np.concatenate(
+            [column if chosen is None else column[chosen] for column, chosen in chosen_of]
+        )
+    if all(isinstance(column, Texts) for column in columns):
+        return Texts(_joined([column.utf8 for column in columns], places))
     values: list[Any] = []
-    for column, chosen in zip(columns, places, strict=True):
+    for column, chosen in zip(map(listed, columns), places, strict=True):
         values += column if chosen is None else [column[i] for i in chosen]
     return values
 

@@ -18,7 +18,7 @@ from typing import Any
 from livetally.definitions import Field, FieldType
 from livetally.event import instant_us
 
-__all__ = ["finisher"]
+__all__ = ["decimal_bounds", "finisher"]
 
 _Wrong = list[tuple[int, str, str]]
 
@@ -59,7 +59,7 @@ def _each(
 def _decimals(field: Field, values: list[Decimal | None], wrong: _Wrong) -> list[Any]:
     scale = field.scale or 0
     shift, trim = _EXACT.scaleb, _EXACT.to_integral_exact
-    low, high = _bounds(field, scale)
+    low, high = decimal_bounds(field, scale)
     try:
         shifted = [None if value is None else shift(value, scale) for value in values]
         present = [value for value in shifted if value is not None]
@@ -87,7 +87,8 @@ def _decimal(field: Field, value: Decimal) -> int:
         raise ValueError(f"has more than {scale} digits after the point") from None
 
 
-def _bounds(field: Field, scale: int) -> tuple[Decimal | int, Decimal | int]:
+def decimal_bounds(field: Field, scale: int) -> tuple[Decimal | int, Decimal | int]:
+    """Return the least and the largest value that a decimal may have, in units of its last place."""
     low = -_LIMIT + 1 if field.minimum is None else _EXACT.scaleb(_exact(field.minimum), scale)
     high = _LIMIT - 1 if field.maximum is None else _EXACT.scaleb(_exact(field.maximum), scale)
     return max(low, -_LIMIT + 1), min(high, _LIMIT - 1)

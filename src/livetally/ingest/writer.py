@@ -27,7 +27,7 @@ from livetally.ingest.batch import Batch
 from livetally.ingest.commits import Deliver, Notice, Outcome, Receipt, WriterLimits
 from livetally.ingest.dedupe import Sorted, sort_out
 from livetally.ingest.recovery import recover
-from livetally.ingest.rows import joined_rows, touched_slots
+from livetally.ingest.rows import joined_rows, plain, touched_slots
 from livetally.store.events import Engine, StoredIdentity, insert_rows, read_stored
 from livetally.store.identities import IdentityIndex
 from livetally.telemetry import (
@@ -263,7 +263,7 @@ class Writer:
             differing += len(known.differing)
         self._deliver(outcomes)
         if parted.new:
-            self._index.record(parted.keys, parted.sums, self._position)
+            self._index.record(parted.contents, self._position)
         _count(parted.new, duplicates, differing)
 
     def _store(self, batches: list[Batch], parted: Sorted) -> None:
@@ -274,7 +274,7 @@ class Writer:
         self._position = position
         POSITION.set(position)
         touched = touched_slots(batches, parted.places)
-        told = rows._replace(data=(), attributes=()) if parted.new <= _TOLD_EVENTS_MAX else None
+        told = plain(rows) if parted.new <= _TOLD_EVENTS_MAX else None
         notice = Notice(position, self._clock.now_us(), parted.new, touched, told)
         for listener in self._listeners:
             listener(notice)

@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from livetally.definitions import Field, FieldType, segments
+from livetally.event.texts import Texts
 from livetally.store.events import native
 from livetally.store.events.literals import literal
 
@@ -127,6 +130,8 @@ def encode(field: Field, values: Sequence[Any]) -> bytes:
 
     Times are in microseconds since 1970 UTC, decimals in units of the last place.
     """
+    if isinstance(values, (np.ndarray, Texts)):
+        return bytes(len(values)) + _PLAIN[field.type](values)
     missing = [value is None for value in values]
     return native.nullable(missing, _ENCODERS[field.type](field, values))
 
@@ -187,4 +192,14 @@ _ENCODERS: dict[FieldType, Callable[[Field, Sequence[Any]], bytes]] = {
     FieldType.NUMBER: lambda _field, values: native.floats([value or 0.0 for value in values]),
     FieldType.BOOLEAN: lambda _field, values: native.uint8s([value or 0 for value in values]),
     FieldType.DECIMAL: lambda _field, values: native.int128s([value or 0 for value in values]),
+}
+# Of arrays and texts, where no value is missing.
+_PLAIN: dict[FieldType, Callable[[Any], bytes]] = {
+    FieldType.STRING: native.texts,
+    FieldType.UUID: native.texts,
+    FieldType.INTEGER: native.int64s,
+    FieldType.TIME: native.int64s,
+    FieldType.NUMBER: native.floats,
+    FieldType.BOOLEAN: native.uint8s,
+    FieldType.DECIMAL: native.int128s,
 }

@@ -15,6 +15,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
+import numpy as np
+
+from livetally.event.texts import Texts
+
 __all__ = [
     "block",
     "floats",
@@ -41,13 +45,20 @@ def block(columns: Sequence[tuple[str, str, bytes]], rows: int) -> bytes:
 
 def strings(values: Sequence[bytes]) -> bytes:
     """Encode a String column."""
-    if max(map(len, values), default=0) < len(_SHORT):
-        return b"".join([part for value in values for part in (_SHORT[len(value)], value)])
-    return b"".join([part for value in values for part in (_varint(len(value)), value)])
+    sizes = list(map(len, values))
+    parts: list[bytes] = [b""] * (2 * len(values))
+    parts[1::2] = values
+    if max(sizes, default=0) < len(_SHORT):
+        parts[::2] = map(_SHORT.__getitem__, sizes)
+    else:
+        parts[::2] = map(_varint, sizes)
+    return b"".join(parts)
 
 
 def texts(values: Sequence[str]) -> bytes:
     """Encode a String column of texts, each distinct one once: types, sources, subjects repeat."""
+    if isinstance(values, Texts):
+        return strings(values.utf8)
     distinct = set(values)
     if len(distinct) == 1:
         return _text(values[0].encode()) * len(values)
@@ -59,6 +70,8 @@ def texts(values: Sequence[str]) -> bytes:
 
 def int64s(values: Sequence[int]) -> bytes:
     """Encode an Int64 column (also DateTime64)."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.int64, copy=False).tobytes()
     return array("q", values).tobytes()
 
 
@@ -74,16 +87,22 @@ def uint32s(values: Sequence[int]) -> bytes:
 
 def uint8s(values: Sequence[int]) -> bytes:
     """Encode a UInt8 or Bool column."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.uint8, copy=False).tobytes()
     return bytes(values)
 
 
 def floats(values: Sequence[float]) -> bytes:
     """Encode a Float64 column."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64, copy=False).tobytes()
     return array("d", values).tobytes()
 
 
 def int128s(values: Sequence[int]) -> bytes:
     """Encode an Int128 column; also a Decimal(38, scale) one, as units of the last place."""
+    if isinstance(values, np.ndarray):
+        return np.stack([values, values >> 63], axis=1).tobytes()
     try:
         # The usual number fits the lower half; the upper half repeats its sign.
         halves = array("q", bytes(16 * len(values)))
