@@ -69,7 +69,7 @@ def index(make: Maker, name: str, sizes: tuple[int, ...], folder: Path | None = 
                 if known.look_up(keys):
                     raise SystemExit("a new id was called known")
                 then = time.perf_counter()
-                known.record(keys, range(COMMIT), number // COMMIT + 1)
+                known.record(dict(zip(keys, range(COMMIT), strict=True)), number // COMMIT + 1)
                 recording += time.perf_counter() - then
                 looking += then - at
                 number += COMMIT

@@ -14,7 +14,8 @@ import pytest
 from rocksdict import Options, Rdict
 
 from livetally.errors import StoreFailed
-from livetally.store.identities import IdentityIndex, Stored
+from livetally.store import identities
+from livetally.store.identities import IdentityIndex, Stored, _Unwritten
 
 
 @pytest.fixture
@@ -30,6 +31,11 @@ def keys(*numbers: int) -> list[bytes]:
     return [b"team%08d" % number for number in numbers]
 
 
+def told(number: int, content: int) -> dict[bytes, int]:
+    """Return what is recorded of the key for a number."""
+    return {keys(number)[0]: content}
+
+
 def test_a_new_index_knows_nothing(index: IdentityIndex) -> None:
     """No key is known, and nothing is complete."""
     assert index.look_up(keys(1, 2)) == {}
@@ -40,8 +46,8 @@ def test_a_new_index_knows_nothing(index: IdentityIndex) -> None:
 @pytest.mark.parametrize("flushed", [False, True], ids=["unwritten", "written"])
 def test_what_was_recorded_is_found(index: IdentityIndex, flushed: bool) -> None:  # noqa: FBT001
     """With its sum and position, whether it has reached the files or not, and nothing else."""
-    index.record(keys(1, 2), [0, 2**32 - 1], 7)
-    index.record(keys(3), [5], 2**39)
+    index.record(dict(zip(keys(1, 2), [0, 2**32 - 1], strict=True)), 7)
+    index.record(told(3, 5), 2**39)
     if flushed:
         index.flush()
         assert index.complete_to == 2**39
@@ -56,7 +62,7 @@ def test_a_reopened_index_is_the_same(tmp_path: Path) -> None:
     """Closing writes everything out."""
     first = IdentityIndex(tmp_path / "ids")
     for position in range(1, 101):
-        first.record(keys(position), [position], position)
+        first.record(told(position, position), position)
     first.close()
     second = IdentityIndex(tmp_path / "ids")
     assert second.complete_to == 100
@@ -71,7 +77,7 @@ def test_many_keys_in_any_order(index: IdentityIndex) -> None:
     for position in range(1, 30):
         fresh = [rng.randbytes(rng.randrange(7, 90)) for _ in range(2000)]
         sums = [rng.randrange(2**32) for _ in fresh]
-        index.record(fresh, sums, position)
+        index.record(dict(zip(fresh, sums, strict=True)), position)
         known |= {key: Stored(total, position) for key, total in zip(fresh, sums, strict=True)}
     asked = rng.sample(sorted(known), 3000) + [rng.randbytes(20) for _ in range(3000)]
     rng.shuffle(asked)
@@ -83,21 +89,59 @@ def test_many_keys_in_any_order(index: IdentityIndex) -> None:
 
 def test_forgetting_begins_anew(index: IdentityIndex) -> None:
     """Nothing is known afterwards, and recording goes on."""
-    index.record(keys(1), [1], 9)
+    index.record(told(1, 1), 9)
     index.forget_all()
     assert index.complete_to == 0
     assert index.look_up(keys(1)) == {}
-    index.record(keys(2), [1], 1)
+    index.record(told(2, 1), 1)
     index.flush()
     assert index.complete_to == 1
 
 
 def test_what_may_have_gaps_is_known_but_not_complete(index: IdentityIndex) -> None:
     """Keys beyond it are known; who completes the index begins where nothing is missing."""
-    index.record(keys(1), [1], 9, complete_to=4)
+    index.record(told(1, 1), 9, complete_to=4)
     index.flush()
     assert index.look_up(keys(1))[keys(1)[0]].position == 9
     assert index.complete_to == 4
+
+
+def test_commits_are_gathered_and_each_keeps_its_position(
+    index: IdentityIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is gathered is known before it is written, and written in one step, all of it."""
+    written: list[int] = []
+    write = index._write
+
+    def counted(work: _Unwritten) -> None:
+        written.append(len(work.values))
+        write(work)
+
+    monkeypatch.setattr(index, "_write", counted)
+    monkeypatch.setattr(identities, "_GATHERED_S", 60.0)
+    expected = {keys(number)[0]: Stored(number, number) for number in range(1, 6)}
+    for number in range(1, 6):
+        index.record(told(number, number), number)
+    assert index.look_up(keys(1, 2, 3, 4, 5, 6)) == expected
+    assert index.complete_to == 0
+    index.flush()
+    assert sum(written) == 5
+    assert len(written) < 5
+    assert index.look_up(keys(1, 2, 3, 4, 5, 6)) == expected
+    assert index.complete_to == 5
+
+
+def test_a_full_gathering_is_written_at_once(
+    index: IdentityIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who records more than may wait is held up until it is written."""
+    monkeypatch.setattr(identities, "_GATHERED_S", 60.0)
+    monkeypatch.setattr(identities, "_GATHERED_KEYS", 10)
+    monkeypatch.setattr(identities, "_UNWRITTEN_KEYS_MAX", 10)
+    for number in range(1, 101):
+        index.record(told(number, number), number)
+    index.flush()
+    assert index.complete_to == 100
 
 
 def test_a_failed_write_is_told_to_the_writer(
@@ -109,13 +153,13 @@ def test_a_failed_write_is_told_to_the_writer(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(index, "_write", full)
-    index.record(keys(1), [1], 1)
+    index.record(told(1, 1), 1)
     with pytest.raises(StoreFailed, match="No space left"):
         index.flush()
     with pytest.raises(StoreFailed, match="No space left"):
         index.look_up(keys(1))
     with pytest.raises(StoreFailed, match="No space left"):
-        index.record(keys(2), [1], 2)
+        index.record(told(2, 1), 2)
 
 
 def test_a_directory_that_is_no_index_is_refused(tmp_path: Path) -> None:
@@ -140,9 +184,7 @@ def test_filters_outlive_restarts(tmp_path: Path) -> None:
     """The driver would open known files with what they say, and that leaves the filter out."""
     for start in range(4):
         index = IdentityIndex(tmp_path / "ids")
-        index.record(
-            [b"%d-%d" % (start, number) for number in range(1_000)], [1] * 1_000, start + 1
-        )
+        index.record({b"%d-%d" % (start, number): 1 for number in range(1_000)}, start + 1)
         index.flush()
         index._db.flush()
         assert not index.lacks_filters, f"after {start} restarts"
@@ -158,7 +200,7 @@ def test_files_without_filters_are_given_them_beside_the_commits(tmp_path: Path)
     first = IdentityIndex(tmp_path / "ids")
     assert first.lacks_filters
     assert first.look_up(keys[:2]) == {key: Stored(7, 3) for key in keys[:2]}
-    first.record([b"new"], [8], 4)
+    first.record({b"new": 8}, 4)
     first.close()
     second = IdentityIndex(tmp_path / "ids")
     if second.lacks_filters:
@@ -177,7 +219,7 @@ def test_files_can_be_let_go_while_they_are_given_filters(tmp_path: Path, how: s
     index = IdentityIndex(tmp_path / "ids")
     getattr(index, how)()
     assert len(index.look_up(keys[:10])) == (10 if how == "reopen" else 0)
-    index.record([b"new"], [8], 4)
+    index.record({b"new": 8}, 4)
     index.flush()
     assert index.look_up([b"new"]) == {b"new": Stored(8, 4)}
     index.close()

@@ -12,6 +12,7 @@ decoding them.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,9 +23,16 @@ from livetally.event.line_shape import Path, Shape, Slot, shape_of
 __all__ = ["Alike", "Span", "alike_lines"]
 
 _GROUPS_MAX: Final = 8
-_LINES_MIN: Final = 32
+# Of fewer lines, decoding them one by one is faster.
+_LINES_MIN: Final = 256
+_REMEMBERED: Final = 16
+_REMEMBERED_BYTES_MAX: Final = 4096
 _QUOTE, _NEWLINE, _SPACE = b'"'[0], b"\n"[0], b" "[0]
 _TRUE, _FALSE = b"true", b"false"
+
+
+# Shapes of late, the newest first: to find one costs as much as to compare a hundred lines.
+_recent: Final[deque[Shape]] = deque(maxlen=_REMEMBERED)
 
 
 class Span(NamedTuple):
@@ -76,12 +84,12 @@ def alike_lines(chunk: bytes) -> tuple[list[Alike], Ints] | None:
     """Part the lines of ``chunk`` into groups that are alike and the numbers of the others.
 
     Returns:
-        None when no two of its lines are taken for alike.
+        None when it is not worth it: too few of its lines are alike.
     """
-    if b"\\" in chunk or not _is_text(chunk):
+    if chunk.count(b"\n") < _LINES_MIN or b"\\" in chunk or not _is_text(chunk):
         return None
     lines = _Lines(chunk)
-    if lines.count < _LINES_MIN or not lines.sound:
+    if not lines.sound:
         return None
     groups: list[Alike] = []
     left = np.arange(lines.count)
@@ -89,17 +97,39 @@ def alike_lines(chunk: bytes) -> tuple[list[Alike], Ints] | None:
     for _ in range(_GROUPS_MAX):
         if len(left) < _LINES_MIN:
             break
-        shape = shape_of(lines.line(int(left[0])))
-        found = None if shape is None else lines.alike(left, shape)
-        if found is None or len(found.lines) < _LINES_MIN:
-            others.append(left[:1] if found is None else found.lines)
+        found = _alike_to_first(lines, left)
+        taken = left[:1] if found is None else found.lines
+        if found is None or len(taken) < _LINES_MIN:
+            others.append(taken)
         else:
             groups.append(found)
-        taken = left[:1] if found is None else found.lines
-        left = np.setdiff1d(left, taken, assume_unique=True)
+        left = _without(left, taken)
     if not groups:
         return None
     return groups, np.sort(np.concatenate([*others, left]))
+
+
+def _alike_to_first(lines: _Lines, left: Ints) -> Alike | None:
+    """Return the lines that are alike to the first one that is left."""
+    first = lines.line(int(left[0]))
+    for shape in tuple(_recent):
+        if first.startswith(shape.fixed[0]) and first.endswith(shape.fixed[-1]):
+            found = lines.alike(left, shape)
+            if found is not None and found.lines[0] == left[0]:
+                return found
+    made = shape_of(first)
+    if made is None:
+        return None
+    if len(first) <= _REMEMBERED_BYTES_MAX:
+        _recent.appendleft(made)
+    return lines.alike(left, made)
+
+
+def _without(left: Ints, taken: Ints) -> Ints:
+    """Return what of ``left`` is not among ``taken``, which are some of them."""
+    if len(taken) == len(left):
+        return left[:0]
+    return np.setdiff1d(left, taken, assume_unique=True)
 
 
 def _is_text(chunk: bytes) -> bool:

@@ -26,12 +26,15 @@ _MARGIN = 256
 _ZERO, _POINT, _MINUS = b"0"[0], b"."[0], b"-"[0]
 _NUMBER_MAX = DIGITS_MAX + 2  # with a sign and a point
 _SECONDS_END = 19  # of 2026-03-29T12:00:00
-_SHAPE = {4: "-", 7: "-", 10: "T", 13: ":", 16: ":"}
+_MARK_PLACES = [4, 7, 10, 13, 16]
+_MARKS = np.frombuffer(b"--T::", np.uint8)
+_DIGIT_PLACES = [place for place in range(_SECONDS_END) if place not in _MARK_PLACES]
 _OFFSET_CHARS = 6  # +02:00
 _FRACTION_MAX = 6
 _DAYS_BEFORE_1970 = 719_162  # of year 1 to 1969
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_BEFORE_MONTH = np.concatenate([[0], np.cumsum(_MONTH_DAYS)[:-1]])
+_POWERS = 10 ** np.arange(DIGITS_MAX + 1, dtype=np.int64)
 _COLUMNS = np.arange(_MARGIN, dtype=np.uint8)
 
 
@@ -99,30 +102,22 @@ def numbers(text: Text, begins: Ints, ends: Ints) -> Numbers:
     begins = np.where(fit, begins, 0)
     ends = begins + sizes
     # Right-aligned: the last column is the last character of each.
-    columns = np.ascontiguousarray(text.windows(ends - width, width).T)
-    first = text.chars[begins]
-    negative = first == _MINUS
-    lead = text.windows(begins + negative, 2)
-    count = np.zeros(len(sizes), np.int64)
-    digits = np.zeros(len(sizes), np.int64)
-    places = np.zeros(len(sizes), np.int64)
-    points = np.zeros(len(sizes), np.int64)
-    for column in range(width):
-        chars = columns[column]
-        within = sizes >= width - column
-        value = chars - _ZERO  # wraps around below it
-        is_digit = (value <= 9) & within
-        is_point = (chars == _POINT) & within
-        is_sign = negative & (sizes == width - column)
-        fit &= is_digit | is_point | is_sign | ~within
-        digits = np.where(is_digit, digits * 10 + value, digits)
-        count += is_digit
-        places = np.where(points > 0, places + is_digit, places)
-        points += is_point
-    starts_with_digit = lead[:, 0] - _ZERO <= 9
-    begins_well = starts_with_digit & ~((lead[:, 0] == _ZERO) & (lead[:, 1] - _ZERO <= 9) & (count > 1))
-    ends_well = columns[width - 1] - _ZERO <= 9
-    fit &= begins_well & ends_well & (points <= 1) & (count <= DIGITS_MAX)
+    chars = np.ascontiguousarray(text.windows(ends - width, width).T)
+    within = sizes >= np.arange(width, 0, -1)[:, None]
+    value = chars - _ZERO  # wraps around below it
+    is_digit = (value <= 9) & within
+    is_point = (chars == _POINT) & within
+    negative = text.chars[begins] == _MINUS
+    # How many digits stand to the right of each character.
+    right = np.cumsum(is_digit[::-1], axis=0)[::-1] - is_digit
+    count = right[0] + is_digit[0]
+    digits = (value * is_digit * _POWERS[np.minimum(right, DIGITS_MAX)]).sum(axis=0)
+    places = (right * is_point).sum(axis=0)
+    points = is_point.sum(axis=0)
+    lead = text.windows(begins + negative, 2) - _ZERO
+    fit &= (count + points + negative == sizes) & (count <= DIGITS_MAX) & (points <= 1)
+    fit &= (lead[:, 0] <= 9) & ((lead[:, 0] > 0) | (lead[:, 1] > 9) | (count == 1))
+    fit &= is_digit[-1]
     return Numbers(np.where(negative, -digits, digits), places, count, negative, fit)
 
 
@@ -148,11 +143,8 @@ def _instants(chars: _Chars) -> tuple[Ints, Bools]:
     """Read times of one length; ``chars`` has a row for each character."""
     size = len(chars)
     value = (chars - _ZERO).astype(np.int64)
-    is_digit = value <= 9
-    fit = np.ones(chars.shape[1], np.bool_)
-    for place in range(_SECONDS_END):
-        mark = _SHAPE.get(place)
-        fit &= is_digit[place] if mark is None else chars[place] == ord(mark)
+    fit = (value[_DIGIT_PLACES] <= 9).all(axis=0)
+    fit &= (chars[_MARK_PLACES] == _MARKS[:, None]).all(axis=0)
 
     def pair(place: int) -> Ints:
         return value[place] * 10 + value[place + 1]

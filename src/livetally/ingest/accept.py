@@ -40,7 +40,7 @@ class IntakeLimits(NamedTuple):
     line_bytes_max: int = 1024 * 1024
     stream_bytes_max: int = 4 * 1024 * 1024 * 1024
     listed_max: int = 1000
-    chunk_bytes: int = 256 * 1024
+    chunk_bytes: int = 512 * 1024
     chunks_waiting_max: int = 8
 
 

@@ -53,7 +53,11 @@ _BLOCK_BYTES = 16 * 1024
 # Small, because the driver holds Python's lock while it writes, and that takes longer the more
 # there is in the buffer; joining the files costs no more.
 _WRITE_BUFFER_BYTES = 16 * _MIB
-_UNWRITTEN_COMMITS_MAX = 8
+# Small commits are gathered, because writing costs less a key when there are many. What is gathered
+# is looked up in memory; after a crash it is read back from the events.
+_GATHERED_KEYS = 32_768
+_GATHERED_S = 0.05
+_UNWRITTEN_KEYS_MAX = 400_000
 _ENTRIES = re.compile(r"# entries=(\d+);.*# entries for filter=(\d+);")
 
 
@@ -64,12 +68,16 @@ class Stored(NamedTuple):
     position: int
 
 
-class _Commit(NamedTuple):
-    """What is to be written in one step."""
+class _Unwritten:
+    """What is to be written in one step: values by key, and up to where it is complete then."""
 
-    position: int
-    contents: dict[bytes, int]
-    complete_to: int
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.complete_to = 0
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to write."""
+        return bool(self.values or self.complete_to)
 
 
 class IdentityIndex:
@@ -83,10 +91,13 @@ class IdentityIndex:
         """
         self._path = str(directory)
         self._db = self._opened()
-        # Guards what follows; notified when a commit comes, is written, or the index is closed.
+        # Guards what follows; notified when there is something to write, when it is written, and
+        # when someone waits for that.
         self._changed = threading.Condition()
-        # Commits whose identities are not on disk yet, oldest first.
-        self._unwritten: deque[_Commit] = deque()
+        # What is not on disk yet: what comes in, and what is being written.
+        self._gathered = _Unwritten()
+        self._writing = _Unwritten()
+        self._hurried = 0
         self._closing = False
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="identities", daemon=True)
@@ -129,7 +140,8 @@ class IdentityIndex:
         self._require_sound()
         wanted = sorted(keys)
         # First what is not written yet: looked at later, a commit could be missed in both places.
-        unwritten = tuple(self._unwritten)
+        with self._changed:
+            unwritten = (self._writing.values, self._gathered.values)
         try:
             values: list[bytes | None] = self._db[wanted]  # type: ignore[index,assignment] # its list is invariant
         except Exception as error:  # noqa: BLE001 - the driver's own class is not exported
@@ -139,11 +151,10 @@ class IdentityIndex:
             for key, value in zip(wanted, values, strict=True):
                 if value:
                     known[key] = _stored(value)
-        if unwritten:
-            distinct = keys.keys() if isinstance(keys, dict) else set(wanted)
-            for position, contents, _ in unwritten:
-                for key in contents.keys() & distinct:
-                    known[key] = Stored(contents[key], position)
+        distinct = keys.keys() if isinstance(keys, dict) else set(wanted)
+        for recent in unwritten:
+            for key in recent.keys() & distinct:
+                known[key] = _stored(recent[key])
         return known
 
     def record(
@@ -159,13 +170,18 @@ class IdentityIndex:
         Raises:
             StoreFailed: the files could not be written.
         """
+        values = _values(list(contents.values()), position)
         with self._changed:
-            while len(self._unwritten) >= _UNWRITTEN_COMMITS_MAX and self._failure is None:
+            gathered = self._gathered
+            while len(gathered.values) >= _UNWRITTEN_KEYS_MAX and self._failure is None:
                 self._changed.wait()
+                gathered = self._gathered
             self._require_sound()
-            complete_to = position if complete_to is None else complete_to
-            self._unwritten.append(_Commit(position, contents, complete_to))
-            self._changed.notify_all()
+            was_empty = not gathered
+            gathered.values.update(zip(contents, values, strict=True))
+            gathered.complete_to = position if complete_to is None else complete_to
+            if was_empty or len(gathered.values) >= _GATHERED_KEYS:
+                self._changed.notify_all()
 
     def flush(self) -> None:
         """Return when everything recorded is in the files. Blocks.
@@ -174,9 +190,16 @@ class IdentityIndex:
             StoreFailed: the files could not be written.
         """
         with self._changed:
-            while self._unwritten and self._failure is None:
+            self._hurried += 1
+            self._changed.notify_all()
+            while self._is_behind and self._failure is None:
                 self._changed.wait()
+            self._hurried -= 1
             self._require_sound()
+
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._gathered or self._writing)
 
     def forget_all(self) -> None:
         """Begin anew, with no identity known. Blocks."""
@@ -271,32 +294,39 @@ class IdentityIndex:
             raise StoreFailed(f"The index of event ids can't be opened: {error}.") from None
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._unwritten and not self._closing:
-                    self._changed.wait()
-                if not self._unwritten:
-                    return
-                commit = self._unwritten[0]
+        while (work := self._take()) is not None:
             try:
-                self._write(commit)
+                self._write(work)
             except Exception as error:  # noqa: BLE001 - whatever it was: the writer is to stop
                 with self._changed:
                     self._failure = error
                     self._changed.notify_all()
                 return
             with self._changed:
-                self._unwritten.popleft()
+                self._writing = _Unwritten()
                 self._changed.notify_all()
 
-    def _write(self, commit: _Commit) -> None:
-        """Write one commit's identities, all or none of them."""
-        position, contents, complete_to = commit
+    def _take(self) -> _Unwritten | None:
+        """Wait until it is time to write; None means that the index is closed and all is written."""
+        with self._changed:
+            while not self._gathered and not self._closing:
+                self._changed.wait()
+            self._changed.wait_for(self._is_time, _GATHERED_S)
+            if not self._gathered:
+                return None
+            self._writing, self._gathered = self._gathered, _Unwritten()
+            return self._writing
+
+    def _is_time(self) -> bool:
+        enough = len(self._gathered.values) >= _GATHERED_KEYS
+        return enough or self._closing or bool(self._hurried)
+
+    def _write(self, work: _Unwritten) -> None:
+        """Write identities, all or none of them."""
         batch = WriteBatch(raw_mode=True)
-        keys = sorted(contents)
-        values = _values(list(map(contents.__getitem__, keys)), position)
-        deque(map(batch.put, keys, values), maxlen=0)  # a loop in C
-        batch.put(_COMPLETE_TO, complete_to.to_bytes(_POSITION_BYTES, "big"))
+        keys = sorted(work.values)
+        deque(map(batch.put, keys, map(work.values.__getitem__, keys)), maxlen=0)  # a loop in C
+        batch.put(_COMPLETE_TO, work.complete_to.to_bytes(_POSITION_BYTES, "big"))
         self._db.write(batch)
 
     def _require_sound(self) -> None:
