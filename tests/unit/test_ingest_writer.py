@@ -7,7 +7,7 @@ Guarantee: the store's answers are under the test's control, so each order of ev
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import pytest
@@ -59,13 +59,13 @@ class FakeIndex:
         """Begin empty."""
         self.known: dict[bytes, Stored] = {}
 
-    def look_up(self, keys: Iterable[bytes]) -> dict[bytes, Stored]:
+    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
         """Return what is known."""
         return {key: self.known[key] for key in keys if key in self.known}
 
-    def record(self, keys: Sequence[bytes], sums: Sequence[int], position: int) -> None:
+    def record(self, contents: dict[bytes, int], position: int) -> None:
         """Remember."""
-        for key, total in zip(keys, sums, strict=True):
+        for key, total in contents.items():
             self.known[key] = Stored(total, position)
 
     def flush(self) -> None:

@@ -7,7 +7,7 @@ makes the same rows of it; an insert is repeated under the same name until it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from livetally.cluster.ahead import Numbered

@@ -45,8 +45,7 @@ class Span(NamedTuple):
 
     def of(self, lines: Bools) -> Span:
         """Return the span of some of the lines."""
-        read = self.numbers
-        some = None if read is None else Numbers(*(column[lines] for column in read))
+        some = None if self.numbers is None else self.numbers.of(lines)
         return Span(self.kind, self.begins[lines], self.ends[lines], some)
 
 

@@ -23,7 +23,7 @@ _Chars: TypeAlias = npt.NDArray[np.uint8]
 _MARGIN = 256
 """Bytes that a ``Text`` has before and after itself, so that a window may begin or end outside."""
 
-_ZERO, _POINT, _MINUS = b"0"[0], b"."[0], b"-"[0]
+_ZERO, _NINE, _POINT, _MINUS = b"0"[0], 9, b"."[0], b"-"[0]
 _NUMBER_MAX = DIGITS_MAX + 2  # with a sign and a point
 _SECONDS_END = 19  # of 2026-03-29T12:00:00
 _MARK_PLACES = [4, 7, 10, 13, 16]
@@ -31,6 +31,7 @@ _MARKS = np.frombuffer(b"--T::", np.uint8)
 _DIGIT_PLACES = [place for place in range(_SECONDS_END) if place not in _MARK_PLACES]
 _OFFSET_CHARS = 6  # +02:00
 _FRACTION_MAX = 6
+_MONTHS, _FEBRUARY, _DAY_HOURS, _SIXTY = 12, 2, 24, 60
 _DAYS_BEFORE_1970 = 719_162  # of year 1 to 1969
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_BEFORE_MONTH = np.concatenate([[0], np.cumsum(_MONTH_DAYS)[:-1]])
@@ -58,7 +59,6 @@ class Text:
         )
         return whole[begins + _MARGIN].view(np.uint8).reshape(len(begins), size)
 
-
     def pieces(self, begins: Ints, ends: Ints) -> list[bytes]:
         """Return what stands between ``begins`` and ``ends``; there is no NUL in it."""
         sizes = ends - begins
@@ -77,20 +77,31 @@ class Text:
 class Numbers(NamedTuple):
     """Plain numbers: ``digits`` without the point, ``places`` of them behind it.
 
-    ``count`` is how many digits there are in all. ``fit`` tells which of the texts are plain JSON
+    ``length`` is how many digits there are in all. ``fit`` tells which of the texts are plain JSON
     numbers; the others' values are of no use.
     """
 
     digits: Ints
     places: Ints
-    count: Ints
+    length: Ints
     negative: Bools
     fit: Bools
 
     @property
     def is_zero(self) -> Bools:
         """Which of them are zero."""
-        return self.digits == 0
+        zero: Bools = self.digits == 0
+        return zero
+
+    def of(self, some: Bools) -> Numbers:
+        """Return some of them."""
+        return Numbers(
+            self.digits[some],
+            self.places[some],
+            self.length[some],
+            self.negative[some],
+            self.fit[some],
+        )
 
 
 def numbers(text: Text, begins: Ints, ends: Ints) -> Numbers:
@@ -105,18 +116,18 @@ def numbers(text: Text, begins: Ints, ends: Ints) -> Numbers:
     chars = np.ascontiguousarray(text.windows(ends - width, width).T)
     within = sizes >= np.arange(width, 0, -1)[:, None]
     value = chars - _ZERO  # wraps around below it
-    is_digit = (value <= 9) & within
+    is_digit = (value <= _NINE) & within
     is_point = (chars == _POINT) & within
     negative = text.chars[begins] == _MINUS
     # How many digits stand to the right of each character.
-    right = np.cumsum(is_digit[::-1], axis=0)[::-1] - is_digit
+    right: Ints = np.cumsum(is_digit[::-1], axis=0)[::-1] - is_digit
     count = right[0] + is_digit[0]
     digits = (value * is_digit * _POWERS[np.minimum(right, DIGITS_MAX)]).sum(axis=0)
     places = (right * is_point).sum(axis=0)
     points = is_point.sum(axis=0)
     lead = text.windows(begins + negative, 2) - _ZERO
     fit &= (count + points + negative == sizes) & (count <= DIGITS_MAX) & (points <= 1)
-    fit &= (lead[:, 0] <= 9) & ((lead[:, 0] > 0) | (lead[:, 1] > 9) | (count == 1))
+    fit &= (lead[:, 0] <= _NINE) & ((lead[:, 0] > 0) | (lead[:, 1] > _NINE) | (count == 1))
     fit &= is_digit[-1]
     return Numbers(np.where(negative, -digits, digits), places, count, negative, fit)
 
@@ -143,22 +154,23 @@ def _instants(chars: _Chars) -> tuple[Ints, Bools]:
     """Read times of one length; ``chars`` has a row for each character."""
     size = len(chars)
     value = (chars - _ZERO).astype(np.int64)
-    fit = (value[_DIGIT_PLACES] <= 9).all(axis=0)
+    fit = (value[_DIGIT_PLACES] <= _NINE).all(axis=0)
     fit &= (chars[_MARK_PLACES] == _MARKS[:, None]).all(axis=0)
 
     def pair(place: int) -> Ints:
-        return value[place] * 10 + value[place + 1]
+        two: Ints = value[place] * 10 + value[place + 1]
+        return two
 
     year, month, day = pair(0) * 100 + pair(2), pair(5), pair(8)
     hour, minute, second = pair(11), pair(14), pair(17)
-    fit &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
-    fit &= (hour < 24) & (minute < 60) & (second < 60)
+    fit &= (year >= 1) & (month >= 1) & (month <= _MONTHS) & (day >= 1)
+    fit &= (hour < _DAY_HOURS) & (minute < _SIXTY) & (second < _SIXTY)
     month = np.where(fit, month, 1)
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    fit &= day <= _MONTH_DAYS[month] + (leap & (month == 2))
+    fit &= day <= _MONTH_DAYS[month] + (leap & (month == _FEBRUARY))
     past = year - 1
     days = past * 365 + past // 4 - past // 100 + past // 400 - _DAYS_BEFORE_1970
-    days += _DAYS_BEFORE_MONTH[month] + (leap & (month > 2)) + day - 1
+    days += _DAYS_BEFORE_MONTH[month] + (leap & (month > _FEBRUARY)) + day - 1
     at = ((days * 24 + hour) * 60 + minute) * 60 + second
     zulu = chars[size - 1] == ord("Z")
     offset, fraction_end = np.zeros_like(at), np.where(zulu, size - 1, size - _OFFSET_CHARS)
@@ -178,8 +190,8 @@ def _offset(chars: _Chars, value: Ints) -> tuple[Ints, Bools]:
     digits = value[[1, 2, 4, 5]]
     hours, minutes = digits[0] * 10 + digits[1], digits[2] * 10 + digits[3]
     east, west = chars[0] == ord("+"), chars[0] == ord("-")
-    fit = (digits <= 9).all(axis=0) & (chars[3] == ord(":")) & (east | west)
-    fit &= (hours < 24) & (minutes < 60)
+    fit = (digits <= _NINE).all(axis=0) & (chars[3] == ord(":")) & (east | west)
+    fit &= (hours < _DAY_HOURS) & (minutes < _SIXTY)
     seconds = hours * 3600 + minutes * 60
     return np.where(east, seconds, -seconds), fit
 
@@ -194,7 +206,7 @@ def _fraction(chars: _Chars, value: Ints, ends: Ints) -> tuple[Ints, Bools]:
     for place in range(_SECONDS_END + 1, _SECONDS_END + 1 + _FRACTION_MAX):
         within = place < ends
         digit = value[place] if place < len(value) else np.zeros_like(micro)
-        fit &= ~within | (digit <= 9)
+        fit &= ~within | (digit <= _NINE)
         micro = micro * 10 + np.where(within, digit, 0)
     fit &= ends <= _SECONDS_END + 1 + _FRACTION_MAX
     return micro, fit

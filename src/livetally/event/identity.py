@@ -16,14 +16,23 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from zlib import crc32
 
-__all__ = ["KEY_BYTES_MAX", "content_sums", "identity_keys", "new_id", "new_ids"]
+__all__ = [
+    "KEY_BYTES_MAX",
+    "MASK",
+    "UNTIMED",
+    "content_sums",
+    "identity_keys",
+    "new_id",
+    "new_ids",
+]
 
 KEY_BYTES_MAX = 96
 _HASHED = b"\xff\xff"
 """Stands where a source's length would; no source is as long."""
 
-_MASK = 0xFFFF_FFFF
-_UNTIMED = 1
+MASK = 0xFFFF_FFFF
+"""Of a content sum; and what stands in the place of a time that was not given."""
+UNTIMED = 1
 
 
 def identity_keys(team: int, sources: Sequence[str], ids: Sequence[bytes]) -> list[bytes]:
@@ -60,7 +69,7 @@ def content_sums(
             body,
             crc32(
                 subject.encode(),
-                (starts[kind] ^ (_UNTIMED if at is None else at ^ at >> 32)) & _MASK,
+                (starts[kind] ^ (UNTIMED if at is None else at ^ at >> 32)) & MASK,
             ),
         )
         for kind, at, subject, body in zip(types, given_us, subjects, data, strict=True)

@@ -1,5 +1,4 @@
-"""The shape of one line of NDJSON: what of it would be the same in a line that says the same of
-something else, and where its values stand.
+"""The shape of one line of NDJSON: what is fixed in it, and where the values stand between.
 
 In the flow: asked by ``event.alike`` about the first of many lines.
 Guarantee: a line has this shape if and only if its fixed texts are these and what stands between
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from livetally.event.model import Incoming
+from livetally.event.model import EMPTY_DATA, Incoming
 from livetally.event.refusal import NOT_JSON
 
 __all__ = ["DIGITS_MAX", "Gap", "Path", "Shape", "Slot", "shape_of"]
@@ -26,7 +25,9 @@ DIGITS_MAX = 18
 Path = tuple[str, ...]
 
 _TOKEN = re.compile(
-    rb'[ \t]*(?:("[^"\\]*")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?![0-9.eE+-]))|(true|false)|(null)|([{}\[\],:]))'
+    rb'[ \t]*(?:(?P<string>"[^"\\]*")'
+    rb"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?![0-9.eE+-]))"
+    rb"|(?P<boolean>true|false)|(?P<null>null)|(?P<mark>[{}\[\],:]))"
 )
 _MEMBERS = frozenset({"id", "source", "time", "subject"})
 _KNOWN = _MEMBERS | {"type", "data"}
@@ -50,7 +51,9 @@ class Slot(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Where the data stands: from ``begin`` bytes after slot ``first - 1`` (or the line's begin) to
+    """Where the data stands in a line.
+
+    From ``begin`` bytes after slot ``first - 1``, or after the line's begin for the first one, to
     ``end`` bytes after slot ``last - 1``.
     """
 
@@ -110,8 +113,9 @@ def shape_of(line: bytes) -> Shape | None:
         return None
     shape.type = event.type
     shape.sample = bytes(event.data)
-    is_object = shape.sample.startswith(b"{") and (shape.data is not None or len(shape.sample) == 2)
-    return shape if is_object else None
+    is_object = shape.sample.startswith(b"{")
+    is_there = shape.data is not None or shape.sample == bytes(EMPTY_DATA)
+    return shape if is_object and is_there else None
 
 
 class _Walk:
@@ -139,18 +143,19 @@ class _Walk:
         self.shape.fixed.append(line[self._fixed_from :])
 
     def _take(self, found: re.Match[bytes]) -> None:
-        group = found.lastindex or 0
-        begin, end = found.span(group)
-        if group == 1:
-            self._string(begin, end)
-        elif group in (2, 3):
-            if group == 2 and end - begin > DIGITS_MAX:
-                raise _Other
-            self._value("number" if group == 2 else "boolean", begin, end)
-        elif group == 4:
-            self._place("null")
-        else:
-            self._mark(self._line[begin:end], begin, end)
+        kind = found.lastgroup or ""
+        begin, end = found.span(kind)
+        match kind:
+            case "string":
+                self._string(begin, end)
+            case "number" | "boolean":
+                if kind == "number" and end - begin > DIGITS_MAX:
+                    raise _Other
+                self._value(kind, begin, end)
+            case "null":
+                self._place(kind)
+            case _:
+                self._mark(self._line[begin:end], begin, end)
 
     def _mark(self, mark: bytes, begin: int, end: int) -> None:
         if mark in b"{[":

@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Sequence
 
-__all__ = ["DEPTH_MAX", "danger", "may_be_dangerous"]
+__all__ = ["DEPTH_MAX", "danger", "may_be_dangerous", "may_be_deep"]
 
 DEPTH_MAX = 100
 # The largest float has 309 digits, and an exponent of two digits stands for up to 99 of them.
@@ -37,14 +37,14 @@ def may_be_dangerous(data: Sequence[bytes], joined: bytes, longest: int) -> bool
         joined: the same in one piece.
         longest: length in bytes of the longest.
     """
-    if longest > 2 * DEPTH_MAX and any(map(_may_be_deep, data)):
+    if longest > 2 * DEPTH_MAX and any(map(may_be_deep, data)):
         return True
     return _may_be_huge(joined, longest)
 
 
 def danger(data: bytes) -> str | None:
     """Say what is dangerous about one event's data, None for nothing."""
-    if _may_be_deep(data) and _depth(data) > DEPTH_MAX:
+    if may_be_deep(data) and _depth(data) > DEPTH_MAX:
         return f"is nested more than {DEPTH_MAX} levels deep"
     if not _may_be_huge(data, len(data)):
         return None
@@ -55,7 +55,8 @@ def danger(data: bytes) -> str | None:
     return None
 
 
-def _may_be_deep(data: bytes) -> bool:
+def may_be_deep(data: bytes) -> bool:
+    """Tell cheaply whether one event's data may be nested too deep."""
     return len(data) > 2 * DEPTH_MAX and data.count(b"[") + data.count(b"{") > DEPTH_MAX
 
 

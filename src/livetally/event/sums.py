@@ -7,18 +7,13 @@ Guarantee: equals ``event.identity.content_sums``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 from zlib import crc32
 
-import numpy as np
-
 from livetally.event.bulk import Ints
+from livetally.event.identity import MASK, UNTIMED
 from livetally.event.texts import Texts
 
 __all__ = ["sums_of_one_type"]
-
-_MASK: Final = 0xFFFF_FFFF
-_UNTIMED: Final = 1
 
 
 def sums_of_one_type(
@@ -27,9 +22,9 @@ def sums_of_one_type(
     """Return the sums of events of type ``kind``; ``given_us`` is None where no time was given."""
     start = crc32(kind.encode())
     if given_us is None:
-        starts = [start ^ _UNTIMED] * len(data)
+        starts = [start ^ UNTIMED] * len(data)
     else:
-        starts = ((given_us ^ (given_us >> 32) ^ start) & _MASK).tolist()
+        starts = ((given_us ^ (given_us >> 32) ^ start) & MASK).tolist()
     if isinstance(subjects, Texts):
         starts = list(map(crc32, subjects.utf8, starts))
     elif any(subjects):

@@ -1,7 +1,7 @@
 """Many texts that are kept as the bytes they came in.
 
-In the flow: made by ``ingest.alike``, written by ``store.events.native``, looked at by whoever needs
-one of them.
+In the flow: made by ``ingest.alike``, written by ``store.events.native``, looked at by whoever
+needs one of them.
 Guarantee: a sequence of texts like any other; only what is looked at is decoded.
 """
 

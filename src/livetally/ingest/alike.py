@@ -21,6 +21,7 @@ from livetally.event import EventLimits
 from livetally.event.alike import Alike, Span
 from livetally.event.bulk import Ints, Numbers, instants, numbers
 from livetally.event.limits import NEWEST_US, OLDEST_US, future_us, type_is_wrong
+from livetally.event.safety import may_be_deep
 from livetally.event.texts import Texts
 from livetally.ingest.batch import Batch, Columns, Schema, listed
 from livetally.ingest.fields import FieldReader
@@ -28,14 +29,12 @@ from livetally.ingest.values import decimal_bounds
 
 __all__ = ["batch_of"]
 
-_DEPTH_BYTES = 200
-"""Data that is shorter can't be nested too deep: each level takes two bytes."""
 _DIGITS = 18
 _EXACT_DIGITS = 15
 """Every whole number of so many digits is a float, and so is every power of ten up to 22."""
 _UUIDS = re.compile(rb"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\n)*")
 _POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
-_FLOAT_POWERS = 10.0 ** np.arange(_EXACT_DIGITS + 1)
+_FLOAT_POWERS = np.array([float(10**places) for places in range(_EXACT_DIGITS + 1)])
 
 
 class _Unlike(Exception):
@@ -56,9 +55,9 @@ def batch_of(
         first_index: of the chunk's first line in the request.
     """
     reader = schema.readers.get(group.shape.type)
+    if reader is None and schema.reject_unknown:
+        return None
     try:
-        if reader is None and schema.reject_unknown:
-            raise _Unlike
         columns = _Reading(group, limits, now_us).columns(first_index)
         fields = {} if reader is None else _fields(group, reader)
     except _Unlike:
@@ -129,7 +128,7 @@ class _Reading:
         longest = int((group.ends - group.begins).max())
         if longest > self._limits.data_bytes_max:
             raise _Unlike
-        if len(group.shape.sample) > _DEPTH_BYTES and _depth(group.shape.sample) > _DEPTH_BYTES // 2:
+        if may_be_deep(group.shape.sample):
             raise _Unlike
         return group.text.pieces(group.begins, group.ends)
 
@@ -142,11 +141,6 @@ class _Reading:
         if not fit.all() or at.min() < OLDEST_US or at.max() > newest:
             raise _Unlike
         return at
-
-
-def _depth(data: bytes) -> int:
-    """Return how deep the data may be nested at most."""
-    return data.count(b"{") + data.count(b"[")
 
 
 def _fields(group: Alike, reader: FieldReader) -> dict[str, Any]:
@@ -217,9 +211,9 @@ def _integer(_group: Alike, field: Field, span: Span) -> Ints:
 def _number(_group: Alike, field: Field, span: Span) -> npt.NDArray[np.float64]:
     read = span.numbers
     # Of more digits the quotient might not be the nearest float; and -0.0 is not 0.0.
-    if read is None or read.count.max() > _EXACT_DIGITS or (read.is_zero & read.negative).any():
+    if read is None or read.length.max() > _EXACT_DIGITS or (read.is_zero & read.negative).any():
         raise _Unlike
-    values = read.digits / _FLOAT_POWERS[read.places]
+    values: npt.NDArray[np.float64] = read.digits / _FLOAT_POWERS[read.places]
     low, high = field.minimum, field.maximum
     if (low is not None and values.min() < float(low)) or (
         high is not None and values.max() > float(high)
@@ -238,7 +232,7 @@ def _decimal(group: Alike, field: Field, span: Span) -> Ints:
     if read is None or read.places.max() > scale:
         raise _Unlike
     raised = scale - read.places
-    if (read.count + raised).max() > _DIGITS:
+    if (read.length + raised).max() > _DIGITS:
         raise _Unlike
     values: Ints = read.digits * _POWERS[raised]
     low, high = decimal_bounds(field, scale)

@@ -57,7 +57,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Columns(NamedTuple):
-    """What the events of one type say, column by column; ``ids`` and times are None if not given."""
+    """What the events of one type say; ``ids`` and times are None where none were given."""
 
     indexes: list[int]
     types: list[str]
@@ -71,8 +71,10 @@ class Columns(NamedTuple):
 class Batch:
     """Columns of one request's events (or of a part of it), all of one team and one length.
 
-    ``occurred_us`` and the columns of ``fields`` are lists, or, where no value is missing, arrays or
-    ``Texts``; so may sources and subjects be.
+    ``occurred_us`` and the columns of ``fields`` are lists, or, where no value is missing, arrays
+    or ``Texts``; so may sources and subjects be.
+    ``joined`` is the data of all of them, None until somebody asks.
+
     ``fields`` holds the values of each declared column in ``declared``. A column in ``unread`` is
     not there although some event that does not declare it may hold such a member: the store is to
     read it from the data, for all events of the commit.
@@ -84,8 +86,8 @@ class Batch:
         "declared",
         "fields",
         "ids",
-        "_joined",
         "indexes",
+        "joined",
         "keys",
         "occurred_us",
         "received_us",
@@ -109,7 +111,7 @@ class Batch:
         self.subjects: Sequence[str] = [event.subject for event in events]
         self.attributes = [event.attributes for event in events]
         self.data = within.data
-        self._joined: bytes | None = within.joined
+        self.joined: bytes | None = within.joined
         self.ids = _ids([event.id for event in events], now_us)
         given_us = within.given_us
         self.timed = [at is not None for at in given_us]
@@ -133,7 +135,7 @@ class Batch:
         batch.subjects = columns.subjects
         batch.attributes = [""] * count
         batch.data = columns.data
-        batch._joined = None
+        batch.joined = None
         batch.ids = _ids([None] * count, now_us) if columns.ids is None else columns.ids
         given_us = columns.given_us
         batch.timed = [given_us is not None] * count
@@ -152,7 +154,7 @@ class Batch:
         for name in Kept.__struct_fields__:
             setattr(batch, name, getattr(kept, name))
         batch.indexes = list(range(len(kept.ids)))
-        batch._joined = None
+        batch.joined = None
         batch.keys = identity_keys(kept.team, kept.sources, kept.ids)
         given_us = [
             at if timed else None for at, timed in zip(kept.occurred_us, kept.timed, strict=True)
@@ -189,9 +191,9 @@ class Batch:
 
     def may_hold(self, field: Field) -> bool:
         """Tell whether some event's data may have a member at the field's path."""
-        if self._joined is None:
-            self._joined = b",".join(self.data)
-        return mentions(self._joined, field)
+        if self.joined is None:
+            self.joined = b",".join(self.data)
+        return mentions(self.joined, field)
 
 
 def prepare(

@@ -36,7 +36,7 @@ class Preparing:
     def __init__(
         self, clock: Clock, schema_of: Callable[[int], Schema], limits: EventLimits
     ) -> None:
-        """Check by ``limits`` and by what ``schema_of`` gives, which is what a team has declared."""
+        """Check by ``limits``, and by what a team has declared, which ``schema_of`` gives."""
         self._clock = clock
         self._schema_of = schema_of
         self._limits = limits

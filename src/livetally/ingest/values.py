@@ -88,7 +88,7 @@ def _decimal(field: Field, value: Decimal) -> int:
 
 
 def decimal_bounds(field: Field, scale: int) -> tuple[Decimal | int, Decimal | int]:
-    """Return the least and the largest value that a decimal may have, in units of its last place."""
+    """Return the least and the largest value of a decimal, in units of its last place."""
     low = -_LIMIT + 1 if field.minimum is None else _EXACT.scaleb(_exact(field.minimum), scale)
     high = _LIMIT - 1 if field.maximum is None else _EXACT.scaleb(_exact(field.maximum), scale)
     return max(low, -_LIMIT + 1), min(high, _LIMIT - 1)

@@ -307,7 +307,7 @@ class IdentityIndex:
                 self._changed.notify_all()
 
     def _take(self) -> _Unwritten | None:
-        """Wait until it is time to write; None means that the index is closed and all is written."""
+        """Wait until it is time to write; None means that all is written and it is closed."""
         with self._changed:
             while not self._gathered and not self._closing:
                 self._changed.wait()

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from livetally.event.texts import Texts
 
@@ -32,6 +34,7 @@ __all__ = [
     "uint64s",
 ]
 
+Array: TypeAlias = npt.NDArray[Any]
 _SHORT = [bytes([n]) for n in range(128)]
 
 
@@ -68,7 +71,7 @@ def texts(values: Sequence[str]) -> bytes:
     return b"".join([encoded[value] for value in values])
 
 
-def int64s(values: Sequence[int]) -> bytes:
+def int64s(values: Sequence[int] | Array) -> bytes:
     """Encode an Int64 column (also DateTime64)."""
     if isinstance(values, np.ndarray):
         return values.astype(np.int64, copy=False).tobytes()
@@ -85,21 +88,21 @@ def uint32s(values: Sequence[int]) -> bytes:
     return array("I", values).tobytes()
 
 
-def uint8s(values: Sequence[int]) -> bytes:
+def uint8s(values: Sequence[int] | Array) -> bytes:
     """Encode a UInt8 or Bool column."""
     if isinstance(values, np.ndarray):
         return values.astype(np.uint8, copy=False).tobytes()
     return bytes(values)
 
 
-def floats(values: Sequence[float]) -> bytes:
+def floats(values: Sequence[float] | Array) -> bytes:
     """Encode a Float64 column."""
     if isinstance(values, np.ndarray):
         return values.astype(np.float64, copy=False).tobytes()
     return array("d", values).tobytes()
 
 
-def int128s(values: Sequence[int]) -> bytes:
+def int128s(values: Sequence[int] | Array) -> bytes:
     """Encode an Int128 column; also a Decimal(38, scale) one, as units of the last place."""
     if isinstance(values, np.ndarray):
         return np.stack([values, values >> 63], axis=1).tobytes()
