@@ -26,7 +26,7 @@ from livetally.errors import LivetallyError
 __all__ = ["BATCH_ROWS", "Batch", "Settled", "full_batches", "timely_batches", "uploaded"]
 
 # Few large commits cost the server less than many small ones.
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 _BATCH_BYTES = 4 * 1024 * 1024
 _BLOCK_ROWS = 100
 _AT_A_TIME = 4
