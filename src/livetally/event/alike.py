@@ -23,6 +23,8 @@ from livetally.event.line_shape import Path, Shape, Slot, shape_of
 __all__ = ["Alike", "Span", "alike_lines"]
 
 _GROUPS_MAX: Final = 8
+# So many lines are tried that few others are like.
+_IN_VAIN_MAX: Final = 4
 # Of fewer lines, decoding them one by one is faster.
 _LINES_MIN: Final = 256
 _REMEMBERED: Final = 16
@@ -93,9 +95,7 @@ def alike_lines(chunk: bytes) -> tuple[list[Alike], Ints] | None:
     groups: list[Alike] = []
     left = np.arange(lines.count)
     others: list[Ints] = []
-    for _ in range(_GROUPS_MAX):
-        if len(left) < _LINES_MIN:
-            break
+    while len(left) >= _LINES_MIN and len(groups) < _GROUPS_MAX and len(others) < _IN_VAIN_MAX:
         found = _alike_to_first(lines, left)
         taken = left[:1] if found is None else found.lines
         if found is None or len(taken) < _LINES_MIN:
