@@ -20,11 +20,11 @@ import numpy as np
 from livetally.event.bulk import Bools, Ints, Numbers, Text, numbers
 from livetally.event.line_shape import Path, Shape, Slot, shape_of
 
-__all__ = ["Alike", "Span", "alike_lines"]
+__all__ = ["Alike", "Span", "alike_lines", "may_be_alike"]
 
 _GROUPS_MAX: Final = 8
 # So many lines are tried that few others are like.
-_IN_VAIN_MAX: Final = 4
+_IN_VAIN_MAX: Final = 2
 # Of fewer lines, decoding them one by one is faster.
 _LINES_MIN: Final = 256
 _REMEMBERED: Final = 16
@@ -81,21 +81,26 @@ class Alike(NamedTuple):
         return found if isinstance(found, str) else self.spans[found]
 
 
+def may_be_alike(chunk: bytes) -> bool:
+    """Tell cheaply whether it can be worth it to look for lines that are alike."""
+    return chunk.count(b"\n") >= _LINES_MIN and b"\\" not in chunk and _is_text(chunk)
+
+
 def alike_lines(chunk: bytes) -> tuple[list[Alike], Ints] | None:
     """Part the lines of ``chunk`` into groups that are alike and the numbers of the others.
+
+    Only for a chunk of which ``may_be_alike`` says so.
 
     Returns:
         None when it is not worth it: too few of its lines are alike.
     """
-    if chunk.count(b"\n") < _LINES_MIN or b"\\" in chunk or not _is_text(chunk):
-        return None
     lines = _Lines(chunk)
     if not lines.sound:
         return None
     groups: list[Alike] = []
-    left = np.arange(lines.count)
-    others: list[Ints] = []
-    while len(left) >= _LINES_MIN and len(groups) < _GROUPS_MAX and len(others) < _IN_VAIN_MAX:
+    left, few = lines.parted_by_quotes()
+    others = [few]
+    while len(left) >= _LINES_MIN and len(groups) < _GROUPS_MAX and len(others) <= _IN_VAIN_MAX:
         found = _alike_to_first(lines, left)
         taken = left[:1] if found is None else found.lines
         if found is None or len(taken) < _LINES_MIN:
@@ -111,8 +116,9 @@ def alike_lines(chunk: bytes) -> tuple[list[Alike], Ints] | None:
 def _alike_to_first(lines: _Lines, left: Ints) -> Alike | None:
     """Return the lines that are alike to the first one that is left."""
     first = lines.line(int(left[0]))
+    quotes = first.count(b'"')
     for shape in tuple(_recent):
-        if first.startswith(shape.fixed[0]) and first.endswith(shape.fixed[-1]):
+        if quotes == shape.quotes and all(text in first for text in shape.fixed):
             found = lines.alike(left, shape)
             if found is not None and found.lines[0] == left[0]:
                 return found
@@ -166,6 +172,11 @@ class _Lines:
     def line(self, number: int) -> bytes:
         """Return one line, without its end."""
         return self._chunk[self._begins[number] : self._ends[number]]
+
+    def parted_by_quotes(self) -> tuple[Ints, Ints]:
+        """Return the lines of which many have as many quotes, and the others."""
+        many = np.bincount(self._counts)[self._counts] >= _LINES_MIN
+        return np.flatnonzero(many), np.flatnonzero(~many)
 
     def alike(self, lines: Ints, shape: Shape) -> Alike | None:
         """Return those of ``lines`` that have ``shape``; None for none."""

@@ -149,8 +149,6 @@ class _Walk:
             case "string":
                 self._string(begin, end)
             case "number" | "boolean":
-                if kind == "number" and end - begin > DIGITS_MAX:
-                    raise _Other
                 self._value(kind, begin, end)
             case "null":
                 self._place(kind)

@@ -208,12 +208,15 @@ def _integer(_group: Alike, field: Field, span: Span) -> Ints:
     return read.digits
 
 
-def _number(_group: Alike, field: Field, span: Span) -> npt.NDArray[np.float64]:
+def _number(group: Alike, field: Field, span: Span) -> npt.NDArray[np.float64]:
     read = span.numbers
-    # Of more digits the quotient might not be the nearest float; and -0.0 is not 0.0.
-    if read is None or read.length.max() > _EXACT_DIGITS or (read.is_zero & read.negative).any():
+    if read is None or (read.is_zero & read.negative).any():  # -0.0 is not 0.0
         raise _Unlike
-    values: npt.NDArray[np.float64] = read.digits / _FLOAT_POWERS[read.places]
+    values: npt.NDArray[np.float64]
+    if read.length.max() <= _EXACT_DIGITS:
+        values = read.digits / _FLOAT_POWERS[read.places]
+    else:  # the quotient might not be the nearest float
+        values = np.array([float(text) for text in group.text.pieces(span.begins, span.ends)])
     low, high = field.minimum, field.maximum
     if (low is not None and values.min() < float(low)) or (
         high is not None and values.max() > float(high)

@@ -14,12 +14,14 @@ import numpy as np
 
 from livetally.clock import Clock
 from livetally.event import Decoded, EventLimits, Rejection, check_limits, decode_lines
-from livetally.event.alike import alike_lines
+from livetally.event.alike import alike_lines, may_be_alike
 from livetally.event.bulk import Ints
 from livetally.ingest.alike import batch_of
 from livetally.ingest.batch import Batch, Schema, prepare
 
 __all__ = ["Preparing", "ReadChunk"]
+
+_SKIPPED_MAX = 31
 
 
 class ReadChunk(NamedTuple):
@@ -28,6 +30,27 @@ class ReadChunk(NamedTuple):
     batches: list[Batch]
     rejected: list[Rejection]
     items: int
+
+
+class _Tries:
+    """How often to try to read a team's lines by columns: the more seldom the more were in vain."""
+
+    def __init__(self) -> None:
+        self._in_vain = 0
+        self._skipped = 0
+
+    @property
+    def is_worth_one(self) -> bool:
+        """Whether to try now."""
+        if self._skipped >= self._in_vain:
+            self._skipped = 0
+            return True
+        self._skipped += 1
+        return False
+
+    def note(self, *, success: bool) -> None:
+        """Remember how a try went."""
+        self._in_vain = 0 if success else min(2 * self._in_vain + 1, _SKIPPED_MAX)
 
 
 class Preparing:
@@ -40,6 +63,7 @@ class Preparing:
         self._clock = clock
         self._schema_of = schema_of
         self._limits = limits
+        self._tries: dict[int, _Tries] = {}
 
     def decoded(self, team: int, decoded: Decoded) -> tuple[Batch, list[Rejection]]:
         """Make the batch of decoded events."""
@@ -50,7 +74,12 @@ class Preparing:
 
     def lines(self, team: int, chunk: bytes, first_index: int) -> ReadChunk:
         """Make the batches of a chunk of whole lines, the first of which has this index."""
-        read = self._by_columns(team, chunk, first_index)
+        read = None
+        if may_be_alike(chunk):
+            tries = self._tries.setdefault(team, _Tries())
+            if tries.is_worth_one:
+                read = self._by_columns(team, chunk, first_index)
+                tries.note(success=read is not None)
         return read or self._one_by_one(team, decode_lines(chunk, first_index))
 
     def _one_by_one(self, team: int, decoded: Decoded) -> ReadChunk:
