@@ -114,12 +114,13 @@ def _joined(columns: Sequence[Any], places: Places) -> Any:
     """Join columns: as an array, or as texts, if all of them are such, else as a list."""
     if len(columns) == 1 and places[0] is None:
         return columns[0]
-    if all(isinstance(column, np.ndarray) for column in columns):
+    kinds = {type(column) for column in columns}
+    if kinds == {np.ndarray}:
         chosen_of = zip(columns, places, strict=True)
         return np.concatenate(
             [column if chosen is None else column[chosen] for column, chosen in chosen_of]
         )
-    if all(isinstance(column, Texts) for column in columns):
+    if kinds == {Texts}:
         return Texts(_joined([column.utf8 for column in columns], places))
     values: list[Any] = []
     for column, chosen in zip(map(listed, columns), places, strict=True):
