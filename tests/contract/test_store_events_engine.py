@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from livetally.definitions import Field, FieldType
 from livetally.store.events import (
+    EmbeddedEngine,
     Engine,
     EngineError,
     Projection,
@@ -16,6 +18,7 @@ from livetally.store.events import (
     keep,
     try_out,
 )
+from livetally.store.events.snapshot import freeze, thaw
 from tests.event_store import KINDS, opened_engine
 
 FAILING = "SELECT throwIf(number = 2000000), number FROM numbers(3000000)"
@@ -44,6 +47,20 @@ def test_rows_of_a_question_that_failed_are_in_no_other_answer(
     with pytest.raises(EngineError):
         engine.read_bytes(f"{FAILING} SETTINGS max_threads = 1", "CSV")
     assert engine.read_bytes("SELECT 1, 2", "CSV") == b"1,2\n"
+
+
+def test_a_snapshot_follows_one_that_was_killed(tmp_path: Path) -> None:
+    """The engine counts them in a file, and refuses for ever when it finds that empty."""
+    engine = EmbeddedEngine(tmp_path)
+    create(engine)
+    counter = tmp_path / "shadow" / "increment.txt"
+    freeze(engine, "first")
+    assert counter.read_text()
+    thaw(engine, "first")
+    counter.write_text("")
+    freeze(engine, "second")
+    assert counter.read_text()
+    engine.close()
 
 
 def test_merges_take_what_the_processor_has_left(engine: Engine) -> None:

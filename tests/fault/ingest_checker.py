@@ -43,7 +43,7 @@ def check_store(server: Asked, ledger: Ledger) -> list[dict[str, Any]]:
     Raises:
         AssertionError: says how many are lost, doubled, invented or changed.
     """
-    acknowledged, position = set(ledger.acknowledged), ledger.position
+    acknowledged, position = set(ledger.acknowledged), ledger.rows_until
     rows = raw_rows(server)
     times = Counter((row["source"], row["id"]) for row in rows)
     stored = {name for _, name in times}

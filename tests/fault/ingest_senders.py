@@ -38,11 +38,22 @@ class Asked(Protocol):
 
 
 class Ledger:
-    """What was sent, what was acknowledged, and the newest position told. Any thread."""
+    """What was sent, what was acknowledged, and the newest position told. Any thread.
 
-    def __init__(self, seed: int) -> None:
-        """Nothing was sent yet."""
+    ``rows_until`` is the newest position told that some row has to reach.
+    """
+
+    def __init__(self, seed: int, *, has_rows_at_each: bool = True) -> None:
+        """Nothing was sent yet.
+
+        Args:
+            seed: of the events.
+            has_rows_at_each: whether each position has rows: with a log, a message of nothing but
+                repeated events has a position too.
+        """
         self.seed = seed
+        self.rows_until = 0
+        self._has_rows_at_each = has_rows_at_each
         self.sent: dict[str, dict[str, Any]] = {}
         self.acknowledged: set[str] = set()
         self.position = 0
@@ -96,6 +107,8 @@ class Ledger:
             self.acknowledged.update(event["id"] for event in events)
             self.position = max(self.position, told["position"])
             self.stored += told["stored"]
+            if told["stored"] or self._has_rows_at_each:
+                self.rows_until = max(self.rows_until, told["position"])
 
 
 def _instant(chance: random.Random) -> str:

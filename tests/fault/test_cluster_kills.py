@@ -62,7 +62,7 @@ def test_what_was_acknowledged_counts_once_whatever_dies(
     seed, chance = seeded()
     path = tmp_path / "shop.toml"
     path.write_text(definition(), encoding="utf-8")
-    ledger, stopping = Ledger(seed), threading.Event()
+    ledger, stopping = Ledger(seed, has_rows_at_each=False), threading.Event()
     with (
         cluster_room(tmp_path, postgresql_server, partitions=partitions) as room,
         fleet(room, path) as processes,
@@ -126,7 +126,7 @@ def test_the_check_fails_when_a_promise_is_broken(
     path = tmp_path / "shop.toml"
     path.write_text(definition(), encoding="utf-8")
     chance = random.Random(7)
-    ledger, stopping = Ledger(7), threading.Event()
+    ledger, stopping = Ledger(7, has_rows_at_each=False), threading.Event()
     with (
         cluster_room(tmp_path, postgresql_server, nats=1) as room,
         room.process("all", [path], {"PYTHONPATH": paths}) as server,

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _SHADOW = "shadow"
+# Where the engine counts its snapshots.
+_COUNTER = "increment.txt"
 # The engine writes other characters than letters, digits and underscores in another way.
 _PREFIX = "livetally_"
 _PART = re.compile(r"[A-Za-z0-9_]{1,200}\Z")
@@ -68,7 +70,9 @@ def freeze(engine: Engine, name: str) -> Frozen:
         NoSnapshot: the files are a server's.
         StoreFailed: the engine did not do it.
     """
-    _files(engine)
+    counter = _files(engine) / _SHADOW / _COUNTER
+    if counter.is_file() and not counter.stat().st_size:
+        counter.unlink()  # killed while it was written; the engine would refuse for ever
     full = _full(name)
     thaw(engine, name)
     engine.execute(f"ALTER TABLE {TABLE} FREEZE WITH NAME '{full}'")
