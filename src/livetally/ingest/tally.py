@@ -75,7 +75,7 @@ class Tally:
             self._position if self.settled else position,
             self.stored,
             self._duplicates,
-            self._conflicts,
+            sorted(self._conflicts),
             self._rejected,
             self._conflicts_total,
             self._rejected_total,
