@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from livetally.event.line_shape import DIGITS_MAX
 
-__all__ = ["Bools", "Ints", "Numbers", "Text", "instants", "numbers"]
+__all__ = ["POWERS", "Bools", "Ints", "Numbers", "Text", "instants", "numbers"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -35,7 +35,8 @@ _MONTHS, _FEBRUARY, _DAY_HOURS, _SIXTY = 12, 2, 24, 60
 _DAYS_BEFORE_1970 = 719_162  # of year 1 to 1969
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _DAYS_BEFORE_MONTH = np.concatenate([[0], np.cumsum(_MONTH_DAYS)[:-1]])
-_POWERS = 10 ** np.arange(DIGITS_MAX + 1, dtype=np.int64)
+POWERS = 10 ** np.arange(DIGITS_MAX + 1, dtype=np.int64)
+"""Of ten, as many as fit."""
 _COLUMNS = np.arange(_MARGIN, dtype=np.uint8)
 
 
@@ -122,7 +123,7 @@ def numbers(text: Text, begins: Ints, ends: Ints) -> Numbers:
     # How many digits stand to the right of each character.
     right: Ints = np.cumsum(is_digit[::-1], axis=0)[::-1] - is_digit
     count = right[0] + is_digit[0]
-    digits = (value * is_digit * _POWERS[np.minimum(right, DIGITS_MAX)]).sum(axis=0)
+    digits = (value * is_digit * POWERS[np.minimum(right, DIGITS_MAX)]).sum(axis=0)
     places = (right * is_point).sum(axis=0)
     points = is_point.sum(axis=0)
     lead = text.windows(begins + negative, 2) - _ZERO

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from livetally.definitions import Field, FieldType
 from livetally.event import EventLimits
 from livetally.event.alike import Alike, Span
-from livetally.event.bulk import Ints, Numbers, instants, numbers
+from livetally.event.bulk import POWERS, Ints, Numbers, instants, numbers
 from livetally.event.limits import NEWEST_US, OLDEST_US, future_us, type_is_wrong
+from livetally.event.line_shape import DIGITS_MAX
 from livetally.event.safety import may_be_deep
 from livetally.event.texts import Texts
 from livetally.ingest.batch import Batch, Columns, Schema, listed
@@ -29,11 +30,9 @@ from livetally.ingest.values import decimal_bounds
 
 __all__ = ["batch_of"]
 
-_DIGITS = 18
 _EXACT_DIGITS = 15
 """Every whole number of so many digits is a float, and so is every power of ten up to 22."""
 _UUIDS = re.compile(rb"(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\n)*")
-_POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
 _FLOAT_POWERS = np.array([float(10**places) for places in range(_EXACT_DIGITS + 1)])
 
 
@@ -235,9 +234,9 @@ def _decimal(group: Alike, field: Field, span: Span) -> Ints:
     if read is None or read.places.max() > scale:
         raise _Unlike
     raised = scale - read.places
-    if (read.length + raised).max() > _DIGITS:
+    if (read.length + raised).max() > DIGITS_MAX:
         raise _Unlike
-    values: Ints = read.digits * _POWERS[raised]
+    values: Ints = read.digits * POWERS[raised]
     low, high = decimal_bounds(field, scale)
     if int(values.min()) < low or int(values.max()) > high:
         raise _Unlike
