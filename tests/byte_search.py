@@ -4,7 +4,7 @@ In the flow: used by the tests of erasure, which first show that it finds what i
 ``secret_search``.
 Guarantee: every byte of every file is looked at as it is; every Zstandard frame, wherever in a file
 it begins, is unpacked and looked at too. Columns of texts are kept in such frames; what the engine
-packs with LZ4, and what RocksDB keeps, holds the first of equal texts as it is.
+packs with LZ4 holds the first of equal texts as it is.
 """
 
 from __future__ import annotations

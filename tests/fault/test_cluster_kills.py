@@ -108,7 +108,7 @@ log.Log.publish = lying
 """,
     "doubled": """
 import livetally.cluster.storing as storing
-storing._Overlay.look_up = lambda self, keys: {}
+storing._Overlay.look_up = lambda self, asked: self._index.look_up(asked.among([]))
 """,
 }
 

@@ -6,8 +6,9 @@ Guarantee: the store's answers are under the test's control, so each order of ev
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -18,7 +19,8 @@ from livetally.ingest import Batch, Notice, Schema, Writer, WriterLimits
 from livetally.ingest.batch import prepare
 from livetally.ingest.commits import Outcome, Receipt
 from livetally.store.events import Engine
-from livetally.store.identities import IdentityIndex, Stored
+from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, Sums
+from livetally.store.identities.hashing import SEED_BYTES, Hasher
 from livetally.testing import ManualClock
 
 WAIT_S = 20
@@ -50,23 +52,17 @@ class FakeStore:
         return [[0]]
 
 
-class FakeIndex:
-    """Remembers in a dictionary."""
+class FakeIndex(Recent):
+    """Remembers in memory."""
 
     complete_to = 0
+    hashed = Hasher(random.Random(1).randbytes(SEED_BYTES)).hashed
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.known: dict[bytes, Stored] = {}
-
-    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
-        """Return what is known."""
-        return {key: self.known[key] for key in keys if key in self.known}
-
-    def record(self, contents: dict[bytes, int], position: int) -> None:
+    def record(
+        self, new: Hashed, sums: Sums, positions: int, _complete_to: int | None = None
+    ) -> None:
         """Remember."""
-        for key, total in contents.items():
-            self.known[key] = Stored(total, position)
+        self.add(Columns.of(new, sums, positions))
 
     def flush(self) -> None:
         """Have nothing to write."""
@@ -192,7 +188,7 @@ def test_nothing_is_acknowledged_after_a_failed_insert() -> None:
     assert failed == [house.store.error]
     assert house.writer.position == 0
     assert house.notices == []
-    assert house.index.known == {}
+    assert house.index.count == 0
     with pytest.raises(NotDurable):
         house.writer.submit(batch("more"), 10, "more")
 
@@ -201,11 +197,11 @@ def test_an_identity_is_remembered_only_after_it_is_stored() -> None:
     """While the insert runs, the index does not know the event."""
     house = House()
     house.busy()
-    assert house.index.known == {}
+    assert house.index.count == 0
     house.store.gate.set()
     house.receipt("busy")
     house.writer.close()
-    assert len(house.index.known) == 1
+    assert house.index.count == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ makes the same rows of it; an insert is repeated under the same name until it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from livetally.cluster.ahead import Numbered
@@ -24,7 +24,7 @@ from livetally.ingest import (
     touched_slots,
 )
 from livetally.store.events import Engine, existing_columns, insert_rows
-from livetally.store.identities import IdentityIndex, Stored
+from livetally.store.identities import Columns, Found, Hashed, IdentityIndex, Recent
 
 __all__ = ["Done", "Ready", "Storing"]
 
@@ -133,7 +133,7 @@ class Storing:
         """Remember what is stored now, and return what became of each message."""
         for one in ready.messages:
             if one.parted.new:
-                self._index.record(one.parted.contents, one.position)
+                self._index.record(one.parted.hashed, one.parted.sums, one.position)
         return [self._done(one) for one in ready.messages]
 
     def _done(self, one: _Sorted) -> Done:
@@ -177,14 +177,13 @@ class _Overlay:
 
     def __init__(self, index: IdentityIndex) -> None:
         self._index = index
-        self._added: dict[bytes, Stored] = {}
+        self._added = Recent()
 
-    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
-        known = self._index.look_up(keys)
-        if self._added:
-            known.update({key: self._added[key] for key in self._added.keys() & set(keys)})
-        return known
+    def hashed(self, keys: Sequence[bytes]) -> Hashed:
+        return self._index.hashed(keys)
+
+    def look_up(self, asked: Hashed) -> Found:
+        return self._index.look_up(asked).and_then(self._added.look_up(asked))
 
     def add(self, parted: Sorted, position: int) -> None:
-        for key, content in parted.contents.items():
-            self._added[key] = Stored(content, position)
+        self._added.add(Columns.of(parted.hashed, parted.sums, position))

@@ -4,9 +4,8 @@ In the flow: called by ``ingest`` for every batch, and by the writer's recovery 
 Guarantee: the key of ``(team, source, id)`` is the same on every machine and in every version, and
 two different identities never share one (beyond ``KEY_BYTES_MAX`` bytes: with probability 2**-256).
 
-A key is the identity itself, not a hash of it: ids that were made one after the other (UUIDv7,
-ULID, counters, a client's own numbering) stay neighbours in the index, where that is worth a factor
-of four; and hashing would cost more than everything else that is done with an id.
+A key is the identity itself, not a hash of it: that is for the index to make, of many at a time,
+with numbers of its own.
 """
 
 from __future__ import annotations

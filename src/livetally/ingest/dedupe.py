@@ -7,13 +7,18 @@ all history; a later one is a duplicate, or differs in its bytes and is left to 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from livetally.ingest.batch import Batch
-from livetally.store.identities import Stored
+from livetally.store.identities import Hashed, Looking, Stored, Sums
 
-__all__ = ["Differing", "Identities", "Known", "Sorted", "sort_out"]
+__all__ = ["Differing", "Known", "Sorted", "sort_out"]
+
+_Item = TypeVar("_Item")
 
 
 class Differing(NamedTuple):
@@ -36,28 +41,21 @@ class Known(NamedTuple):
 class Sorted(NamedTuple):
     """The outcome for a commit, one entry for each batch in ``places`` and ``known``.
 
-    ``places`` are the rows to store, None for all of them; ``contents`` has the sum of what each
-    says, by its key, in an order of its own.
+    ``places`` are the rows to store, None for all of them; ``hashed`` stands for their identities,
+    by place in all batches together, and ``sums`` are what all events say.
     """
 
     new: int
     places: list[list[int] | None]
     known: list[Known]
-    contents: dict[bytes, int]
+    hashed: Hashed
+    sums: Sums
 
 
 _NOTHING = Known((), ())
 
 
-class Identities(Protocol):
-    """What knows identities that were stored before."""
-
-    def look_up(self, keys: Collection[bytes]) -> dict[bytes, Stored]:
-        """Return what is known of those ``keys`` that were stored before. Blocks."""
-        ...
-
-
-def sort_out(batches: Sequence[Batch], index: Identities, again: int = 0) -> Sorted:
+def sort_out(batches: Sequence[Batch], index: Looking, again: int = 0) -> Sorted:
     """Look every identity of the commit up, in the index and in the commit itself. Blocks.
 
     Args:
@@ -69,20 +67,29 @@ def sort_out(batches: Sequence[Batch], index: Identities, again: int = 0) -> Sor
     Raises:
         StoreFailed: the index can't be read.
     """
-    sums = {key: one for batch in batches for key, one in zip(batch.keys, batch.sums, strict=True)}
-    # The index reads and writes them in this order: it need not sort them once more.
-    contents = {key: sums[key] for key in sorted(sums)}
-    seen = index.look_up(contents)
-    count = sum(map(len, batches))
-    if not seen and len(contents) == count:
-        return Sorted(count, [None] * len(batches), [_NOTHING] * len(batches), contents)
-    outcome = Sorted(0, [], [], {})
+    keys = _all([batch.keys for batch in batches])
+    sums = np.array(_all([batch.sums for batch in batches]), np.uint32)
+    hashed = index.hashed(keys)
+    found = index.look_up(hashed)
+    if not len(found.places) and not hashed.repeats:
+        whole: list[list[int] | None] = [None] * len(batches)
+        return Sorted(len(keys), whole, [_NOTHING] * len(batches), hashed, sums)
+    seen = {keys[place]: stored for place, stored in found.by_place().items()}
+    places: list[list[int] | None] = []
+    known: list[Known] = []
+    new: list[int] = []
+    start = 0
     for batch in batches:
-        places, known = _part(batch, seen, again)
-        outcome.places.append(places)
-        outcome.known.append(known)
-        outcome.contents.update({batch.keys[i]: batch.sums[i] for i in places})
-    return outcome._replace(new=len(outcome.contents))
+        fresh, word = _part(batch, seen, again)
+        places.append(fresh)
+        known.append(word)
+        new += [start + place for place in fresh]
+        start += len(batch)
+    return Sorted(len(new), places, known, hashed.among(new), sums)
+
+
+def _all(lists: Sequence[list[_Item]]) -> list[_Item]:
+    return lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
 
 
 def _part(batch: Batch, seen: dict[bytes, Stored], again: int) -> tuple[list[int], Known]:

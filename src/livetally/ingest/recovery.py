@@ -10,9 +10,9 @@ nowhere stored, so it is made anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
+
+import numpy as np
 
 from livetally.event import content_sums, identity_keys
 from livetally.store.events import (
@@ -63,7 +63,7 @@ def recover(
     complete_to = index.complete_to
     while complete_to < last:
         for first, until in steps(count_by_position(engine, complete_to)):
-            _add(index, read_identities(engine, first, until), part)
+            _add(index, read_identities(engine, first, until), until, part)
             complete_to = until
     index.flush()
     return max(last, position_min)
@@ -85,24 +85,25 @@ def steps(
         yield first, until
 
 
-def _add(index: IdentityIndex, rows: list[StoredIdentity], part: Part | None) -> None:
-    """Add rows in the order of their positions, each commit as it was made."""
-    for position, commit in groupby(rows, attrgetter("position")):
-        known: dict[bytes, int] = {}
-        by_team: dict[int, list[StoredIdentity]] = {}
-        for row in commit:
-            by_team.setdefault(row.team, []).append(row)
-        for team, group in by_team.items():
-            keys = identity_keys(team, [r.source for r in group], [r.id.encode() for r in group])
-            sums = content_sums(
-                [row.type for row in group],
-                [row.occurred_us if row.timed else None for row in group],
-                [row.subject for row in group],
-                [row.data.encode() for row in group],
-            )
-            known.update(zip(keys, sums, strict=True))
-        complete_to = position
-        if part is not None:
-            known = {key: content for key, content in known.items() if part.is_ours(key)}
-            complete_to = min(position, part.complete_to)
-        index.record(known, position, complete_to)
+def _add(index: IdentityIndex, rows: list[StoredIdentity], until: int, part: Part | None) -> None:
+    """Add all rows up to a position."""
+    by_team: dict[int, list[StoredIdentity]] = {}
+    for row in rows:
+        by_team.setdefault(row.team, []).append(row)
+    keys: list[bytes] = []
+    known: list[tuple[int, int]] = []
+    for team, group in by_team.items():
+        keys += identity_keys(team, [r.source for r in group], [r.id.encode() for r in group])
+        sums = content_sums(
+            [row.type for row in group],
+            [row.occurred_us if row.timed else None for row in group],
+            [row.subject for row in group],
+            [row.data.encode() for row in group],
+        )
+        known += zip(sums, [row.position for row in group], strict=True)
+    if part is not None:
+        ours = [place for place, key in enumerate(keys) if part.is_ours(key)]
+        keys, known = [keys[place] for place in ours], [known[place] for place in ours]
+        until = min(until, part.complete_to)
+    sums_of, positions = np.array(known, np.uint64).reshape(-1, 2).T
+    index.record(index.hashed(keys), sums_of.astype(np.uint32), positions, until)

@@ -263,7 +263,7 @@ class Writer:
             differing += len(known.differing)
         self._deliver(outcomes)
         if parted.new:
-            self._index.record(parted.contents, self._position)
+            self._index.record(parted.hashed, parted.sums, self._position)
         _count(parted.new, duplicates, differing)
 
     def _store(self, batches: list[Batch], parted: Sorted) -> None:

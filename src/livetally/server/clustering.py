@@ -86,9 +86,6 @@ class LogIdentities:
     def scrub(self) -> None:
         """Nothing: the loaders' files are theirs."""
 
-    def reopen(self) -> None:
-        """Nothing, as ``scrub``."""
-
     def _say(self, partition: int, body: bytes) -> None:
         async def publish() -> None:
             deadline_s = self._loop.time() + _PUBLISH_S_MAX

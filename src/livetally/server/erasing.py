@@ -61,10 +61,6 @@ class Identities(Protocol):
         """Write those files anew that hold keys which are known no more. Blocks."""
         ...
 
-    def reopen(self) -> None:
-        """Let files go that are no part of it any more. Blocks."""
-        ...
-
 
 class Rooms(NamedTuple):
     """Everything that may hold something of a subject."""
@@ -96,8 +92,6 @@ class Erasing:
         """Erase from ``rooms``; ``turn`` keeps backups from seeing half of it."""
         self._rooms = rooms
         self.turn = turn
-        # Nobody else may use the index while its files are written anew or opened again.
-        self._index_turn = threading.Lock()
         self._waiting: dict[int, list[str]] = {}
         self._stopping = threading.Event()
 
@@ -116,8 +110,7 @@ class Erasing:
             for page in identities_of(rooms.engine, of):
                 ids = [one.id.encode() for one in page]
                 keys = identity_keys(team, [one.source for one in page], ids)
-                with self._index_turn:
-                    rooms.identities.forget(keys)
+                rooms.identities.forget(keys)
             old: set[str] = set()
             if rows:
                 erase_rows(rooms.engine, of)
@@ -167,9 +160,7 @@ class Erasing:
         while not self._stopping.is_set():
             try:
                 if not scrubbed:
-                    with self._index_turn:
-                        rooms.identities.scrub()
-                        rooms.writer.between(rooms.identities.reopen)
+                    rooms.identities.scrub()
                     scrubbed = True
                 left = ["files of replaced parts"] if old & old_parts(rooms.engine) else []
                 left += [

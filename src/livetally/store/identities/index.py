@@ -1,0 +1,398 @@
+"""The exact set of all identities ever stored, on disk, to recognise a duplicate at any age.
+
+In the flow: asked and told by the writer for every commit; mended from the events table at start.
+Guarantee: it never knows an identity that is not durably stored, and says up to which position it
+is complete; what was stored after that position is read back from the events table before the first
+commit. So a crash at any instruction leaves nothing out, and damaged files are made anew.
+
+Sorted runs of hashes on disk, which a thread of its own joins by size; what is in no run yet is in
+memory, and in a log that outlives the process. A filter in memory says of most new identities that
+they were never seen. All of it is done for a whole commit at once, in a few passes over columns,
+most of them without the interpreter's lock: with an entry for each id in a key-value store, the
+lock was held for two microseconds an id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from livetally.errors import StoreFailed
+from livetally.store.identities.files import (
+    Damaged,
+    Listed,
+    Log,
+    Logged,
+    Run,
+    delete_others,
+    join_runs,
+    logs_of,
+    newest_number,
+    number_of,
+    read_list,
+    read_log,
+    write_list,
+    write_safely,
+)
+from livetally.store.identities.filters import Filter
+from livetally.store.identities.hashing import Hashed, Hasher, Words, new_seed
+from livetally.store.identities.recent import Recent, gathered
+from livetally.store.identities.runs import Columns, Found, Sums
+from livetally.store.identities.tidying import entries_of, filter_of, first_to_join
+
+__all__ = ["IdentityIndex"]
+
+_log = structlog.get_logger("livetally.store")
+
+_VERSION = 1
+_SEED = "seed"
+# A file of the index of earlier builds, of which nothing can be used.
+_FOREIGN = "CURRENT"
+# So many become a run: until then they take 28 bytes each in memory, and as many in a log.
+_RECENT_MAX = 1 << 18
+_WAITING_MAX = 4
+
+
+class _Waiting(NamedTuple):
+    """What is to become a run, the first log after its own, and up to where it is complete."""
+
+    recent: Recent
+    log: int
+    complete_to: int
+
+
+class IdentityIndex:
+    """Maps hashes of identity keys to ``Stored``. One thread at a time (the writer's)."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open or create the index in ``directory``.
+
+        Raises:
+            StoreFailed: the files can't be opened.
+        """
+        self._folder = directory
+        # Guards all that follows; notified when there is something to write, and when it is.
+        self._changed = threading.Condition()
+        self._waiting: list[_Waiting] = []
+        self._closing = False
+        self._failure: Exception | None = None
+        self._complete_to = 0
+        self._recent = Recent()
+        self._runs: tuple[Run, ...] = ()
+        # Held while a run is made of others, and while something in runs is forgotten. Who waits
+        # for it to forget something is waited for: joining begins again later.
+        self._joining = threading.Lock()
+        self._forgetting = 0
+        # Held while the list of runs changes.
+        self._listing = threading.Lock()
+        try:
+            self._open()
+        except OSError as error:
+            raise StoreFailed(f"The index of event ids can't be opened: {error}.") from None
+        self._threads = [
+            threading.Thread(target=self._work, args=work, name=name, daemon=True)
+            for name, work in (
+                ("identities", (self._settle, self._is_behind)),
+                ("runs", (self._tidy, self._is_untidy)),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def complete_to(self) -> int:
+        """The position up to which every stored identity is in the files."""
+        return self._complete_to
+
+    @property
+    def entries(self) -> int:
+        """How many identities are known, about: what was written twice may count twice."""
+        with self._changed:
+            waiting = sum(one.recent.count for one in self._waiting)
+            return entries_of(self._runs) + waiting + self._recent.count
+
+    def hashed(self, keys: Sequence[bytes]) -> Hashed:
+        """Return what stands for these keys in here."""
+        return self._hasher.hashed(keys)
+
+    def look_up(self, asked: Hashed) -> Found:
+        """Return which of those asked for were stored before. Blocks.
+
+        Raises:
+            StoreFailed: the files could not be written before.
+        """
+        with self._changed:
+            self._require_sound()
+            known = self._filter
+            parts = [*(run.columns for run in self._runs), *self._new_parts()]
+        return gathered(parts, asked.only(known.may_know(asked.high)))
+
+    def record(
+        self, new: Hashed, sums: Sums, positions: int | Words, complete_to: int | None = None
+    ) -> None:
+        """Add identities that are durably stored; blocks only while many are to be written.
+
+        Args:
+            new: the identities.
+            sums: of what the events say, by place.
+            positions: theirs, by place, or the one of all of them.
+            complete_to: up to where nothing is missing then; None: up to the highest position.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        if complete_to is None:
+            complete_to = positions if isinstance(positions, int) else int(positions.max())
+        columns = Columns.of(new, sums, positions)
+        with self._changed:
+            while len(self._waiting) >= _WAITING_MAX and self._failure is None:
+                self._changed.wait()
+            self._require_sound()
+            try:
+                self._write(Logged(columns, self._complete_to, complete_to))
+                self._complete_to = complete_to
+                self._recent.add(columns)
+                self._filter.add(columns.high)
+                if self._recent.count >= _RECENT_MAX:
+                    self._hand_over()
+            except OSError as error:
+                self._failure = error
+                self._require_sound()
+
+    def flush(self) -> None:
+        """Return when everything recorded is in runs, on the disk. Blocks.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        with self._failing(), self._changed:
+            if self._recent.count:
+                self._hand_over()
+            while self._waiting and self._failure is None:
+                self._changed.wait()
+            self._require_sound()
+
+    def forget_all(self) -> None:
+        """Begin anew, with no identity known. Blocks.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        with self._failing(), self._alone():
+            self.flush()
+            with self._listing, self._changed:
+                self._log.close()
+                self._begin_anew(self._hasher)
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Know these ``keys`` no more; what stands for them stays in files until ``scrub``. Blocks.
+
+        Any thread may call it: a commit of the same keys meanwhile is either known or not.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        asked = self.hashed(list(keys))
+        with self._failing(), self._alone():
+            self.flush()
+            for run in self._runs:
+                run.forget(asked)
+
+    def scrub(self) -> None:
+        """Write all files anew, without what was forgotten. Blocks: seconds for a million keys.
+
+        Any thread may call it while commits go on.
+
+        Raises:
+            StoreFailed: the files could not be written.
+        """
+        with self._failing(), self._alone():
+            self.flush()
+            self._join(self._runs, lambda: not self._closing)
+
+    def close(self) -> None:
+        """Release the files. What is in no run yet is in a log."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        with contextlib.suppress(OSError):
+            self._log.close()
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._numbers = count(newest_number(self._folder) + 1)
+        try:
+            listed = read_list(self._folder)
+            if listed is None or listed.version != _VERSION or (self._folder / _FOREIGN).exists():
+                self._begin_anew(None)
+                return
+            self._hasher = Hasher((self._folder / _SEED).read_bytes())
+            self._runs = tuple(Run(self._folder / name) for name in listed.runs)
+            self._filter = filter_of(self._runs, _RECENT_MAX)
+        except (Damaged, FileNotFoundError, ValueError) as error:
+            _log.warning("the index of event ids is damaged and made anew", error=repr(error))
+            self._begin_anew(None)
+            return
+        self._complete_to = listed.complete_to
+        self._read_logs(listed.log)
+        self._log = Log(self._folder, next(self._numbers))
+        self._listed = listed
+        delete_others(self._folder, listed, _SEED)
+
+    def _begin_anew(self, hasher: Hasher | None) -> None:
+        """Drop everything; with None, what the hashes depend on too."""
+        if hasher is None:
+            seed = new_seed()
+            write_safely(self._folder / _SEED, seed)
+            hasher = Hasher(seed)
+        self._hasher = hasher
+        self._runs = ()
+        self._recent = Recent()
+        self._filter = Filter(_RECENT_MAX)
+        self._complete_to = 0
+        self._log = Log(self._folder, next(self._numbers))
+        self._listed = Listed(_VERSION, [], number_of(self._log.path), 0)
+        write_list(self._folder, self._listed)
+        delete_others(self._folder, self._listed, _SEED)
+
+    def _read_logs(self, first: int) -> None:
+        for path in logs_of(self._folder, first):
+            for logged in read_log(path):
+                if logged.complete_before != self._complete_to:
+                    break  # something before it is lost: what follows is read from the events
+                self._recent.add(logged.columns)
+                self._filter.add(logged.columns.high)
+                self._complete_to = logged.complete_to
+
+    def _write(self, logged: Logged) -> None:
+        self._log.append(logged)
+
+    def _hand_over(self) -> None:
+        """Have what is recent become a run."""
+        log = Log(self._folder, next(self._numbers))
+        self._log.close()
+        self._log = log
+        self._waiting.append(_Waiting(self._recent, number_of(log.path), self._complete_to))
+        self._recent = Recent()
+        self._changed.notify_all()
+
+    def _work(self, do: Callable[[], None], is_due: Callable[[], bool]) -> None:
+        """Do something whenever it is due, until the index is closed."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or is_due())
+                if self._closing:
+                    return
+            try:
+                do()
+            except Exception as error:  # noqa: BLE001 - whatever it was: the writer is to stop
+                with self._changed:
+                    self._failure = error
+                    self._changed.notify_all()
+                return
+
+    def _is_behind(self) -> bool:
+        return bool(self._waiting)
+
+    def _settle(self) -> None:
+        """Make a run of what has waited longest."""
+        settled = self._waiting[0]
+        run = join_runs(list(settled.recent), self._new_run(), lambda: not self._closing)
+        if run is None:
+            return
+        with self._listing:
+            self._list((*self._runs, run), settled)
+        for path in logs_of(self._folder):
+            if number_of(path) < settled.log:
+                path.unlink()
+
+    def _is_untidy(self) -> bool:
+        too_many = first_to_join(self._runs) is not None and not self._forgetting
+        return too_many or self.entries > self._filter.room
+
+    def _tidy(self) -> None:
+        """Join runs, and make a larger filter when there are too many for the one that is."""
+        if self.entries > self._filter.room:
+            self._grow()
+        with self._joining:
+            first = first_to_join(self._runs)
+            if first is not None:
+                self._join(self._runs[first:], lambda: not (self._closing or self._forgetting))
+
+    def _grow(self) -> None:
+        runs = self._runs
+        grown = filter_of(runs, self.entries)
+        with self._changed:
+            for part in self._new_parts():
+                grown.add(part.high)
+            for run in self._runs:
+                if run not in runs:
+                    grown.add(run.columns.high)
+            self._filter = grown
+
+    def _join(self, old: tuple[Run, ...], goes_on: Callable[[], bool]) -> None:
+        """Make one run of ``old``, which stand one after the other."""
+        run = join_runs(old, self._new_run(), goes_on) if old else None
+        if run is None:
+            return
+        with self._listing:
+            at = self._runs.index(old[0])
+            self._list((*self._runs[:at], run, *self._runs[at + len(old) :]), None)
+        for one in old:
+            one.path.unlink()
+
+    def _list(self, runs: tuple[Run, ...], settled: _Waiting | None) -> None:
+        """Have these be the runs, with what has waited among them."""
+        listed = self._listed
+        log, complete_to = (settled or listed).log, (settled or listed).complete_to
+        self._listed = Listed(_VERSION, [run.path.name for run in runs], log, complete_to)
+        write_list(self._folder, self._listed)
+        with self._changed:
+            self._runs = runs
+            if settled is not None:
+                self._waiting.remove(settled)
+            self._changed.notify_all()
+
+    def _new_run(self) -> Path:
+        return self._folder / f"run-{next(self._numbers)}"
+
+    def _new_parts(self) -> list[Columns]:
+        """Return what is in memory only and in logs, older ones first."""
+        waiting = [part for one in self._waiting for part in one.recent]
+        return [*waiting, *self._recent]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have no runs joined meanwhile; one that is being made is given up."""
+        with self._changed:
+            self._forgetting += 1
+        try:
+            with self._joining:
+                yield
+        finally:
+            with self._changed:
+                self._forgetting -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise _unwritten(error) from None
+
+    def _require_sound(self) -> None:
+        if self._failure is not None:
+            raise _unwritten(self._failure)
+
+
+def _unwritten(error: Exception) -> StoreFailed:
+    return StoreFailed(f"The index of event ids can't be written: {error}.")
