@@ -69,7 +69,7 @@ def index(make: Maker, name: str, sizes: tuple[int, ...], folder: Path | None = 
                 ids = [make(i) for i in range(number, number + COMMIT)]
                 keys = identity_keys(1, ["till"] * COMMIT, ids)
                 at = time.perf_counter()
-                hashed = known.hashed(keys)
+                hashed = known.hashed([keys])
                 if len(known.look_up(hashed).places):
                     raise SystemExit("a new id was called known")
                 then = time.perf_counter()

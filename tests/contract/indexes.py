@@ -47,12 +47,12 @@ def tell(
 ) -> None:
     """Record the sums of keys."""
     sums = np.array(list(contents.values()), np.uint32)
-    ids.record(ids.hashed(list(contents)), sums, position, complete_to)
+    ids.record(ids.hashed([list(contents)]), sums, position, complete_to)
 
 
 def ask(ids: IdentityIndex, asked: Sequence[bytes]) -> dict[bytes, Stored]:
     """Return what is known of keys."""
-    found = ids.look_up(ids.hashed(asked)).by_place()
+    found = ids.look_up(ids.hashed([asked])).by_place()
     return {asked[place]: stored for place, stored in found.items()}
 
 

@@ -24,7 +24,7 @@ def test_what_appears_late_is_not_passed_over(tmp_path: Path) -> None:
 
     def known(*names: str) -> set[int]:
         keys = identity_keys(1, [""] * len(names), [name.encode() for name in names])
-        return set(index.look_up(index.hashed(keys)).positions.tolist())
+        return set(index.look_up(index.hashed([keys])).positions.tolist())
 
     try:
         ours = set(identity_keys(1, ["", ""], [b"early", b"late"]))

@@ -179,8 +179,8 @@ class _Overlay:
         self._index = index
         self._added = Recent()
 
-    def hashed(self, keys: Sequence[bytes]) -> Hashed:
-        return self._index.hashed(keys)
+    def hashed(self, parts: Sequence[Sequence[bytes]]) -> Hashed:
+        return self._index.hashed(parts)
 
     def look_up(self, asked: Hashed) -> Found:
         return self._index.look_up(asked).and_then(self._added.look_up(asked))

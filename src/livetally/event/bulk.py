@@ -7,18 +7,19 @@ may still be valid, and is to be looked at by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from livetally.event.line_shape import DIGITS_MAX
+from livetally.event.texts import Chars, SameSize
 
 __all__ = ["POWERS", "Bools", "Ints", "Numbers", "Text", "instants", "numbers"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-_Chars: TypeAlias = npt.NDArray[np.uint8]
 
 _MARGIN = 256
 """Bytes that a ``Text`` has before and after itself, so that a window may begin or end outside."""
@@ -48,9 +49,9 @@ class Text:
         margin = bytes(_MARGIN)
         self._padded = margin + text + margin
         self._text = text
-        self.chars: _Chars = np.frombuffer(text, np.uint8)
+        self.chars: Chars = np.frombuffer(text, np.uint8)
 
-    def windows(self, begins: Ints, size: int) -> _Chars:
+    def windows(self, begins: Ints, size: int) -> Chars:
         """Return ``size`` characters from each begin, as rows; up to a margin may be outside.
 
         One copy for each row, not for each character.
@@ -60,7 +61,7 @@ class Text:
         )
         return whole[begins + _MARGIN].view(np.uint8).reshape(len(begins), size)
 
-    def pieces(self, begins: Ints, ends: Ints) -> list[bytes]:
+    def pieces(self, begins: Ints, ends: Ints) -> Sequence[bytes]:
         """Return what stands between ``begins`` and ``ends``; there is no NUL in it."""
         sizes = ends - begins
         size = int(sizes.max(initial=0))
@@ -68,9 +69,10 @@ class Text:
             places = zip(begins.tolist(), ends.tolist(), strict=True)
             return [self._text[begin:end] for begin, end in places]
         rows = self.windows(begins, size)
-        if sizes.min() != size:
-            # What is behind the end becomes NUL, which the array leaves out.
-            rows *= _COLUMNS[:size] < sizes.astype(np.uint8)[:, None]
+        if sizes.min() == size:
+            return SameSize(rows)
+        # What is behind the end becomes NUL, which the array leaves out.
+        rows *= _COLUMNS[:size] < sizes.astype(np.uint8)[:, None]
         pieces: list[bytes] = rows.view(f"S{size}").ravel().tolist()
         return pieces
 
@@ -151,7 +153,7 @@ def instants(text: Text, begins: Ints, ends: Ints) -> tuple[Ints, Bools]:
     return at, fit
 
 
-def _instants(chars: _Chars) -> tuple[Ints, Bools]:
+def _instants(chars: Chars) -> tuple[Ints, Bools]:
     """Read times of one length; ``chars`` has a row for each character."""
     size = len(chars)
     value = (chars - _ZERO).astype(np.int64)
@@ -186,7 +188,7 @@ def _instants(chars: _Chars) -> tuple[Ints, Bools]:
     return (at - offset) * 1_000_000 + micro, fit
 
 
-def _offset(chars: _Chars, value: Ints) -> tuple[Ints, Bools]:
+def _offset(chars: Chars, value: Ints) -> tuple[Ints, Bools]:
     """Read ``+02:00``, seconds."""
     digits = value[[1, 2, 4, 5]]
     hours, minutes = digits[0] * 10 + digits[1], digits[2] * 10 + digits[3]
@@ -197,7 +199,7 @@ def _offset(chars: _Chars, value: Ints) -> tuple[Ints, Bools]:
     return np.where(east, seconds, -seconds), fit
 
 
-def _fraction(chars: _Chars, value: Ints, ends: Ints) -> tuple[Ints, Bools]:
+def _fraction(chars: Chars, value: Ints, ends: Ints) -> tuple[Ints, Bools]:
     """Read what stands between the seconds and ``ends``: nothing, or a point and 1 to 6 digits."""
     none = ends == _SECONDS_END
     if none.all():

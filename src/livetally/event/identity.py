@@ -15,6 +15,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from zlib import crc32
 
+import numpy as np
+
+from livetally.event.texts import SameSize, Texts
+
 __all__ = [
     "KEY_BYTES_MAX",
     "MASK",
@@ -34,11 +38,15 @@ MASK = 0xFFFF_FFFF
 UNTIMED = 1
 
 
-def identity_keys(team: int, sources: Sequence[str], ids: Sequence[bytes]) -> list[bytes]:
+def identity_keys(team: int, sources: Sequence[str], ids: Sequence[bytes]) -> Sequence[bytes]:
     """Return the key of each ``(team, source, id)``; ``ids`` are UTF-8.
 
     The source's length stands before it, so that no other pair gives the same bytes.
     """
+    if isinstance(ids, SameSize) and isinstance(sources, Texts):
+        rows = _key_rows(team, sources.utf8, ids)
+        if rows is not None:
+            return rows
     kinds = set(sources)
     if len(kinds) == 1:
         head = _head(team, sources[0])
@@ -99,7 +107,22 @@ def new_ids(now_us: int, count: int) -> list[str]:
 
 def _head(team: int, source: str) -> bytes:
     encoded = source.encode()
-    return team.to_bytes(4, "big") + len(encoded).to_bytes(2, "big") + encoded
+    return _start(team, len(encoded)) + encoded
+
+
+def _start(team: int, source_bytes: int) -> bytes:
+    return team.to_bytes(4, "big") + source_bytes.to_bytes(2, "big")
+
+
+def _key_rows(team: int, sources: Sequence[bytes], ids: SameSize) -> SameSize | None:
+    """Return the keys when all of them have one size, which is not too long."""
+    if not isinstance(sources, SameSize):
+        return None
+    start = np.frombuffer(_start(team, sources.size), np.uint8)
+    if len(start) + sources.size + ids.size > KEY_BYTES_MAX:
+        return None
+    starts = np.broadcast_to(start, (len(ids), len(start)))
+    return SameSize(np.concatenate([starts, sources.chars, ids.chars], axis=1))
 
 
 def _hashed(team: int, key: bytes) -> bytes:

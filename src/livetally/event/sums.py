@@ -7,18 +7,24 @@ Guarantee: equals ``event.identity.content_sums``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
 
 from livetally.event.bulk import Ints
 from livetally.event.identity import MASK, UNTIMED
 from livetally.event.texts import Texts
 
-__all__ = ["sums_of_one_type"]
+__all__ = ["Sums", "sums_of_one_type"]
+
+Sums: TypeAlias = npt.NDArray[np.uint32]
 
 
 def sums_of_one_type(
     kind: str, given_us: Ints | None, subjects: Sequence[str], data: Sequence[bytes]
-) -> list[int]:
+) -> Sums:
     """Return the sums of events of type ``kind``; ``given_us`` is None where no time was given."""
     start = crc32(kind.encode())
     if given_us is None:
@@ -31,4 +37,4 @@ def sums_of_one_type(
         starts = [
             crc32(subject.encode(), one) for subject, one in zip(subjects, starts, strict=True)
         ]
-    return list(map(crc32, data, starts))
+    return np.fromiter(map(crc32, data, starts), np.uint32, len(data))

@@ -2,15 +2,54 @@
 
 In the flow: made by ``ingest.alike``, written by ``store.events.native``, looked at by whoever
 needs one of them.
-Guarantee: a sequence of texts like any other; only what is looked at is decoded.
+Guarantee: sequences like any other; only what is looked at is decoded, or made an object at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import TypeAlias, overload
 
-__all__ = ["Texts"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Chars", "SameSize", "Texts"]
+
+Chars: TypeAlias = npt.NDArray[np.uint8]
+
+
+class SameSize(Sequence[bytes]):
+    """Byte strings of one size, not 0: the rows of ``chars``."""
+
+    __slots__ = ("chars",)
+
+    def __init__(self, chars: Chars) -> None:
+        """Hold ``chars``, row after row in memory."""
+        self.chars = chars
+
+    @property
+    def size(self) -> int:
+        """How many bytes each of them has."""
+        return int(self.chars.shape[1])
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.chars)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Make objects of all of them."""
+        objects: list[bytes] = self.chars.view(f"V{self.size}").ravel().tolist()
+        return iter(objects)
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> SameSize: ...
+    def __getitem__(self, place: int | slice) -> bytes | SameSize:
+        """Return one of them, or some."""
+        if isinstance(place, slice):
+            return SameSize(np.ascontiguousarray(self.chars[place]))
+        return bytes(self.chars[place].tobytes())
 
 
 class Texts(Sequence[str]):
@@ -18,7 +57,7 @@ class Texts(Sequence[str]):
 
     __slots__ = ("utf8",)
 
-    def __init__(self, utf8: list[bytes]) -> None:
+    def __init__(self, utf8: Sequence[bytes]) -> None:
         """Hold ``utf8``, which is valid."""
         self.utf8 = utf8
 

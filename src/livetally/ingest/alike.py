@@ -86,31 +86,19 @@ class _Reading:
         return Columns(
             indexes=(group.lines + first_index).tolist(),
             types=[kind] * count,
-            sources=self._source(),
+            sources=self._texts("source", self._limits.source_chars_max),
             subjects=self._texts("subject", limits.subject_chars_max),
             ids=None if ids is None else self._ids(ids),
             data=self._data(),
             given_us=self._times(),
         )
 
-    def _ids(self, span: Span) -> list[bytes]:
+    def _ids(self, span: Span) -> Sequence[bytes]:
         sizes = span.ends - span.begins
         # Bytes are at least as many as characters.
         if sizes.min() < 1 or sizes.max() > self._limits.id_chars_max:
             raise _Unlike
         return self._group.text.pieces(span.begins, span.ends)
-
-    def _source(self) -> Sequence[str]:
-        span = self._group.member("source")
-        if span is None:
-            return [""] * self._count
-        sizes = span.ends - span.begins
-        size = int(sizes[0])
-        if (sizes == size).all() and 0 < size <= self._limits.source_chars_max:
-            found = self._group.text.windows(span.begins, size).tobytes()
-            if found == found[:size] * self._count:
-                return [found[:size].decode()] * self._count
-        return self._texts("source", self._limits.source_chars_max)
 
     def _texts(self, name: str, chars_max: int) -> Sequence[str]:
         span = self._group.member(name)
@@ -120,7 +108,7 @@ class _Reading:
             raise _Unlike
         return Texts(self._group.text.pieces(span.begins, span.ends))
 
-    def _data(self) -> list[bytes]:
+    def _data(self) -> Sequence[bytes]:
         group = self._group
         if group.shape.data is None:
             return [b"{}"] * self._count

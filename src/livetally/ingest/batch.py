@@ -18,8 +18,8 @@ import numpy as np
 from livetally.definitions import EventType, Field
 from livetally.event import Rejection, Within, content_sums, identity_keys, new_ids
 from livetally.event.bulk import Ints
-from livetally.event.sums import sums_of_one_type
-from livetally.event.texts import Texts
+from livetally.event.sums import Sums, sums_of_one_type
+from livetally.event.texts import SameSize, Texts
 from livetally.ingest.fields import FieldReader
 
 __all__ = ["Batch", "Columns", "Kept", "Schema", "listed", "mentions", "prepare"]
@@ -63,8 +63,8 @@ class Columns(NamedTuple):
     types: list[str]
     sources: Sequence[str]
     subjects: Sequence[str]
-    ids: list[bytes] | None
-    data: list[bytes]
+    ids: Sequence[bytes] | None
+    data: Sequence[bytes]
     given_us: Ints | None
 
 
@@ -72,7 +72,7 @@ class Batch:
     """Columns of one request's events (or of a part of it), all of one team and one length.
 
     ``occurred_us`` and the columns of ``fields`` are lists, or, where no value is missing, arrays
-    or ``Texts``; so may sources and subjects be.
+    or ``Texts``; so may sources and subjects be. ``sums`` are a list or an array.
     ``joined`` is the data of all of them, None until somebody asks.
 
     ``fields`` holds the values of each declared column in ``declared``. A column in ``unread`` is
@@ -110,14 +110,14 @@ class Batch:
         self.sources: Sequence[str] = [event.source for event in events]
         self.subjects: Sequence[str] = [event.subject for event in events]
         self.attributes = [event.attributes for event in events]
-        self.data = within.data
+        self.data: Sequence[bytes] = within.data
         self.joined: bytes | None = within.joined
-        self.ids = _ids([event.id for event in events], now_us)
+        self.ids: Sequence[bytes] = _ids([event.id for event in events], now_us)
         given_us = within.given_us
         self.timed = [at is not None for at in given_us]
         self.occurred_us: list[int] | Ints = [now_us if at is None else at for at in given_us]
         self.keys = identity_keys(team, self.sources, self.ids)
-        self.sums = content_sums(self.types, given_us, self.subjects, self.data)
+        self.sums: list[int] | Sums = content_sums(self.types, given_us, self.subjects, self.data)
         self.fields: dict[str, Any] = {}
         self.declared: dict[str, Field] = {}
         self.unread: frozenset[str] = frozenset()
@@ -225,7 +225,7 @@ def listed(column: Any) -> Any:
     """Return a column as a list of Python's own values."""
     if isinstance(column, np.ndarray):
         return column.tolist()
-    return list(column) if isinstance(column, Texts) else column
+    return list(column) if isinstance(column, (Texts, SameSize)) else column
 
 
 def mentions(data: bytes, field: Field) -> bool:

@@ -8,17 +8,14 @@ all history; a later one is a duplicate, or differs in its bytes and is left to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
-from livetally.ingest.batch import Batch
+from livetally.ingest.batch import Batch, listed
 from livetally.store.identities import Hashed, Looking, Stored, Sums
 
 __all__ = ["Differing", "Known", "Sorted", "sort_out"]
-
-_Item = TypeVar("_Item")
 
 
 class Differing(NamedTuple):
@@ -67,13 +64,13 @@ def sort_out(batches: Sequence[Batch], index: Looking, again: int = 0) -> Sorted
     Raises:
         StoreFailed: the index can't be read.
     """
-    keys = _all([batch.keys for batch in batches])
-    sums = np.array(_all([batch.sums for batch in batches]), np.uint32)
-    hashed = index.hashed(keys)
+    sums = np.concatenate([np.asarray(batch.sums, np.uint32) for batch in batches])
+    hashed = index.hashed([batch.keys for batch in batches])
     found = index.look_up(hashed)
     if not len(found.places) and not hashed.repeats:
         whole: list[list[int] | None] = [None] * len(batches)
-        return Sorted(len(keys), whole, [_NOTHING] * len(batches), hashed, sums)
+        return Sorted(len(sums), whole, [_NOTHING] * len(batches), hashed, sums)
+    keys = [key for batch in batches for key in batch.keys]
     seen = {keys[place]: stored for place, stored in found.by_place().items()}
     places: list[list[int] | None] = []
     known: list[Known] = []
@@ -88,16 +85,12 @@ def sort_out(batches: Sequence[Batch], index: Looking, again: int = 0) -> Sorted
     return Sorted(len(new), places, known, hashed.among(new), sums)
 
 
-def _all(lists: Sequence[list[_Item]]) -> list[_Item]:
-    return lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
-
-
 def _part(batch: Batch, seen: dict[bytes, Stored], again: int) -> tuple[list[int], Known]:
     """Part one batch, and add what is new in it to ``seen``."""
     places: list[int] = []
     repeated: list[int] = []
     differing: list[Differing] = []
-    for place, (key, content) in enumerate(zip(batch.keys, batch.sums, strict=True)):
+    for place, (key, content) in enumerate(zip(batch.keys, listed(batch.sums), strict=True)):
         earlier = seen.get(key)
         if earlier is None:
             seen[key] = Stored(content, 0)

@@ -106,4 +106,4 @@ def _add(index: IdentityIndex, rows: list[StoredIdentity], until: int, part: Par
         keys, known = [keys[place] for place in ours], [known[place] for place in ours]
         until = min(until, part.complete_to)
     sums_of, positions = np.array(known, np.uint64).reshape(-1, 2).T
-    index.record(index.hashed(keys), sums_of.astype(np.uint32), positions, until)
+    index.record(index.hashed([keys]), sums_of.astype(np.uint32), positions, until)

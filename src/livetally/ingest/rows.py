@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from livetally.definitions import Field
-from livetally.event.texts import Texts
+from livetally.event.bulk import Ints
+from livetally.event.texts import SameSize, Texts
 from livetally.ingest.batch import Batch, listed
 from livetally.store.events import SLOT_US, EventRows
 
@@ -60,6 +61,9 @@ def plain(rows: EventRows) -> EventRows:
         occurred_us=listed(rows.occurred_us),
         subject=listed(rows.subject),
         source=listed(rows.source),
+        team=listed(rows.team),
+        id=listed(rows.id),
+        received_us=listed(rows.received_us),
         fields=fields,
     )
 
@@ -120,6 +124,8 @@ def _joined(columns: Sequence[Any], places: Places) -> Any:
         return np.concatenate(
             [column if chosen is None else column[chosen] for column, chosen in chosen_of]
         )
+    if kinds == {SameSize} and len({column.size for column in columns}) == 1:
+        return SameSize(_joined([column.chars for column in columns], places))
     if kinds == {Texts}:
         return Texts(_joined([column.utf8 for column in columns], places))
     values: list[Any] = []
@@ -128,8 +134,5 @@ def _joined(columns: Sequence[Any], places: Places) -> Any:
     return values
 
 
-def _repeated(values: Sequence[int], counts: Sequence[int]) -> list[int]:
-    repeated: list[int] = []
-    for value, count in zip(values, counts, strict=True):
-        repeated += [value] * count
-    return repeated
+def _repeated(values: Sequence[int], counts: Sequence[int]) -> Ints:
+    return np.repeat(np.array(values, np.int64), counts)

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from livetally.definitions import Field
 from livetally.store.events import native
 from livetally.store.events.columns import encode, engine_type
 from livetally.store.events.engine import Engine, EngineError
 from livetally.store.events.layout import TABLE
+from livetally.store.events.native import Array
 from livetally.store.events.schema import COLUMNS
 
 __all__ = ["EventRows", "insert_rows"]
@@ -37,14 +40,14 @@ class EventRows(NamedTuple):
     not there is read from ``data`` by the engine.
     """
 
-    team: Sequence[int]
+    team: Sequence[int] | Array
     type: Sequence[str]
-    occurred_us: Sequence[int]
+    occurred_us: Sequence[int] | Array
     subject: Sequence[str]
     source: Sequence[str]
     id: Sequence[bytes]
     timed: Sequence[bool]
-    received_us: Sequence[int]
+    received_us: Sequence[int] | Array
     data: Sequence[bytes]
     attributes: Sequence[str]
     fields: Mapping[str, tuple[Field, Sequence[Any]]]
@@ -72,7 +75,7 @@ def insert_rows(
         EngineError: it is not certain that the rows are on disk.
     """
     count = len(rows.id)
-    positions = [position] * count if isinstance(position, int) else position
+    positions = np.full(count, position, np.uint64) if isinstance(position, int) else position
     block, names = _block(rows, positions)
     if not (again and engine.layout.server):
         engine.insert(TABLE, names, block, _SETTINGS, token)
@@ -91,13 +94,13 @@ def insert_rows(
         raise EngineError(f"Of insert {token}, {stored} of {count} events are stored.")
 
 
-def _count_at(engine: Engine, positions: Sequence[int]) -> int:
-    distinct = sorted(set(positions))
+def _count_at(engine: Engine, positions: Sequence[int] | Array) -> int:
+    distinct = np.unique(np.asarray(positions, np.uint64)).tolist()
     sql = f"SELECT count() FROM {TABLE} WHERE position IN {{positions:Array(UInt64)}}"
     return int(engine.read(sql, {"positions": distinct})[0][0])
 
 
-def _block(rows: EventRows, positions: Sequence[int]) -> tuple[bytes, list[str]]:
+def _block(rows: EventRows, positions: Sequence[int] | Array) -> tuple[bytes, list[str]]:
     """Return the rows as one block, and the names of its columns."""
     count = len(rows.id)
     encoded = (

@@ -19,9 +19,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from livetally.event.texts import Texts
+from livetally.event.texts import SameSize, Texts
 
 __all__ = [
+    "Array",
     "block",
     "floats",
     "int64s",
@@ -48,6 +49,10 @@ def block(columns: Sequence[tuple[str, str, bytes]], rows: int) -> bytes:
 
 def strings(values: Sequence[bytes]) -> bytes:
     """Encode a String column."""
+    if isinstance(values, SameSize):
+        size = np.frombuffer(_varint(values.size), np.uint8)
+        sizes_of = np.broadcast_to(size, (len(values), len(size)))
+        return np.concatenate([sizes_of, values.chars], axis=1).tobytes()
     sizes = list(map(len, values))
     parts: list[bytes] = [b""] * (2 * len(values))
     parts[1::2] = values
@@ -78,13 +83,17 @@ def int64s(values: Sequence[int] | Array) -> bytes:
     return array("q", values).tobytes()
 
 
-def uint64s(values: Sequence[int]) -> bytes:
+def uint64s(values: Sequence[int] | Array) -> bytes:
     """Encode a UInt64 column."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.uint64, copy=False).tobytes()
     return array("Q", values).tobytes()
 
 
-def uint32s(values: Sequence[int]) -> bytes:
+def uint32s(values: Sequence[int] | Array) -> bytes:
     """Encode a UInt32 column."""
+    if isinstance(values, np.ndarray):
+        return values.astype(np.uint32, copy=False).tobytes()
     return array("I", values).tobytes()
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetally.event.identity import KEY_BYTES_MAX
+from livetally.event.texts import SameSize
 
 __all__ = [
     "SEED_BYTES",
@@ -43,6 +44,7 @@ _ROWS = 2 + KEY_BYTES_MAX // _WORD_BYTES  # a constant and the length's come fir
 SEED_BYTES = _ROWS * _SUMS * 8
 _UPPER = np.uint64(0xFFFF_FFFF_0000_0000)
 _HALF_BITS = np.uint64(32)
+_NONE = np.zeros((0, _SUMS), np.uint64)
 
 
 class Hashed(NamedTuple):
@@ -75,20 +77,36 @@ class Hasher:
         """Take the coefficients from ``seed``, as ``new_seed`` gives it."""
         self._factors: Words = np.frombuffer(seed, "<u8").reshape(_ROWS, _SUMS)
 
-    def hashed(self, keys: Sequence[bytes]) -> Hashed:
-        """Return the hashes of ``keys``."""
-        count = len(keys)
-        sizes = np.fromiter(map(len, keys), np.uint64, count)
-        words = -(-int(sizes.max(initial=1)) // _WORD_BYTES)
-        # The length is a word too, so the zeros at the end make no two keys the same.
-        text = np.array(keys, f"S{words * _WORD_BYTES}").view("<u4").reshape(count, words)
-        factors = self._factors
-        sums = text.astype(np.uint64) @ factors[2 : 2 + words]
-        sums += sizes[:, None] * factors[1] + factors[0]
+    def hashed(self, parts: Sequence[Sequence[bytes]]) -> Hashed:
+        """Return the hashes of all keys; places are counted through all parts."""
+        sums = np.concatenate([_NONE, *(self._sums(keys) for keys in parts)])
         high: Words = (sums[:, 0] & _UPPER) | (sums[:, 1] >> _HALF_BITS)
         low: Words = (sums[:, 2] & _UPPER) | (sums[:, 3] >> _HALF_BITS)
         places = np.argsort(high)
         return Hashed(high[places], low[places], places)
+
+    def _sums(self, keys: Sequence[bytes]) -> Words:
+        sizes, text = _padded(keys)
+        factors = self._factors
+        # The length is a word too, so the zeros at the end make no two keys the same.
+        sums: Words = text.astype(np.uint64) @ factors[2 : 2 + text.shape[1]]
+        sums += sizes[:, None] * factors[1] + factors[0]
+        return sums
+
+
+def _padded(keys: Sequence[bytes]) -> tuple[Words, npt.NDArray[np.uint32]]:
+    """Return the keys' sizes, and their words as rows, with zeros at the end."""
+    count = len(keys)
+    if isinstance(keys, SameSize):
+        sizes = np.full(count, keys.size, np.uint64)
+        words = -(-keys.size // _WORD_BYTES)
+        wide = np.zeros((count, words * _WORD_BYTES), np.uint8)
+        wide[:, : keys.size] = keys.chars
+        return sizes, wide.view("<u4")
+    sizes = np.fromiter(map(len, keys), np.uint64, count)
+    words = -(-int(sizes.max(initial=1)) // _WORD_BYTES)
+    text = np.array(keys, f"S{words * _WORD_BYTES}")
+    return sizes, text.view("<u4").reshape(count, words)
 
 
 def new_seed() -> bytes:

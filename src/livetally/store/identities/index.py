@@ -117,9 +117,9 @@ class IdentityIndex:
             waiting = sum(one.recent.count for one in self._waiting)
             return entries_of(self._runs) + waiting + self._recent.count
 
-    def hashed(self, keys: Sequence[bytes]) -> Hashed:
-        """Return what stands for these keys in here."""
-        return self._hasher.hashed(keys)
+    def hashed(self, parts: Sequence[Sequence[bytes]]) -> Hashed:
+        """Return what stands for these keys in here; places are counted through all parts."""
+        return self._hasher.hashed(parts)
 
     def look_up(self, asked: Hashed) -> Found:
         """Return which of those asked for were stored before. Blocks.
@@ -198,7 +198,7 @@ class IdentityIndex:
         Raises:
             StoreFailed: the files could not be written.
         """
-        asked = self.hashed(list(keys))
+        asked = self.hashed([list(keys)])
         with self._failing(), self._alone():
             self.flush()
             for run in self._runs:

@@ -73,8 +73,8 @@ class Found(NamedTuple):
 class Looking(Protocol):
     """What knows identities that were stored before."""
 
-    def hashed(self, keys: Sequence[bytes]) -> Hashed:
-        """Return what stands for these keys."""
+    def hashed(self, parts: Sequence[Sequence[bytes]]) -> Hashed:
+        """Return what stands for these keys; places are counted through all parts."""
         ...
 
     def look_up(self, asked: Hashed) -> Found:
