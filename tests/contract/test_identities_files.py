@@ -7,14 +7,15 @@ is not called complete.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from livetally.errors import StoreFailed
-from livetally.store.identities import IdentityIndex, Stored, files, index
+from livetally.store.identities import IdentityIndex, Stored, files, index, opening
 from livetally.store.identities.tidying import first_to_join
 from tests.contract.indexes import (
     WAIT_S,
@@ -91,6 +92,87 @@ def test_damaged_files_are_made_anew(tmp_path: Path, name: str, damage: bytes | 
     tell(again, {keys(5)[0]: 1}, 1)
     assert ask(again, keys(4, 5)) == {keys(5)[0]: Stored(1, 1)}
     again.close()
+
+
+def test_a_seed_that_is_not_that_of_the_runs_is_noticed(tmp_path: Path) -> None:
+    """With another one every id would be new; the files of two indexes can be mixed up."""
+    for name in ("ids", "others"):
+        with opened(tmp_path / name) as ids:
+            tell(ids, dict.fromkeys(keys(*range(100)), 1), 1)
+            ids.flush()
+    (tmp_path / "ids" / "seed").write_bytes((tmp_path / "others" / "seed").read_bytes())
+    with opened(tmp_path / "ids") as again:
+        assert again.complete_to == 0
+
+
+def test_beginning_anew_can_be_cut_off_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are never listed with another seed than theirs."""
+    write = files.write_safely
+    for cut_off in range(3):
+        folder = tmp_path / str(cut_off)
+        with opened(folder) as ids:
+            tell(ids, dict.fromkeys(keys(*range(100)), 1), 1)
+            ids.flush()
+        (folder / "CURRENT").write_bytes(b"")
+        left = cut_off
+
+        def cut(path: Path, content: bytes) -> None:
+            nonlocal left
+            if not left:
+                raise OSError(5, "cut off")
+            left -= 1
+            write(path, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(files, "write_safely", cut)
+            patched.setattr(opening, "write_safely", cut)
+            with contextlib.suppress(StoreFailed):
+                IdentityIndex(folder).close()
+        (folder / "CURRENT").unlink(missing_ok=True)
+        with opened(folder) as again:
+            known = len(ask(again, keys(*range(100))))
+            assert (known, again.complete_to) in ((100, 1), (0, 0))
+
+
+def test_commits_one_by_one_are_not_all_read_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After so many a run is made, however few ids they have."""
+    monkeypatch.setattr(index, "_LOGGED_MAX", 50)
+    with opened(tmp_path / "ids") as ids:
+        for position in range(1, 521):
+            tell(ids, {keys(position)[0]: 1}, position)
+        wait_until(ids, lambda: not ids._waiting)
+        assert ids._recent.times < 50
+    with opened(tmp_path / "ids") as again:
+        assert again._recent.times <= 1
+        assert len(ask(again, keys(*range(1, 521)))) == 520
+
+
+@pytest.mark.usefixtures("_small")
+def test_joining_that_fails_stops_nobody(
+    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk there may be room for commits, not for a second copy of all; tried later."""
+    made, tries = files.join_runs, 0
+
+    def full(old: Sequence[object], *rest: object) -> object:
+        nonlocal tries
+        if isinstance(old[0], files.Run) and tries < 2:
+            tries += 1
+            raise OSError(28, "No space left on device")
+        return made(old, *rest)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(index, "join_runs", full)
+    for position in range(1, 11):
+        numbers = range(position * 100, position * 100 + 100)
+        tell(ids, dict.fromkeys(keys(*numbers), 1), position)
+    ids.flush()
+    wait_until(ids, lambda: first_to_join(ids._runs) is None)
+    assert tries == 2
+    assert len(ask(ids, keys(*range(100, 1_100)))) == 1_000
 
 
 def test_a_run_that_is_out_of_order_is_noticed(tmp_path: Path) -> None:

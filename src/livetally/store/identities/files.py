@@ -63,6 +63,7 @@ class Listed(msgspec.Struct):
     """What belongs to the index: names of runs, older ones first, and the first log that counts."""
 
     version: int
+    seed_sum: int
     runs: list[str]
     log: int
     complete_to: int

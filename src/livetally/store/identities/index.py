@@ -25,23 +25,19 @@ import structlog
 
 from livetally.errors import StoreFailed
 from livetally.store.identities.files import (
-    Damaged,
     Listed,
     Log,
     Logged,
     Run,
-    delete_others,
     join_runs,
     logs_of,
     newest_number,
     number_of,
-    read_list,
-    read_log,
     write_list,
-    write_safely,
 )
 from livetally.store.identities.filters import Filter
 from livetally.store.identities.hashing import Hashed, Hasher, Words, new_seed
+from livetally.store.identities.opening import VERSION, begin_files, open_files
 from livetally.store.identities.recent import Recent, gathered
 from livetally.store.identities.runs import Columns, Found, Sums
 from livetally.store.identities.tidying import entries_of, filter_of, first_to_join
@@ -50,12 +46,10 @@ __all__ = ["IdentityIndex"]
 
 _log = structlog.get_logger("livetally.store")
 
-_VERSION = 1
-_SEED = "seed"
-# A file of the index of earlier builds, of which nothing can be used.
-_FOREIGN = "CURRENT"
 # So many become a run: until then they take 28 bytes each in memory, and as many in a log.
 _RECENT_MAX = 1 << 18
+# So do those of so many commits, because a start reads their log commit by commit.
+_LOGGED_MAX = 1 << 14
 _WAITING_MAX = 4
 
 
@@ -89,6 +83,8 @@ class IdentityIndex:
         # for it to forget something is waited for: joining begins again later.
         self._joining = threading.Lock()
         self._forgetting = 0
+        # With so many runs joining has failed; it is tried again when there are more.
+        self._given_up = 0
         # Held while the list of runs changes.
         self._listing = threading.Lock()
         try:
@@ -159,7 +155,7 @@ class IdentityIndex:
                 self._complete_to = complete_to
                 self._recent.add(columns)
                 self._filter.add(columns.high)
-                if self._recent.count >= _RECENT_MAX:
+                if self._recent.count >= _RECENT_MAX or self._recent.times >= _LOGGED_MAX:
                     self._hand_over()
             except OSError as error:
                 self._failure = error
@@ -188,7 +184,7 @@ class IdentityIndex:
             self.flush()
             with self._listing, self._changed:
                 self._log.close()
-                self._begin_anew(self._hasher)
+                self._begin_anew(self._seed)
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Know these ``keys`` no more; what stands for them stays in files until ``scrub``. Blocks.
@@ -229,48 +225,28 @@ class IdentityIndex:
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._numbers = count(newest_number(self._folder) + 1)
-        try:
-            listed = read_list(self._folder)
-            if listed is None or listed.version != _VERSION or (self._folder / _FOREIGN).exists():
-                self._begin_anew(None)
-                return
-            self._hasher = Hasher((self._folder / _SEED).read_bytes())
-            self._runs = tuple(Run(self._folder / name) for name in listed.runs)
-            self._filter = filter_of(self._runs, _RECENT_MAX)
-        except (Damaged, FileNotFoundError, ValueError) as error:
-            _log.warning("the index of event ids is damaged and made anew", error=repr(error))
-            self._begin_anew(None)
+        opened = open_files(self._folder)
+        if opened is None:
+            self._begin_anew(new_seed())
             return
-        self._complete_to = listed.complete_to
-        self._read_logs(listed.log)
+        self._seed, self._listed = opened.seed, opened.listed
+        self._hasher = Hasher(self._seed)
+        self._runs, self._filter = opened.runs, opened.filter
+        self._complete_to = opened.complete_to
+        self._recent.add(opened.recent)
+        self._filter.add(opened.recent.high)
         self._log = Log(self._folder, next(self._numbers))
-        self._listed = listed
-        delete_others(self._folder, listed, _SEED)
 
-    def _begin_anew(self, hasher: Hasher | None) -> None:
-        """Drop everything; with None, what the hashes depend on too."""
-        if hasher is None:
-            seed = new_seed()
-            write_safely(self._folder / _SEED, seed)
-            hasher = Hasher(seed)
-        self._hasher = hasher
+    def _begin_anew(self, seed: bytes) -> None:
+        """Drop everything."""
+        self._seed, self._hasher = seed, Hasher(seed)
         self._runs = ()
         self._recent = Recent()
         self._filter = Filter(_RECENT_MAX)
         self._complete_to = 0
-        self._log = Log(self._folder, next(self._numbers))
-        self._listed = Listed(_VERSION, [], number_of(self._log.path), 0)
-        write_list(self._folder, self._listed)
-        delete_others(self._folder, self._listed, _SEED)
-
-    def _read_logs(self, first: int) -> None:
-        for path in logs_of(self._folder, first):
-            for logged in read_log(path):
-                if logged.complete_before != self._complete_to:
-                    break  # something before it is lost: what follows is read from the events
-                self._recent.add(logged.columns)
-                self._filter.add(logged.columns.high)
-                self._complete_to = logged.complete_to
+        number = next(self._numbers)
+        self._listed = begin_files(self._folder, seed, number)
+        self._log = Log(self._folder, number)
 
     def _write(self, logged: Logged) -> None:
         self._log.append(logged)
@@ -315,8 +291,10 @@ class IdentityIndex:
                 path.unlink()
 
     def _is_untidy(self) -> bool:
-        too_many = first_to_join(self._runs) is not None and not self._forgetting
-        return too_many or self.entries > self._filter.room
+        runs = self._runs
+        if len(runs) > self._given_up and not self._forgetting and first_to_join(runs) is not None:
+            return True
+        return self.entries > self._filter.room
 
     def _tidy(self) -> None:
         """Join runs, and make a larger filter when there are too many for the one that is."""
@@ -324,8 +302,15 @@ class IdentityIndex:
             self._grow()
         with self._joining:
             first = first_to_join(self._runs)
-            if first is not None:
+            if first is None:
+                return
+            try:
                 self._join(self._runs[first:], lambda: not (self._closing or self._forgetting))
+                self._given_up = 0
+            except OSError as error:
+                # Commits can go on with many runs for long; on a full disk joining can't.
+                self._given_up = len(self._runs)
+                _log.warning("files of the index of event ids are not joined", error=str(error))
 
     def _grow(self) -> None:
         runs = self._runs
@@ -353,7 +338,8 @@ class IdentityIndex:
         """Have these be the runs, with what has waited among them."""
         listed = self._listed
         log, complete_to = (settled or listed).log, (settled or listed).complete_to
-        self._listed = Listed(_VERSION, [run.path.name for run in runs], log, complete_to)
+        names = [run.path.name for run in runs]
+        self._listed = Listed(VERSION, listed.seed_sum, names, log, complete_to)
         write_list(self._folder, self._listed)
         with self._changed:
             self._runs = runs

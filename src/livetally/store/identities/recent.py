@@ -26,6 +26,8 @@ class Recent:
         """Know nothing."""
         self._levels: list[list[Columns]] = []
         self.count = 0
+        self.times = 0
+        """How often something was added."""
 
     def __iter__(self) -> Iterator[Columns]:
         """Return the parts, older ones first."""
@@ -37,6 +39,7 @@ class Recent:
         if not len(columns.high):
             return
         self.count += len(columns.high)
+        self.times += 1
         for level in self._levels:
             level.append(columns)
             if len(level) < _JOINED_AT_ONCE:

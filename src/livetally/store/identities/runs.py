@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from livetally.store.identities.hashing import Bools, Hashed, Places, Words
 
-__all__ = ["Columns", "Found", "Looking", "Stored", "Sums", "find", "joined"]
+__all__ = ["NOTHING", "Columns", "Found", "Looking", "Stored", "Sums", "find", "joined"]
 
 Sums: TypeAlias = npt.NDArray[np.uint32]
 
@@ -45,6 +45,10 @@ class Columns(NamedTuple):
         """Return some of them, in the same order."""
         high, low, positions, sums = self
         return Columns(high[chosen], low[chosen], positions[chosen], sums[chosen])
+
+
+_NO_WORDS = np.zeros(0, np.uint64)
+NOTHING = Columns(_NO_WORDS, _NO_WORDS, _NO_WORDS, np.zeros(0, np.uint32))
 
 
 class Found(NamedTuple):
