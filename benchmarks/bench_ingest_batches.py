@@ -1,6 +1,6 @@
 """How many durable events a second in NDJSON requests, against what the engine itself can load.
 
-In the flow: run by hand: ``python benchmarks/bench_ingest_batches.py [--quick]``.
+In the flow: run by hand: ``python benchmarks/bench_ingest_batches.py [--quick] [--connections N]``.
 Guarantee: the baseline inserts the same rows, already encoded, into the same table with the same
 columns and projections, 10,000 at a time with fsync, in one thread, in the same run.
 """
@@ -27,7 +27,9 @@ QUICK = "--quick" in sys.argv
 SIZES = {10: 2_000, 100: 20_000, 1_000: 100_000, 10_000: 200_000}
 FULL = {10: 20_000, 100: 200_000, 1_000: 1_000_000, 10_000: 2_000_000}
 BLOCK = 10_000
-CONNECTIONS = 8
+CONNECTIONS = 16
+if "--connections" in sys.argv:
+    CONNECTIONS = int(sys.argv[sys.argv.index("--connections") + 1])
 
 
 def raw_rate(sent: list[bytes], directory: Path) -> float:
@@ -66,6 +68,7 @@ def main() -> None:
         definition = Path(place) / "shop.toml"
         definition.write_text(SHOP)
         print(f"baseline: the engine alone, {BLOCK} rows a block: {raw:,.0f} events/s")
+        print(f"{CONNECTIONS} connections")
         with Server(definitions=[definition]) as server:
             start = 0
             for per, count in counts.items():

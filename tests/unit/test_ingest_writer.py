@@ -64,9 +64,6 @@ class FakeIndex(Recent):
         """Remember."""
         self.add(Columns.of(new, sums, positions))
 
-    def flush(self) -> None:
-        """Have nothing to write."""
-
 
 class House:
     """A writer with everything around it."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import structlog
 
 from livetally.event import content_sums, identity_keys
 from livetally.store.events import (
@@ -26,8 +27,12 @@ from livetally.store.identities import IdentityIndex
 
 __all__ = ["Part", "recover", "steps"]
 
+_log = structlog.get_logger("livetally.ingest")
+
 # Bounds the memory of one step: a hundred megabytes or so.
 _EVENTS_AT_ONCE = 50_000
+# Some seconds of work: who waits for a start sees that it goes on.
+_TOLD_EVENTS = 1_000_000
 
 
 class Part(NamedTuple):
@@ -61,11 +66,16 @@ def recover(
     if index.complete_to > max(last, position_min):
         index.forget_all()
     complete_to = index.complete_to
+    events = 0
     while complete_to < last:
         for first, until in steps(count_by_position(engine, complete_to)):
-            _add(index, read_identities(engine, first, until), until, part)
+            rows = read_identities(engine, first, until)
+            _add(index, rows, until, part)
             complete_to = until
-    index.flush()
+            events += len(rows)
+            if events >= _TOLD_EVENTS:
+                events = 0
+                _log.info("reading event ids from the store", position=until, last=last)
     return max(last, position_min)
 
 
