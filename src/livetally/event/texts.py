@@ -25,7 +25,7 @@ class SameSize(Sequence[bytes]):
 
     def __init__(self, chars: Chars) -> None:
         """Hold ``chars``, row after row in memory."""
-        self.chars = chars
+        self.chars = np.ascontiguousarray(chars)
 
     @property
     def size(self) -> int:
@@ -48,7 +48,7 @@ class SameSize(Sequence[bytes]):
     def __getitem__(self, place: int | slice) -> bytes | SameSize:
         """Return one of them, or some."""
         if isinstance(place, slice):
-            return SameSize(np.ascontiguousarray(self.chars[place]))
+            return SameSize(self.chars[place])
         return bytes(self.chars[place].tobytes())
 
 
