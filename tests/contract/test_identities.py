@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from livetally.ingest import sort_out
 from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, Stored, index
 from livetally.store.identities.filters import HASHES_A_WORD, Filter
 from livetally.store.identities.hashing import SEED_BYTES, Hasher
@@ -39,6 +40,13 @@ def test_a_new_index_knows_nothing(ids: IdentityIndex) -> None:
     assert ask(ids, keys(1, 2)) == {}
     assert ask(ids, []) == {}
     assert ids.complete_to == 0
+
+
+def test_a_message_without_events_has_nothing_new(ids: IdentityIndex) -> None:
+    """As one of a log that only has ids forgotten."""
+    parted = sort_out([], ids)
+    assert (parted.new, parted.places, parted.known) == (0, [], [])
+    assert not len(parted.hashed.high)
 
 
 @pytest.mark.parametrize("flushed", [False, True], ids=["in memory", "in a run"])

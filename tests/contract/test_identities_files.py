@@ -8,8 +8,8 @@ is not called complete.
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ from livetally.errors import StoreFailed
 from livetally.store.identities import IdentityIndex, Stored, files, index, opening
 from livetally.store.identities.tidying import first_to_join
 from tests.contract.indexes import (
-    WAIT_S,
     ask,
     files_of,
     keys,
@@ -73,7 +72,11 @@ def test_of_a_damaged_log_nothing_after_the_damage_holds(tmp_path: Path, damage:
 
 
 @pytest.mark.parametrize("name", ["list.json", "seed", "run"])
-@pytest.mark.parametrize("damage", [b"", b"nonsense", None], ids=["empty", "nonsense", "gone"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"nonsense", b'{"runs":["\xff"]}', None],
+    ids=["empty", "nonsense", "bytes", "gone"],
+)
 def test_damaged_files_are_made_anew(tmp_path: Path, name: str, damage: bytes | None) -> None:
     """Nothing is known then, and nothing complete, so that all is read from the events."""
     folder = tmp_path / "ids"
@@ -151,30 +154,6 @@ def test_commits_one_by_one_are_not_all_read_at_the_next_start(
         assert len(ask(again, keys(*range(1, 521)))) == 520
 
 
-@pytest.mark.usefixtures("_small")
-def test_joining_that_fails_stops_nobody(
-    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a full disk there may be room for commits, not for a second copy of all; tried later."""
-    made, tries = files.join_runs, 0
-
-    def full(old: Sequence[object], *rest: object) -> object:
-        nonlocal tries
-        if isinstance(old[0], files.Run) and tries < 2:
-            tries += 1
-            raise OSError(28, "No space left on device")
-        return made(old, *rest)  # type: ignore[arg-type] # passed on as they came
-
-    monkeypatch.setattr(index, "join_runs", full)
-    for position in range(1, 11):
-        numbers = range(position * 100, position * 100 + 100)
-        tell(ids, dict.fromkeys(keys(*numbers), 1), position)
-    ids.flush()
-    wait_until(ids, lambda: first_to_join(ids._runs) is None)
-    assert tries == 2
-    assert len(ask(ids, keys(*range(100, 1_100)))) == 1_000
-
-
 def test_a_run_that_is_out_of_order_is_noticed(tmp_path: Path) -> None:
     """As when a block of the file has been lost."""
     folder = tmp_path / "ids"
@@ -206,98 +185,6 @@ def test_the_index_of_an_earlier_build_is_made_anew(tmp_path: Path) -> None:
     assert files_of(folder).keys() == {"list.json", "seed", "log"}
 
 
-def test_a_failed_write_is_told_to_the_writer(
-    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the log could not be written, nothing is answered as if all were well."""
-
-    def full(_logged: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(ids, "_write", full)
-    with pytest.raises(StoreFailed, match="No space left"):
-        tell(ids, {keys(1)[0]: 1}, 1)
-    with pytest.raises(StoreFailed, match="No space left"):
-        ask(ids, keys(1))
-    with pytest.raises(StoreFailed, match="No space left"):
-        tell(ids, {keys(2)[0]: 1}, 2)
-
-
-@pytest.mark.parametrize("step", ["join_runs", "write_list"])
-def test_a_run_that_can_t_be_written_is_told_to_the_writer(
-    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    """Whoever waits for it is told, and so is the next commit."""
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(index, step, full)
-    tell(ids, {keys(1)[0]: 1}, 1)
-    with pytest.raises(StoreFailed, match="No space left"):
-        ids.flush()
-    with pytest.raises(StoreFailed, match="No space left"):
-        tell(ids, {keys(2)[0]: 1}, 2)
-
-
-@pytest.mark.usefixtures("_small")
-def test_who_records_faster_than_runs_are_written_waits(
-    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that memory is bounded; and nothing is lost by it."""
-    gate = threading.Event()
-    made = files.join_runs
-
-    def slow(*arguments: object) -> object:
-        assert gate.wait(WAIT_S)
-        return made(*arguments)  # type: ignore[arg-type] # passed on as they came
-
-    monkeypatch.setattr(index, "join_runs", slow)
-
-    def fill() -> None:
-        for position in range(1, 11):
-            numbers = range(position * 100, position * 100 + 100)
-            tell(ids, dict.fromkeys(keys(*numbers), 1), position)
-
-    filling = threading.Thread(target=fill)
-    filling.start()
-    wait_until(ids, lambda: len(ids._waiting) == index._WAITING_MAX)
-    assert ids.complete_to < 10
-    gate.set()
-    filling.join()
-    ids.flush()
-    assert len(ask(ids, keys(*range(100, 1_100)))) == 1_000
-
-
-@pytest.mark.usefixtures("_small")
-def test_joining_gives_way_to_forgetting(
-    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run that was being made of others is given up, and made later."""
-    entered, made = threading.Event(), files.join_runs
-    refused = 0
-
-    def slow(old: object, path: Path, goes_on: Callable[[], bool]) -> object:
-        nonlocal refused
-        if threading.current_thread().name == "runs" and not refused:
-            entered.set()
-            while goes_on():
-                with ids._changed:
-                    ids._changed.wait(WAIT_S)
-            refused += 1
-        return made(old, path, goes_on)  # type: ignore[arg-type] # passed on as they came
-
-    monkeypatch.setattr(index, "join_runs", slow)
-    for position in range(1, 6):
-        numbers = range(position * 100, position * 100 + 100)
-        tell(ids, dict.fromkeys(keys(*numbers), 1), position)
-    assert entered.wait(WAIT_S)
-    ids.forget(keys(100))
-    assert refused == 1
-    wait_until(ids, lambda: first_to_join(ids._runs) is None)
-    assert len(ask(ids, keys(*range(100, 600)))) == 499
-
-
 def test_a_directory_that_is_no_index_is_refused(tmp_path: Path) -> None:
     """A file in its place is an error that says which part can't be opened."""
     (tmp_path / "ids").write_text("not a directory")
@@ -320,3 +207,40 @@ def test_an_index_keeps_few_files(tmp_path: Path) -> None:
     assert len(kinds["run"]) <= 9
     assert len(kinds["log"]) <= 2
     assert kinds.keys() == {"run", "log", "list.json", "seed"}
+
+
+def test_a_lost_log_is_noticed_although_nothing_was_complete_with_it(tmp_path: Path) -> None:
+    """What was recorded beyond a gap, and then the rest: the older log is lost in a power cut."""
+    folder = tmp_path / "ids"
+    with opened(folder) as ids:
+        tell(ids, {keys(1)[0]: 1}, 1)
+        tell(ids, {keys(6)[0]: 1}, 6, complete_to=1)
+    (older,) = files_of(folder)["log"]
+    with opened(folder) as ids:
+        tell(ids, {keys(8)[0]: 1}, 8)
+    whole = older.read_bytes()
+    older.write_bytes(whole[: len(whole) // 2])
+    with opened(folder) as again:
+        assert again.complete_to == 1
+        assert set(ask(again, keys(1, 6, 8))) == set(keys(1))
+
+
+def test_what_is_not_beyond_what_is_complete_outlives_the_machine(
+    ids: IdentityIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would not be read from the events again; all else would."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    tell(ids, {keys(1)[0]: 1}, 5)
+    assert not synced
+    tell(ids, {keys(2)[0]: 1}, 5)
+    assert len(synced) == 2  # the log, and the folder that names it
+
+
+def test_a_settled_log_is_gone_when_that_is_told(tmp_path: Path) -> None:
+    """So nobody else comes upon its file."""
+    with opened(tmp_path / "ids") as ids:
+        for position in range(1, 30):
+            tell(ids, {keys(position)[0]: 1}, position)
+            ids.flush()
+            assert len(files.logs_of(tmp_path / "ids")) == 1

@@ -133,10 +133,10 @@ def _in_index_write(nth: int, delay_ms: float) -> None:
 
     passages = _Passages(nth)
 
-    def patched(self: Any, logged: object) -> None:
+    def patched(self: Any, *told: Any) -> None:
         if passages.reached():
             _die_in(delay_ms / 10)
-        write(self, logged)
+        write(self, *told)
 
     write = _replace(IdentityIndex, "_write", patched)
 

@@ -201,6 +201,32 @@ def test_an_identity_is_remembered_only_after_it_is_stored() -> None:
     assert house.index.count == 1
 
 
+def test_what_is_settled_is_known_to_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure takes rows up to there away: their ids must be there to be forgotten."""
+    house, gate = House(), threading.Event()
+    record = house.index.record
+
+    def slow(*told: Any) -> None:
+        assert gate.wait(WAIT_S)
+        record(*told)
+
+    monkeypatch.setattr(house.index, "record", slow)
+    house.writer.start()
+    house.writer.submit(batch("one"), 10, "one")
+    assert house.receipt("one").position == 1
+    known: list[tuple[int, int]] = []
+    asking = threading.Thread(
+        target=lambda: known.append((house.writer.settled(), house.index.count))
+    )
+    asking.start()
+    asking.join(0.1)
+    assert not known
+    gate.set()
+    asking.join(WAIT_S)
+    assert known == [(1, 1)]
+    house.writer.close()
+
+
 @pytest.mark.parametrize(
     "limits",
     [WriterLimits(waiting_events_max=3), WriterLimits(waiting_bytes_max=300)],

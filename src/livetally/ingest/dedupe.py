@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from livetally.ingest.batch import Batch, listed
-from livetally.store.identities import Hashed, Looking, Stored, Sums
+from livetally.store.identities import NO_SUMS, Hashed, Looking, Stored, Sums
 
 __all__ = ["Differing", "Known", "Sorted", "sort_out"]
 
@@ -64,7 +64,8 @@ def sort_out(batches: Sequence[Batch], index: Looking, again: int = 0) -> Sorted
     Raises:
         StoreFailed: the index can't be read.
     """
-    sums = np.concatenate([np.asarray(batch.sums, np.uint32) for batch in batches])
+    # A message that only has ids forgotten has no batch.
+    sums = np.concatenate([NO_SUMS, *(np.asarray(batch.sums, np.uint32) for batch in batches)])
     hashed = index.hashed([batch.keys for batch in batches])
     found = index.look_up(hashed)
     if not len(found.places) and not hashed.repeats:

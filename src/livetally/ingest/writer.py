@@ -124,8 +124,8 @@ class Writer:
         return self._position
 
     def settled(self) -> int:
-        """As ``caught_up``."""
-        return self._position
+        """Return the last commit, when the index knows all of it. Blocks, as ``between``."""
+        return self.between(lambda: self._position)
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
         """Call ``listener`` from the writer's thread after every commit, before it is acknowledged.

@@ -6,9 +6,10 @@
 from livetally.store.identities.hashing import Hashed
 from livetally.store.identities.index import IdentityIndex
 from livetally.store.identities.recent import Recent
-from livetally.store.identities.runs import Columns, Found, Looking, Stored, Sums
+from livetally.store.identities.runs import NO_SUMS, Columns, Found, Looking, Stored, Sums
 
 __all__ = [
+    "NO_SUMS",
     "Columns",
     "Found",
     "Hashed",

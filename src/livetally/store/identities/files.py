@@ -38,6 +38,7 @@ __all__ = [
     "number_of",
     "read_list",
     "read_log",
+    "unlink_unlisted",
     "write_list",
     "write_safely",
 ]
@@ -45,7 +46,7 @@ __all__ = [
 _LIST = "list.json"
 _HEAD = struct.Struct("<8sQQ")  # mark, room, count
 _RUN_MARK = b"LTIDRUN1"
-_FRAME = struct.Struct("<4sIQQI")  # mark, count, complete before, complete to, sum of all of it
+_FRAME = struct.Struct("<4sIQI")  # mark, count, complete to, sum
 _FRAME_MARK = b"LTID"
 _TYPES = ("<u8", "<u8", "<u8", "<u4")
 _SIZES = tuple(np.dtype(kind).itemsize for kind in _TYPES)
@@ -60,12 +61,16 @@ class Damaged(Exception):
 
 
 class Listed(msgspec.Struct):
-    """What belongs to the index: names of runs, older ones first, and the first log that counts."""
+    """What belongs to the index: names of runs, older ones first, and the first log that counts.
+
+    ``log_sum`` is what that log goes on from, ``complete_to`` what the runs are complete to.
+    """
 
     version: int
     seed_sum: int
     runs: list[str]
     log: int
+    log_sum: int
     complete_to: int
 
 
@@ -134,11 +139,14 @@ class Run:
 
 
 class Logged(NamedTuple):
-    """What was appended to a log in one step, and up to where the index was complete."""
+    """What was appended to a log in one step, and up to where the index is complete then.
+
+    ``sum`` is one of everything that was ever appended: it goes on from log to log.
+    """
 
     columns: Columns
-    complete_before: int
     complete_to: int
+    sum: int
 
 
 class Log:
@@ -153,40 +161,54 @@ class Log:
         self.path = folder / f"log-{number}"
         self._file = self.path.open("ab")
 
-    def append(self, logged: Logged) -> None:
-        """Add identities.
+    def append(self, columns: Columns, complete_to: int, after: int, *, synced: bool) -> int:
+        """Add identities to what has the sum ``after``; return the sum of all.
+
+        Args:
+            columns: the identities.
+            complete_to: up to where the index is complete with them.
+            after: the sum of what was appended before, also to other logs.
+            synced: whether it is to outlive the machine.
 
         Raises:
             OSError: it can't be written.
         """
-        columns, before, to = logged
         body = b"".join(_bodies(columns))
-        head = _FRAME.pack(_FRAME_MARK, len(columns.high), before, to, _sum(body, before, to))
+        total = _sum(body, complete_to, after)
+        head = _FRAME.pack(_FRAME_MARK, len(columns.high), complete_to, total)
         self._file.write(head + body)
         self._file.flush()
+        if synced:
+            os.fsync(self._file.fileno())
+            _sync_folder(self.path.parent)
+        return total
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
 
-def read_log(path: Path) -> Iterator[Logged]:
-    """Return what was appended, until something is damaged or cut off."""
+def read_log(path: Path, after: int) -> Iterator[Logged]:
+    """Return what was appended to what has the sum ``after``.
+
+    It ends where something is damaged or cut off, and at once if what was before is not that.
+    """
     with path.open("rb") as file:
         while len(head := file.read(_FRAME.size)) == _FRAME.size:
-            mark, count, before, to, total = _FRAME.unpack(head)
+            mark, count, complete_to, total = _FRAME.unpack(head)
             size = count * _ENTRY_BYTES
             if mark != _FRAME_MARK or size > path.stat().st_size:
                 return
             body = file.read(size)
-            if len(body) < size or _sum(body, before, to) != total:
+            if len(body) < size or _sum(body, complete_to, after) != total:
                 return
+            after = total
             starts = [start - _HEAD.size for start in _starts(count)]
             columns: list[Any] = [
                 np.frombuffer(body, kind, count, at)
                 for kind, at in zip(_TYPES, starts, strict=True)
             ]
-            yield Logged(Columns(*columns), before, to)
+            yield Logged(Columns(*columns), complete_to, total)
 
 
 def logs_of(folder: Path, first: int = 0) -> list[Path]:
@@ -213,6 +235,13 @@ def delete_others(folder: Path, listed: Listed, *kept: str) -> None:
             path.unlink()
 
 
+def unlink_unlisted(folder: Path, run: Run) -> None:
+    """Delete a run that could not be listed, unless the list has it all the same."""
+    listed = read_list(folder)
+    if listed is None or run.path.name not in listed.runs:
+        run.path.unlink(missing_ok=True)
+
+
 def join_runs(
     sources: Sequence[Run | Columns], path: Path, goes_on: Callable[[], bool] = lambda: True
 ) -> Run | None:
@@ -232,25 +261,30 @@ def join_runs(
         [0, *np.searchsorted(one.high, bounds).tolist(), end]
         for one, end in zip(columns, counts, strict=True)
     ]
-    with path.open("wb") as file:
-        file.truncate(_HEAD.size + room * _ENTRY_BYTES)
-        for step in range(steps):
-            if not goes_on():
-                path.unlink()
-                return None
-            parts = [
-                _read(one, cut[step], cut[step + 1]) for one, cut in zip(sources, cuts, strict=True)
-            ]
-            kept = _known(joined(parts))
-            for body, start, size in zip(_bodies(kept), _starts(room), _SIZES, strict=True):
-                file.seek(start + count * size)
-                file.write(body)
-            count += len(kept.high)
-        file.seek(0)
-        file.write(_HEAD.pack(_RUN_MARK, room, count))
-        file.flush()
-        os.fsync(file.fileno())
-    return Run(path)
+    try:
+        with path.open("wb") as file:
+            file.truncate(_HEAD.size + room * _ENTRY_BYTES)
+            for step in range(steps):
+                if not goes_on():
+                    path.unlink()
+                    return None
+                parts = [
+                    _read(one, cut[step], cut[step + 1])
+                    for one, cut in zip(sources, cuts, strict=True)
+                ]
+                kept = _known(joined(parts))
+                for body, start, size in zip(_bodies(kept), _starts(room), _SIZES, strict=True):
+                    file.seek(start + count * size)
+                    file.write(body)
+                count += len(kept.high)
+            file.seek(0)
+            file.write(_HEAD.pack(_RUN_MARK, room, count))
+            file.flush()
+            os.fsync(file.fileno())
+        return Run(path)
+    except BaseException:
+        path.unlink(missing_ok=True)  # on a full disk it would keep others from being written
+        raise
 
 
 def read_list(folder: Path) -> Listed | None:
@@ -263,7 +297,7 @@ def read_list(folder: Path) -> Listed | None:
         return msgspec.json.decode((folder / _LIST).read_bytes(), type=Listed)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise Damaged(_LIST) from None
 
 
@@ -288,7 +322,11 @@ def write_safely(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -309,8 +347,8 @@ def _bodies(columns: Columns) -> list[bytes]:
     return [high.tobytes(), low.tobytes(), positions.tobytes(), sums.tobytes()]
 
 
-def _sum(body: bytes, complete_before: int, complete_to: int) -> int:
-    return crc32(body, crc32(b"%d,%d" % (complete_before, complete_to)))
+def _sum(body: bytes, complete_to: int, after: int) -> int:
+    return crc32(body, crc32(b"%d" % complete_to, after))
 
 
 def _read(source: Run | Columns, first: int, end: int) -> Columns:

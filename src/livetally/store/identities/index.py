@@ -24,15 +24,16 @@ from typing import NamedTuple
 import structlog
 
 from livetally.errors import StoreFailed
+from livetally.store.identities.failing import CLOSED, told_as_store_failed, unwritten
 from livetally.store.identities.files import (
     Listed,
     Log,
-    Logged,
     Run,
     join_runs,
     logs_of,
     newest_number,
     number_of,
+    unlink_unlisted,
     write_list,
 )
 from livetally.store.identities.filters import Filter
@@ -54,10 +55,11 @@ _WAITING_MAX = 4
 
 
 class _Waiting(NamedTuple):
-    """What is to become a run, the first log after its own, and up to where it is complete."""
+    """What is to become a run, and what the list is to say of it: see ``Listed``."""
 
     recent: Recent
     log: int
+    log_sum: int
     complete_to: int
 
 
@@ -85,7 +87,7 @@ class IdentityIndex:
         self._forgetting = 0
         # With so many runs joining has failed; it is tried again when there are more.
         self._given_up = 0
-        # Held while the list of runs changes.
+        # Held while the list of runs and the files that it names change.
         self._listing = threading.Lock()
         try:
             self._open()
@@ -147,12 +149,9 @@ class IdentityIndex:
             complete_to = positions if isinstance(positions, int) else int(positions.max())
         columns = Columns.of(new, sums, positions)
         with self._changed:
-            while len(self._waiting) >= _WAITING_MAX and self._failure is None:
-                self._changed.wait()
-            self._require_sound()
+            self._wait_while(lambda: len(self._waiting) >= _WAITING_MAX)
             try:
-                self._write(Logged(columns, self._complete_to, complete_to))
-                self._complete_to = complete_to
+                self._write(columns, complete_to)
                 self._recent.add(columns)
                 self._filter.add(columns.high)
                 if self._recent.count >= _RECENT_MAX or self._recent.times >= _LOGGED_MAX:
@@ -167,12 +166,10 @@ class IdentityIndex:
         Raises:
             StoreFailed: the files could not be written.
         """
-        with self._failing(), self._changed:
+        with told_as_store_failed(), self._changed:
             if self._recent.count:
                 self._hand_over()
-            while self._waiting and self._failure is None:
-                self._changed.wait()
-            self._require_sound()
+            self._wait_while(self._is_behind)
 
     def forget_all(self) -> None:
         """Begin anew, with no identity known. Blocks.
@@ -180,11 +177,12 @@ class IdentityIndex:
         Raises:
             StoreFailed: the files could not be written.
         """
-        with self._failing(), self._alone():
+        with told_as_store_failed(), self._alone():
             self.flush()
             with self._listing, self._changed:
-                self._log.close()
+                log = self._log
                 self._begin_anew(self._seed)
+                log.close()
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Know these ``keys`` no more; what stands for them stays in files until ``scrub``. Blocks.
@@ -195,7 +193,7 @@ class IdentityIndex:
             StoreFailed: the files could not be written.
         """
         asked = self.hashed([list(keys)])
-        with self._failing(), self._alone():
+        with told_as_store_failed(), self._alone():
             self.flush()
             for run in self._runs:
                 run.forget(asked)
@@ -208,9 +206,10 @@ class IdentityIndex:
         Raises:
             StoreFailed: the files could not be written.
         """
-        with self._failing(), self._alone():
+        with told_as_store_failed(), self._alone():
             self.flush()
-            self._join(self._runs, lambda: not self._closing)
+            if not self._join(self._runs, lambda: not self._closing):
+                raise unwritten(CLOSED)
 
     def close(self) -> None:
         """Release the files. What is in no run yet is in a log."""
@@ -224,48 +223,67 @@ class IdentityIndex:
 
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._numbers = count(newest_number(self._folder) + 1)
         opened = open_files(self._folder)
+        listed_log = 0 if opened is None else opened.listed.log
+        self._numbers = count(max(newest_number(self._folder), listed_log) + 1)
         if opened is None:
             self._begin_anew(new_seed())
             return
         self._seed, self._listed = opened.seed, opened.listed
         self._hasher = Hasher(self._seed)
         self._runs, self._filter = opened.runs, opened.filter
-        self._complete_to = opened.complete_to
+        self._complete_to, self._log_sum = opened.complete_to, opened.log_sum
         self._recent.add(opened.recent)
         self._filter.add(opened.recent.high)
         self._log = Log(self._folder, next(self._numbers))
 
     def _begin_anew(self, seed: bytes) -> None:
         """Drop everything."""
-        self._seed, self._hasher = seed, Hasher(seed)
-        self._runs = ()
-        self._recent = Recent()
-        self._filter = Filter(_RECENT_MAX)
-        self._complete_to = 0
         number = next(self._numbers)
         self._listed = begin_files(self._folder, seed, number)
         self._log = Log(self._folder, number)
+        self._log_sum = self._complete_to = 0
+        self._seed, self._hasher = seed, Hasher(seed)
+        self._runs = ()
+        self._waiting.clear()
+        self._recent = Recent()
+        self._filter = Filter(_RECENT_MAX)
 
-    def _write(self, logged: Logged) -> None:
-        self._log.append(logged)
+    def _write(self, columns: Columns, complete_to: int) -> None:
+        """Append to the log what is recorded."""
+        # What is lost with the machine's memory is read from the events again, if it is beyond
+        # what is complete. What is not beyond it would be missed.
+        synced = complete_to <= self._complete_to and len(columns.high) > 0
+        self._log_sum = self._log.append(columns, complete_to, self._log_sum, synced=synced)
+        self._complete_to = complete_to
 
     def _hand_over(self) -> None:
         """Have what is recent become a run."""
         log = Log(self._folder, next(self._numbers))
         self._log.close()
         self._log = log
-        self._waiting.append(_Waiting(self._recent, number_of(log.path), self._complete_to))
+        number = number_of(log.path)
+        self._waiting.append(_Waiting(self._recent, number, self._log_sum, self._complete_to))
         self._recent = Recent()
         self._changed.notify_all()
 
+    def _wait_while(self, condition: Callable[[], bool]) -> None:
+        """Wait, with what guards it held, while a condition holds.
+
+        Raises:
+            StoreFailed: the files could not be written, or are closed meanwhile.
+        """
+        self._changed.wait_for(lambda: self._failure or self._closing or not condition())
+        self._require_sound()
+        if condition():
+            raise unwritten(CLOSED)
+
     def _work(self, do: Callable[[], None], is_due: Callable[[], bool]) -> None:
-        """Do something whenever it is due, until the index is closed."""
+        """Do something whenever it is due, until the index is closed or has failed."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or is_due())
-                if self._closing:
+                self._changed.wait_for(lambda: self._closing or self._failure or is_due())
+                if self._closing or self._failure:
                     return
             try:
                 do()
@@ -280,15 +298,14 @@ class IdentityIndex:
 
     def _settle(self) -> None:
         """Make a run of what has waited longest."""
-        settled = self._waiting[0]
-        run = join_runs(list(settled.recent), self._new_run(), lambda: not self._closing)
-        if run is None:
+        with self._changed:
+            settled = self._waiting[0]
+        parts, made = list(settled.recent), None
+        if parts and not (made := join_runs(parts, self._new_run(), lambda: not self._closing)):
             return
         with self._listing:
-            self._list((*self._runs, run), settled)
-        for path in logs_of(self._folder):
-            if number_of(path) < settled.log:
-                path.unlink()
+            if settled in self._waiting:
+                self._list(self._runs if made is None else (*self._runs, made), settled)
 
     def _is_untidy(self) -> bool:
         runs = self._runs
@@ -298,15 +315,14 @@ class IdentityIndex:
 
     def _tidy(self) -> None:
         """Join runs, and make a larger filter when there are too many for the one that is."""
-        if self.entries > self._filter.room:
-            self._grow()
         with self._joining:
+            if self.entries > self._filter.room:
+                self._grow()
             first = first_to_join(self._runs)
             if first is None:
                 return
             try:
                 self._join(self._runs[first:], lambda: not (self._closing or self._forgetting))
-                self._given_up = 0
             except OSError as error:
                 # Commits can go on with many runs for long; on a full disk joining can't.
                 self._given_up = len(self._runs)
@@ -316,31 +332,40 @@ class IdentityIndex:
         runs = self._runs
         grown = filter_of(runs, self.entries)
         with self._changed:
-            for part in self._new_parts():
+            later = [run.columns for run in self._runs if run not in runs]
+            for part in (*later, *self._new_parts()):
                 grown.add(part.high)
-            for run in self._runs:
-                if run not in runs:
-                    grown.add(run.columns.high)
             self._filter = grown
 
-    def _join(self, old: tuple[Run, ...], goes_on: Callable[[], bool]) -> None:
-        """Make one run of ``old``, which stand one after the other."""
-        run = join_runs(old, self._new_run(), goes_on) if old else None
+    def _join(self, old: tuple[Run, ...], goes_on: Callable[[], bool]) -> bool:
+        """Make one run of ``old``, which stand one after the other; tell whether it is made."""
+        if not old:
+            return True
+        run = join_runs(old, self._new_run(), goes_on)
         if run is None:
-            return
+            return False
         with self._listing:
             at = self._runs.index(old[0])
-            self._list((*self._runs[:at], run, *self._runs[at + len(old) :]), None)
-        for one in old:
-            one.path.unlink()
+            try:
+                self._list((*self._runs[:at], run, *self._runs[at + len(old) :]), None)
+            except OSError:
+                unlink_unlisted(self._folder, run)
+                raise
+            for one in old:
+                one.path.unlink(missing_ok=True)
+        self._given_up = 0
+        return True
 
     def _list(self, runs: tuple[Run, ...], settled: _Waiting | None) -> None:
-        """Have these be the runs, with what has waited among them."""
-        listed = self._listed
-        log, complete_to = (settled or listed).log, (settled or listed).complete_to
+        """Have these be the runs, with what has waited among them; its logs go."""
+        of = settled or self._listed
         names = [run.path.name for run in runs]
-        self._listed = Listed(VERSION, listed.seed_sum, names, log, complete_to)
-        write_list(self._folder, self._listed)
+        listed = Listed(VERSION, self._listed.seed_sum, names, of.log, of.log_sum, of.complete_to)
+        write_list(self._folder, listed)
+        self._listed = listed
+        for path in logs_of(self._folder):
+            if number_of(path) < listed.log:
+                path.unlink(missing_ok=True)
         with self._changed:
             self._runs = runs
             if settled is not None:
@@ -360,6 +385,7 @@ class IdentityIndex:
         """Have no runs joined meanwhile; one that is being made is given up."""
         with self._changed:
             self._forgetting += 1
+            self._changed.notify_all()
         try:
             with self._joining:
                 yield
@@ -368,17 +394,6 @@ class IdentityIndex:
                 self._forgetting -= 1
                 self._changed.notify_all()
 
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _unwritten(error) from None
-
     def _require_sound(self) -> None:
         if self._failure is not None:
-            raise _unwritten(self._failure)
-
-
-def _unwritten(error: Exception) -> StoreFailed:
-    return StoreFailed(f"The index of event ids can't be written: {error}.")
+            raise unwritten(self._failure)

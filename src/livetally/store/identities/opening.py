@@ -6,7 +6,6 @@ Guarantee: files that are damaged, of another form, or of an earlier build's ind
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -49,6 +48,7 @@ class Opened(NamedTuple):
     filter: Filter
     recent: Columns
     complete_to: int
+    log_sum: int
 
 
 def open_files(folder: Path) -> Opened | None:
@@ -69,12 +69,14 @@ def open_files(folder: Path) -> Opened | None:
     except (Damaged, FileNotFoundError) as error:
         _log.warning("the index of event ids is damaged and made anew", error=repr(error))
         return None
-    complete_to = listed.complete_to
-    parts = [NOTHING]
-    for part, complete_to in _logged(folder, listed):  # noqa: B007 - the last one holds
-        parts.append(part)
+    complete_to, log_sum, parts = listed.complete_to, listed.log_sum, [NOTHING]
+    for path in logs_of(folder, listed.log):
+        # What does not follow on what was read is left out: it is read from the events again.
+        for logged in read_log(path, log_sum):
+            parts.append(logged.columns)
+            complete_to, log_sum = logged.complete_to, logged.sum
     delete_others(folder, listed, _SEED)
-    return Opened(seed, listed, runs, made, joined(parts), complete_to)
+    return Opened(seed, listed, runs, made, joined(parts), complete_to, log_sum)
 
 
 def begin_files(folder: Path, seed: bytes, log: int) -> Listed:
@@ -83,7 +85,7 @@ def begin_files(folder: Path, seed: bytes, log: int) -> Listed:
     Raises:
         OSError: the files can't be written.
     """
-    listed = Listed(VERSION, crc32(seed), [], log, 0)
+    listed = Listed(VERSION, crc32(seed), [], log, 0, 0)
     # In this order: runs must never be listed beside a seed that is not theirs.
     write_list(folder, listed)
     write_safely(folder / _SEED, seed)
@@ -102,14 +104,3 @@ def _seed(folder: Path, listed: Listed) -> bytes:
     if listed.version != VERSION or crc32(seed) != listed.seed_sum or len(seed) != SEED_BYTES:
         raise Damaged(f"{_SEED}, version {listed.version}")
     return seed
-
-
-def _logged(folder: Path, listed: Listed) -> Iterator[tuple[Columns, int]]:
-    """Return what is in logs, with up to where the index is complete then."""
-    complete_to = listed.complete_to
-    for path in logs_of(folder, listed.log):
-        for logged in read_log(path):
-            if logged.complete_before != complete_to:
-                break  # something before it is lost: what follows is read from the events
-            complete_to = logged.complete_to
-            yield logged.columns, complete_to

@@ -36,10 +36,10 @@ class Recent:
 
     def add(self, columns: Columns) -> None:
         """Know these too."""
+        self.times += 1
         if not len(columns.high):
             return
         self.count += len(columns.high)
-        self.times += 1
         for level in self._levels:
             level.append(columns)
             if len(level) < _JOINED_AT_ONCE:

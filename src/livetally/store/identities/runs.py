@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from livetally.store.identities.hashing import Bools, Hashed, Places, Words
 
-__all__ = ["NOTHING", "Columns", "Found", "Looking", "Stored", "Sums", "find", "joined"]
+__all__ = ["NOTHING", "NO_SUMS", "Columns", "Found", "Looking", "Stored", "Sums", "find", "joined"]
 
 Sums: TypeAlias = npt.NDArray[np.uint32]
 
@@ -48,7 +48,8 @@ class Columns(NamedTuple):
 
 
 _NO_WORDS = np.zeros(0, np.uint64)
-NOTHING = Columns(_NO_WORDS, _NO_WORDS, _NO_WORDS, np.zeros(0, np.uint32))
+NO_SUMS = np.zeros(0, np.uint32)
+NOTHING = Columns(_NO_WORDS, _NO_WORDS, _NO_WORDS, NO_SUMS)
 
 
 class Found(NamedTuple):
