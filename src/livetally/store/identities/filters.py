@@ -5,8 +5,8 @@ Guarantee: what was added is never called unseen.
 
 A Bloom filter whose bits for one hash are all in one word, chosen by the upper bits of the hash, so
 that sorted hashes are looked up from one end of the memory to the other. Six bits are set in it;
-with four hashes to a word, which is the most that it is meant for, one in 150 unseen ones is not
-recognised as such, with two one in 2,000.
+with four hashes to a word, which is the most that it is meant for, one in 240 unseen ones is not
+recognised as such, with two one in 2,200.
 
 Source: F. Putze, P. Sanders, J. Singler: Cache-, hash- and space-efficient Bloom filters. Journal
 of Experimental Algorithmics 14 (2009), section 3.
