@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +18,7 @@ from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, S
 from livetally.store.identities.filters import HASHES_A_WORD, Filter
 from livetally.store.identities.hashing import SEED_BYTES, Hasher
 from livetally.store.identities.tidying import first_to_join
-from tests.contract.indexes import ask, keys, opened, tell, wait_until, with_small_runs
-
-
-@pytest.fixture
-def ids(tmp_path: Path) -> Iterator[IdentityIndex]:
-    """Open an index in a new directory."""
-    with opened(tmp_path / "ids") as made:
-        yield made
-
-
-@pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have runs made of a hundred identities."""
-    with_small_runs(monkeypatch)
+from tests.contract.indexes import ask, keys, tell, wait_until
 
 
 def test_a_new_index_knows_nothing(ids: IdentityIndex) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,21 +23,7 @@ from tests.contract.indexes import (
     opened,
     tell,
     wait_until,
-    with_small_runs,
 )
-
-
-@pytest.fixture
-def ids(tmp_path: Path) -> Iterator[IdentityIndex]:
-    """Open an index in a new directory."""
-    with opened(tmp_path / "ids") as made:
-        yield made
-
-
-@pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have runs made of a hundred identities."""
-    with_small_runs(monkeypatch)
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,21 +24,7 @@ from tests.contract.indexes import (
     opened,
     tell,
     wait_until,
-    with_small_runs,
 )
-
-
-@pytest.fixture
-def ids(tmp_path: Path) -> Iterator[IdentityIndex]:
-    """Open an index in a new directory."""
-    with opened(tmp_path / "ids") as made:
-        yield made
-
-
-@pytest.fixture
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have runs made of a hundred identities."""
-    with_small_runs(monkeypatch)
 
 
 def fill_until(ids: IdentityIndex, met: Callable[[], bool], after: int = 0) -> int:

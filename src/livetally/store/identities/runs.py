@@ -7,16 +7,14 @@ Guarantee: what is found has all 128 bits of the hash that was asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from livetally.event.sums import Sums
 from livetally.store.identities.hashing import Bools, Hashed, Places, Words
 
 __all__ = ["NOTHING", "NO_SUMS", "Columns", "Found", "Looking", "Stored", "Sums", "find", "joined"]
-
-Sums: TypeAlias = npt.NDArray[np.uint32]
 
 
 class Stored(NamedTuple):
