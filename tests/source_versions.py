@@ -52,7 +52,7 @@ class Fetch(Runs):
 
     def __init__(self, shelf: Shelf) -> None:
         """Know nothing but the store."""
-        self.returning = Returning(Past(shelf.store.engine, shelf.position), shelf.store_of)
+        self.returning = Returning(Past(shelf.store.engine, shelf.caught_up), shelf.store_of)
         self._shelf = shelf
         self.returning.around(self)
         self._pages: Sequence[Page] = ()
@@ -106,8 +106,8 @@ class Shelf:
         """The source, and the team."""
         return Declared(self.team, self.source)
 
-    def position(self) -> int:
-        """The last commit."""
+    async def caught_up(self) -> int:
+        """Return the last commit: nothing has to be waited for."""
         return self.store.position
 
     def store_of(self, declared: Declared) -> Any:

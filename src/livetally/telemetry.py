@@ -50,6 +50,7 @@ __all__ = [
     "SOURCE_WORKERS_LOST",
     "STORE_BYTES",
     "STORE_CHANGES",
+    "STORE_INSERT_SECONDS",
     "STORE_MERGES",
     "STORE_PARTS",
     "THINNED_EVENTS",
@@ -84,13 +85,19 @@ COMMIT_EVENTS = Histogram(
 WAITING_EVENTS = Gauge(
     "livetally_waiting_events", "Events that wait for a commit.", registry=REGISTRY
 )
+STORE_INSERT_SECONDS = Histogram(
+    "livetally_store_insert_seconds",
+    "How long the event store took for an insert of commits that are in the journal.",
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
 LOADER_WAITING_MESSAGES = Gauge(
     "livetally_loader_waiting_messages",
     "Messages of the log that were read and are not in the store, by partition.",
     ["partition"],
     registry=REGISTRY,
 )
-POSITION = Gauge("livetally_position", "The last durable commit.", registry=REGISTRY)
+POSITION = Gauge("livetally_position", "The last commit that the store has.", registry=REGISTRY)
 QUERY_ANSWERS = Counter(
     "livetally_query_answers",
     "Answered questions by where the answer came from: cache, store.",

@@ -28,10 +28,12 @@ from livetally.ingest import (
     Writer,
     WriterLimits,
     deliver_to,
+    replay,
 )
 from livetally.ingest.batch import prepare
 from livetally.store.events import EmbeddedEngine, Engine, create
 from livetally.store.identities import IdentityIndex
+from livetally.store.journal import Journal
 from tests.brokers import Broker
 
 __all__ = ["House", "Open", "alone", "batch_of", "by_log"]
@@ -74,7 +76,8 @@ class House:
         return outcome
 
     async def count(self) -> int:
-        """Return how many events are stored."""
+        """Return how many events are stored, everything acknowledged among them."""
+        await self.writer.caught_up()
         rows = await asyncio.to_thread(self.engine.read, "SELECT count() FROM livetally.events")
         return int(rows[0][0])
 
@@ -106,7 +109,9 @@ async def alone(folder: Path, limits: WriterLimits | None = None) -> AsyncIterat
     """Open the writer of one machine."""
     deliver = deliver_to(asyncio.get_running_loop())
     async with _store(folder) as (engine, index):
-        writer = Writer(engine, index, SystemClock(), limits or WriterLimits(), deliver)
+        journal = Journal(folder / "journal")
+        replay(journal, engine)
+        writer = Writer(engine, index, SystemClock(), limits or WriterLimits(), deliver, journal)
         house = House(writer, engine)
         try:
             yield house

@@ -68,6 +68,7 @@ async def test_an_answer_after_the_receipt_includes_it(opened: Open, tmp_path: P
         for number in range(5):
             told = await house.send(lines(f"n{number}", f"m{number}"))
             positions.append(told.position)
+            await house.writer.reached(0)
             assert house.writer.position >= told.position
             assert await house.count() == 2 * (number + 1)
             assert max(one.position for one in house.notices) >= told.position

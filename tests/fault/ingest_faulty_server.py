@@ -67,30 +67,73 @@ class _Passages:
         return self._left == 0
 
 
-def _around_insert(before: Callable[[Any], None], after: Callable[[], None]) -> None:
-    from livetally.ingest import writer
+def _around(
+    owner: Any, name: str, before: Callable[[Any], None], after: Callable[[], None]
+) -> None:
+    """Have something done before and after ``owner``'s own; ``before`` gets the first argument."""
 
-    def patched(engine: Any, *rest: Any, **more: Any) -> None:
-        before(engine)
-        insert_rows(engine, *rest, **more)
+    def patched(first: Any, *rest: Any, **more: Any) -> None:
+        before(first)
+        own(first, *rest, **more)
         after()
 
-    insert_rows = _replace(writer, "insert_rows", patched)
+    own = _replace(owner, name, patched)
 
 
-def _before_insert(nth: int, _delay_ms: float) -> None:
+def _around_append(before: Callable[[Any], None], after: Callable[[], None]) -> None:
+    from livetally.store.journal import Journal
+
+    _around(Journal, "append", before, after)
+
+
+def _around_insert(before: Callable[[Any], None], after: Callable[[], None]) -> None:
+    from livetally.ingest import applying
+
+    _around(applying, "insert_encoded", before, after)
+
+
+_Around = Callable[[Callable[[Any], None], Callable[[], None]], None]
+_Point = Callable[[int, float], None]
+
+
+def _before(around: _Around) -> _Point:
+    def point(nth: int, _delay_ms: float) -> None:
+        passages = _Passages(nth)
+        around(lambda _: _die() if passages.reached() else None, lambda: None)
+
+    return point
+
+
+def _within(around: _Around) -> _Point:
+    def point(nth: int, delay_ms: float) -> None:
+        passages = _Passages(nth)
+        around(lambda _: _die_in(delay_ms) if passages.reached() else None, lambda: None)
+
+    return point
+
+
+def _after(around: _Around) -> _Point:
+    def point(nth: int, _delay_ms: float) -> None:
+        passages = _Passages(nth)
+        around(lambda _: None, lambda: _die() if passages.reached() else None)
+
+    return point
+
+
+def _in_append(nth: int, _delay_ms: float) -> None:
+    """Die when a commit is half written."""
+    from livetally.store import journal
+
     passages = _Passages(nth)
-    _around_insert(lambda _engine: _die() if passages.reached() else None, lambda: None)
 
+    def patched(self: Any, *parts: bytes) -> None:
+        if passages.reached():
+            os.write(self._descriptor, parts[0])
+            os.write(self._descriptor, parts[1][: len(parts[1]) // 2])
+            _die()
+        write(self, *parts)
 
-def _in_insert(nth: int, delay_ms: float) -> None:
-    passages = _Passages(nth)
-    _around_insert(lambda _: _die_in(delay_ms) if passages.reached() else None, lambda: None)
-
-
-def _after_insert(nth: int, _delay_ms: float) -> None:
-    passages = _Passages(nth)
-    _around_insert(lambda _: None, lambda: _die() if passages.reached() else None)
+    write = _replace(journal.Journal, "_write", patched)
 
 
 def _in_merge(nth: int, delay_ms: float) -> None:
@@ -155,7 +198,7 @@ def _in_definition_change(nth: int, delay_ms: float) -> None:
 
 
 def _acknowledge_first(_nth: int, _delay_ms: float) -> None:
-    """Answer before the insert, as a server does that trusts its memory."""
+    """Answer before anything is on disk, as a server does that trusts its memory."""
     from livetally.ingest.commits import Receipt
     from livetally.ingest.writer import Writer
 
@@ -177,8 +220,17 @@ def _skip_dedupe(_nth: int, _delay_ms: float) -> None:
 
 
 def _skip_fsync(_nth: int, _delay_ms: float) -> None:
-    """Make the table as it would be without a word about fsync."""
+    """Make journal and table as they would be without a word about fsync."""
+    from livetally.store import journal
     from livetally.store.events import schema
+
+    class Without:
+        """The module without the one function."""
+
+        def __getattr__(self, name: str) -> Any:
+            return (lambda _: None) if name == "fsync" else getattr(os, name)
+
+    _replace(journal, "os", Without())
 
     told = set(schema._KEEPING)
     for name in ("fsync_after_insert", "fsync_part_directory"):
@@ -207,10 +259,13 @@ def _clock_back(nth: int, _delay_ms: float) -> None:
     _around_insert(set_back, lambda: None)
 
 
-POINTS: dict[str, Callable[[int, float], None]] = {
-    "before insert": _before_insert,
-    "in insert": _in_insert,
-    "after insert, before the answer": _after_insert,
+POINTS: dict[str, _Point] = {
+    "before the journal": _before(_around_append),
+    "in the journal": _in_append,
+    "after the journal, before the answer": _after(_around_append),
+    "before insert": _before(_around_insert),
+    "in insert": _within(_around_insert),
+    "after insert": _after(_around_insert),
     "after the answer, before the index": _after_answer,
     "while the index is written": _in_index_write,
     "while a definition changes": _in_definition_change,
@@ -218,7 +273,7 @@ POINTS: dict[str, Callable[[int, float], None]] = {
 }
 """Where a server can be told to die: at the n-th passage, or some milliseconds after it began."""
 
-_LIES: dict[str, Callable[[int, float], None]] = {
+_LIES: dict[str, _Point] = {
     "acknowledge first": _acknowledge_first,
     "skip dedupe": _skip_dedupe,
     "skip fsync": _skip_fsync,

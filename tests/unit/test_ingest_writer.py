@@ -1,7 +1,8 @@
 """The one writer: who is answered what, and when.
 
-In the flow: drives ``ingest.Writer`` over a store and an index that are only dictionaries.
-Guarantee: the store's answers are under the test's control, so each order of events can be had.
+In the flow: drives ``ingest.Writer`` over a journal, a store and an index in memory.
+Guarantee: when the journal and the store answer is under the test's control, so each order of
+events can be had.
 """
 
 from __future__ import annotations
@@ -18,33 +19,72 @@ from livetally.event import EventLimits, check_limits, decode_lines
 from livetally.ingest import Batch, Notice, Schema, Writer, WriterLimits
 from livetally.ingest.batch import prepare
 from livetally.ingest.commits import Outcome, Receipt
-from livetally.store.events import Engine
+from livetally.store.events import Encoded, Engine
 from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, Sums
 from livetally.store.identities.hashing import SEED_BYTES, Hasher
+from livetally.store.journal import Journal
 from livetally.testing import ManualClock
 
 WAIT_S = 20
 
 
-class FakeStore:
-    """Counts inserts; each waits for ``gate`` and fails while ``error`` is set."""
-
-    text_length_max = 1_000
+class Gated:
+    """Something that waits for ``gate`` and fails while ``error`` is set."""
 
     def __init__(self) -> None:
-        """Begin empty, willing and at once."""
-        self.rows: list[int] = []
+        """Begin willing and at once."""
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.error: Exception | None = None
 
-    def insert(self, _table: str, _columns: Sequence[str], block: bytes, *_: str) -> None:
-        """Take a block; its second number is that of its rows (all tests stay below 128)."""
+    def pass_through(self) -> None:
+        """Wait, and fail if so."""
         self.entered.release()
         assert self.gate.wait(WAIT_S)
         if self.error:
             raise self.error
+
+
+class FakeJournal(Gated):
+    """Notes how many rows were appended."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        super().__init__()
+        self.rows: list[int] = []
+        self.is_empty = True
+
+    def append(self, _position: int, rows: int, _encoded: Encoded) -> None:
+        """Take a commit."""
+        self.pass_through()
+        self.rows.append(rows)
+        self.is_empty = False
+
+    def let_go(self, _position: int) -> None:
+        """Keep it all the same."""
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self.is_empty = True
+
+    def close(self) -> None:
+        """Leave it as it is."""
+
+
+class FakeStore(Gated):
+    """Notes how many rows were inserted."""
+
+    text_length_max = 1_000
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        super().__init__()
+        self.rows: list[int] = []
+
+    def insert(self, _table: str, _columns: Sequence[str], block: bytes, *_: str) -> None:
+        """Take a block; its second number is that of its rows (all tests stay below 128)."""
+        self.pass_through()
         self.rows.append(block[1])
 
     def read(self, _sql: str, _parameters: object = None) -> list[list[int]]:
@@ -70,6 +110,7 @@ class House:
 
     def __init__(self, limits: WriterLimits | None = None) -> None:
         """Build it; the writer is not started."""
+        self.journal = FakeJournal()
         self.store = FakeStore()
         self.index = FakeIndex()
         self.outcomes: dict[Any, Outcome] = {}
@@ -82,6 +123,7 @@ class House:
             ManualClock(),
             limits or WriterLimits(),
             self.deliver,
+            cast("Journal", self.journal),
         )
         self.writer.listen(self.notices.append)
 
@@ -105,11 +147,11 @@ class House:
         return outcome
 
     def busy(self) -> None:
-        """Send one event and return when the store is at it and will stay there."""
-        self.store.gate.clear()
+        """Send one event and return when the journal is at it and will stay there."""
+        self.journal.gate.clear()
         self.writer.start()
         self.writer.submit(batch("busy"), 10, "busy")
-        assert self.store.entered.acquire(timeout=WAIT_S)
+        assert self.journal.entered.acquire(timeout=WAIT_S)
 
 
 def batch(*ids: str, value: int = 1) -> Batch:
@@ -127,10 +169,10 @@ def test_what_arrives_during_a_commit_is_the_next_one() -> None:
     for number in range(10):
         house.writer.submit(batch(f"e{number}"), 10, number)
     assert house.outcomes == {}
-    house.store.gate.set()
+    house.journal.gate.set()
     assert [house.receipt(number) for number in range(10)] == [Receipt(2, 1, (), ())] * 10
     house.writer.close()
-    assert house.store.rows == [1, 10]
+    assert house.journal.rows == [1, 10]
     assert house.groups == [["busy"], list(range(10))]
     assert [(notice.position, notice.events) for notice in house.notices] == [(1, 1), (2, 10)]
 
@@ -143,9 +185,9 @@ def test_a_commit_is_bounded_and_a_large_batch_is_not_cut() -> None:
     for token, size in enumerate(sizes):
         ids = [f"{token}-{number}" for number in range(size)]
         house.writer.submit(batch(*ids), 10, token)
-    house.store.gate.set()
+    house.journal.gate.set()
     house.writer.close()
-    assert house.store.rows == [1, 4, 1, 9, 3]
+    assert house.journal.rows == [1, 4, 1, 9, 3]
     assert [house.receipt(token).position for token in range(5)] == [2, 2, 3, 4, 5]
 
 
@@ -156,7 +198,7 @@ def test_one_identity_is_stored_once() -> None:
     house.writer.submit(batch("a", "b", "a"), 10, "first")
     house.writer.submit(batch("b", "c"), 10, "second")
     house.writer.submit(batch("a", "d", value=2), 10, "third")
-    house.store.gate.set()
+    house.journal.gate.set()
     assert house.receipt("first") == Receipt(2, 2, (2,), ())
     assert house.receipt("second") == Receipt(2, 1, (0,), ())
     third = house.receipt("third")
@@ -167,22 +209,22 @@ def test_one_identity_is_stored_once() -> None:
     assert (later.position, later.stored, later.duplicates) == (2, 0, 1)
     assert [(one.place, one.position) for one in later.differing] == [(0, 2), (1, 2), (2, 2)]
     house.writer.close()
-    assert house.store.rows == [1, 4]
+    assert house.journal.rows == [1, 4]
 
 
-def test_nothing_is_acknowledged_after_a_failed_insert() -> None:
+def test_nothing_is_acknowledged_after_a_failed_append() -> None:
     """It is unknown what is on disk: those who wait are told so, and nothing more is taken."""
     house = House()
     failed: list[BaseException] = []
     house.writer.on_failure = failed.append
     house.busy()
     house.writer.submit(batch("next"), 10, "next")
-    house.store.error = StoreFailed("fsync failed")
-    house.store.gate.set()
+    house.journal.error = StoreFailed("fsync failed")
+    house.journal.gate.set()
     assert isinstance(house.outcome("busy"), NotDurable)
     assert isinstance(house.outcome("next"), NotDurable)
     house.writer.close()
-    assert failed == [house.store.error]
+    assert failed == [house.journal.error]
     assert house.writer.position == 0
     assert house.notices == []
     assert house.index.count == 0
@@ -191,11 +233,11 @@ def test_nothing_is_acknowledged_after_a_failed_insert() -> None:
 
 
 def test_an_identity_is_remembered_only_after_it_is_stored() -> None:
-    """While the insert runs, the index does not know the event."""
+    """While it is being appended, the index does not know the event."""
     house = House()
     house.busy()
     assert house.index.count == 0
-    house.store.gate.set()
+    house.journal.gate.set()
     house.receipt("busy")
     house.writer.close()
     assert house.index.count == 1
@@ -242,7 +284,7 @@ def test_the_queue_is_bounded(limits: WriterLimits) -> None:
     assert caught.value.retry_after_s > 0
     house.writer.submit(batch("e", "f"), 200, "admitted", admitted=True)
     assert house.writer.waiting_events == 4
-    house.store.gate.set()
+    house.journal.gate.set()
     house.receipt("admitted")
     house.writer.submit(batch("c", "d"), 200, "again")
     assert house.receipt("again").stored == 2
@@ -266,7 +308,7 @@ def test_closing_commits_what_waits() -> None:
     house.writer.submit(batch("a"), 10, "waits")
     closing = threading.Thread(target=house.writer.close)
     closing.start()
-    house.store.gate.set()
+    house.journal.gate.set()
     closing.join(WAIT_S)
     assert house.receipt("waits").stored == 1
     with pytest.raises(NotDurable):
@@ -282,5 +324,5 @@ def test_a_commit_of_nothing_new_keeps_the_position() -> None:
     house.writer.submit(batch("a", "a"), 10, 2)
     assert house.receipt(2) == Receipt(1, 0, (0, 1), ())
     house.writer.close()
-    assert house.store.rows == [1]
+    assert house.journal.rows == [1]
     assert len(house.notices) == 1

@@ -168,6 +168,7 @@ async def act(request: Request) -> Response:
         raise UnknownName("action", "action", action_name, hint)
     given = await _given(request)
     async with _locks.of(who.team, name, key), services.turn(f"{who.team} {name} {key}"):
+        await services.writer.reached(0)
         state = await entity_state(services, who, name, key)
         require_allowed(action, action_name, state, entity_shapes(entity, declared))
         data = action_data(action, key, state, who.key_id, given)

@@ -61,6 +61,7 @@ async def answer_published(
     query = dict(QueryParams(scope["query_string"]))
     asked = _Asked(answer, {"param": params, "query": query, "body": payload}, dict(headers))
     known = headers.get("if-none-match", "")
+    await services.writer.reached(0)
     if answer.metric:
         response = await _metric(asked, services, who, known)
     else:

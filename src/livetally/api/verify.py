@@ -53,6 +53,7 @@ async def post_verify(request: Request) -> Response:
         declared.metric(name)
     bounds = (_instant(request, "from"), _instant(request, "to"))
     require_range(*bounds)
+    await services.writer.reached(0)
     items = verify(services.runner, declared, who.team, names, bounds)
     lines = _lines(items, declared)
     return StreamingResponse(lines, media_type="application/x-ndjson")

@@ -14,7 +14,7 @@ from livetally.ingest.commits import (
     WriterLimits,
 )
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
-from livetally.ingest.recovery import Part, recover, steps
+from livetally.ingest.recovery import Part, recover, replay, steps
 from livetally.ingest.rows import Places, joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
 from livetally.ingest.writer import Writer
@@ -41,6 +41,7 @@ __all__ = [
     "deliver_to",
     "joined_rows",
     "recover",
+    "replay",
     "sort_out",
     "steps",
     "touched_slots",

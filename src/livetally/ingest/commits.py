@@ -99,7 +99,8 @@ class Commits(Protocol):
 
         Raises:
             BadInput: no commit has had it.
-            Overloaded: it is acknowledged, but answers do not include it yet, after a long wait.
+            Overloaded, StoreFailed: it is acknowledged, but answers do not include it yet, after a
+                long wait.
         """
         ...
 
@@ -118,7 +119,7 @@ class Commits(Protocol):
         ...
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
-        """Call ``listener`` after every commit, before it is acknowledged; it must not block."""
+        """Call ``listener`` for every commit that answers include now; it must not block."""
         ...
 
     def start(self) -> None:
@@ -134,7 +135,7 @@ class Commits(Protocol):
         ...
 
     def between(self, errand: Callable[[], _Result]) -> _Result:
-        """Run ``errand`` where no commit of this process is under way. Blocks."""
+        """Run ``errand`` where the store has all commits of this process. Blocks."""
         ...
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""At start: find the last position, and complete the index of identities from the events table.
+"""At start: give the store what only the journal has, and complete the index of identities.
 
-In the flow: run once by the writer before its first commit.
-Guarantee: afterwards the index knows every stored identity and no other. The events table decides
+In the flow: run once before the writer's first commit.
+Guarantee: afterwards the store has everything that was acknowledged, and the journal holds nothing;
+the index knows every stored identity and no other. The events table decides
 what is stored; the index is only ever behind it, because it is written after the insert. An index
 that is ahead belongs to another table (a backup was put back): it would call events known that are
 nowhere stored, so it is made anew.
@@ -17,15 +18,18 @@ import structlog
 
 from livetally.event import content_sums, identity_keys
 from livetally.store.events import (
+    Encoded,
     Engine,
     StoredIdentity,
     count_by_position,
+    insert_encoded,
     last_position,
     read_identities,
 )
 from livetally.store.identities import IdentityIndex
+from livetally.store.journal import Journal
 
-__all__ = ["Part", "recover", "steps"]
+__all__ = ["Part", "recover", "replay", "steps"]
 
 _log = structlog.get_logger("livetally.ingest")
 
@@ -43,6 +47,35 @@ class Part(NamedTuple):
 
     is_ours: Callable[[bytes], bool]
     complete_to: int
+
+
+def replay(journal: Journal, engine: Engine, position_min: int = 0) -> int:
+    """Have the store take what only the journal has; return how many events. Blocks.
+
+    Commits are applied in order, so the store has all up to the last one that it has; and what
+    ``position_min`` stands for it had, though it may have been erased since.
+
+    Raises:
+        StoreFailed: the journal is damaged, or the store does not take it.
+    """
+    has = max(last_position(engine), position_min)
+    group: list[Encoded] = []
+    events = replayed = 0
+    for entry in journal.entries():
+        if entry.position <= has:
+            continue
+        if group and (events >= _EVENTS_AT_ONCE or entry.encoded.names != group[0].names):
+            insert_encoded(engine, group)
+            group, events = [], 0
+        group.append(entry.encoded)
+        events += entry.rows
+        replayed += entry.rows
+    if group:
+        insert_encoded(engine, group)
+    journal.clear()
+    if replayed:
+        _log.info("took events from the journal that the store did not have", events=replayed)
+    return replayed
 
 
 def recover(

@@ -1,16 +1,19 @@
 """The one writer: groups what has arrived into one commit, and only then answers.
 
-In the flow: receives batches from ``accept``, hands rows to ``store.events``, identities to
-``store.identities``, receipts back to the waiting requests and a ``Notice`` to whoever listens.
+In the flow: receives batches from ``accept``, hands commits to ``store.journal`` and then to
+``applying``, identities to ``store.identities``, receipts back to the waiting requests.
 Guarantee: an event is acknowledged after it is on disk and never before; the same identity is
-stored once, whatever the batch or the age; positions grow by one with each commit.
+stored once, whatever the batch or the age; positions grow by one with each commit; whoever asks
+after an acknowledgement is answered with what was acknowledged.
 
 The life of the thread, in order, for each round: take everything that waits; part new from known;
-insert (fsync); tell the listeners; answer; remember the identities. It adapts by itself: alone, an
-event is committed at once; under load, what arrives during one commit is the next.
+append to the journal (fsync); answer; remember the identities; hand over to the applier. It adapts
+by itself: alone, an event is committed at once; under load, what arrives during one commit is the
+next.
 
-When an insert fails it is unknown what is on disk. So the writer stops for good: it answers nothing
-as stored any more, and the process is to exit. The next start reads back what is really there.
+When the journal or the store fails it is unknown what is on disk. So the writer stops for good: it
+answers nothing as stored any more, and the process is to exit. The next start reads back what is
+really there.
 """
 
 from __future__ import annotations
@@ -19,30 +22,34 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from livetally.clock import Clock
 from livetally.errors import BadInput, NotDurable, Overloaded
+from livetally.ingest.applying import Applier, Applying
 from livetally.ingest.batch import Batch
-from livetally.ingest.commits import Deliver, Notice, Outcome, Receipt, WriterLimits
+from livetally.ingest.commits import (
+    CAUGHT_UP_S_MAX,
+    Deliver,
+    Notice,
+    Outcome,
+    Receipt,
+    WriterLimits,
+)
 from livetally.ingest.dedupe import Sorted, sort_out
 from livetally.ingest.recovery import recover
 from livetally.ingest.rows import joined_rows, plain, touched_slots
-from livetally.store.events import Engine, StoredIdentity, insert_rows, read_stored
+from livetally.store.events import Engine, StoredIdentity, encode_rows, read_stored
 from livetally.store.identities import IdentityIndex
-from livetally.telemetry import (
-    COMMIT_EVENTS,
-    COMMIT_SECONDS,
-    COMMITS,
-    EVENTS,
-    POSITION,
-    WAITING_EVENTS,
-)
+from livetally.store.journal import Journal
+from livetally.telemetry import COMMIT_EVENTS, COMMIT_SECONDS, COMMITS, EVENTS, WAITING_EVENTS
 from livetally.tracing import span
 
 __all__ = ["Writer"]
 
 _Result = TypeVar("_Result")
+# After so long without events the journal is cleared: what grows too old is to be nowhere else.
+_IDLE_S = 5.0
 # Listeners are told the events of commits up to this size; to ask the store is cheaper beyond it.
 _TOLD_EVENTS_MAX = 1_000
 
@@ -51,6 +58,20 @@ class _Work(NamedTuple):
     batch: Batch
     size_bytes: int
     token: Any
+
+
+class _Errand(Generic[_Result]):
+    """What is to be done between two commits, and what came of it."""
+
+    def __init__(self, errand: Callable[[], _Result]) -> None:
+        self._errand = errand
+        self.done: Future[_Result] = Future()
+
+    def run(self) -> None:
+        try:
+            self.done.set_result(self._errand())
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
+            self.done.set_exception(error)
 
 
 class Writer:
@@ -63,11 +84,13 @@ class Writer:
         clock: Clock,
         limits: WriterLimits,
         deliver: Deliver,
+        journal: Journal,
         position_min: int = 0,
     ) -> None:
         """Recover the position and the identities, so that the first commit continues the last.
 
-        Positions go on after ``position_min`` at least: what had it may have been erased.
+        Positions go on after ``position_min`` at least: what had it may have been erased. What the
+        journal held is in the store already (``recovery.replay``).
         """
         self._deliver = deliver
         self._engine = engine
@@ -75,11 +98,13 @@ class Writer:
         self._clock = clock
         self._limits = limits
         self._position = recover(engine, index, position_min)
-        self._listeners: list[Callable[[Notice], None]] = []
+        self._journal = journal
+        self._applier = Applier(engine, journal, clock, self._position)
+        self._applier.on_failure = lambda error: self._fail(error, [])
         # Guards everything below; notified when a batch arrives or the writer is to stop.
         self._arrived = threading.Condition()
         self._waiting: deque[_Work] = deque()
-        self._errands: deque[Callable[[], None]] = deque()
+        self._errands: deque[_Errand[Any]] = deque()
         self._waiting_events = 0
         self._waiting_bytes = 0
         self._closing = False
@@ -91,8 +116,8 @@ class Writer:
 
     @property
     def position(self) -> int:
-        """The last durable commit; every answer computed after reading it includes it."""
-        return self._position
+        """The last commit that the store has: every answer computed from now on includes it."""
+        return self._applier.position
 
     @property
     def busy(self) -> bool:
@@ -101,9 +126,10 @@ class Writer:
 
     @property
     def commit_s(self) -> float:
-        """For how many seconds the commit has been under way that is; 0 without one."""
+        """For how many seconds a commit or an insert has been under way; 0 without one."""
         began_s = self._began_s
-        return 0.0 if began_s is None else self._clock.monotonic_s() - began_s
+        own_s = 0.0 if began_s is None else self._clock.monotonic_s() - began_s
+        return max(own_s, self._applier.insert_s)
 
     @property
     def waiting_events(self) -> int:
@@ -111,35 +137,46 @@ class Writer:
         return self._waiting_events
 
     async def reached(self, position: int) -> None:
-        """Go on only when ``position`` is committed.
+        """Go on when answers include ``position`` and all that was acknowledged before the call.
 
         Raises:
             BadInput: no commit has had it: on one machine it is not from this store.
+            StoreFailed: the store does not have it yet, after a long wait.
         """
         if position > self._position:
             raise BadInput("min_position", f"is beyond the last commit, {self._position}")
+        await self.caught_up()
 
-    async def caught_up(self, within_s: float = 0) -> int:  # noqa: ARG002 - nothing is waited for
-        """Return the last commit: on one machine nothing else is acknowledged."""
-        return self._position
+    async def caught_up(self, within_s: float = CAUGHT_UP_S_MAX) -> int:
+        """Return the last commit when answers include it.
+
+        Raises:
+            StoreFailed: they do not, ``within_s`` seconds later.
+        """
+        position = self._position
+        await self._applier.reached(position, within_s)
+        return position
 
     def settled(self) -> int:
-        """Return the last commit, when the index knows all of it. Blocks, as ``between``."""
+        """Return the last commit, when store and index know all of it. Blocks, as ``between``."""
         return self.between(lambda: self._position)
 
     def listen(self, listener: Callable[[Notice], None]) -> None:
-        """Call ``listener`` from the writer's thread after every commit, before it is acknowledged.
+        """Call ``listener`` from the applier's thread for every commit that the store has got.
 
         It must not block.
         """
-        self._listeners.append(listener)
+        self._applier.listen(listener)
 
     def start(self) -> None:
         """Start committing."""
+        self._applier.start()
         self._thread.start()
 
     def read_back(self, team: int, wanted: Sequence[tuple[bytes, int]]) -> list[StoredIdentity]:
         """Return a team's events by ``(id, position)``. Blocks; for any thread but the loop's."""
+        last = max((position for _, position in wanted), default=0)
+        self._applier.wait(last, CAUGHT_UP_S_MAX)
         return read_stored(self._engine, team, wanted)
 
     def submit(self, batch: Batch, size_bytes: int, token: Any, *, admitted: bool = False) -> None:
@@ -176,41 +213,40 @@ class Writer:
     def between(self, errand: Callable[[], _Result]) -> _Result:
         """Run ``errand`` on the writer's thread between two commits; return what it returns.
 
-        For what must see the store at exactly one position. Blocks; commits wait meanwhile, so an
-        errand takes milliseconds. For any thread but the loop's and the writer's own.
+        For what must see the store at exactly one position: it has all that was acknowledged, and
+        the journal holds nothing. Blocks; commits wait meanwhile, so an errand takes milliseconds.
+        For any thread but the loop's and the writer's own.
 
         Raises:
             NotDurable: the writer has stopped.
             Exception: whatever ``errand`` raises; the writer goes on.
         """
-        done: Future[_Result] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(errand())
-            except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
-                done.set_exception(error)
-
+        one: _Errand[_Result] = _Errand(errand)
         with self._arrived:
             if self.failure is not None or self._closing:
                 raise NotDurable(None)
-            self._errands.append(run)
+            self._errands.append(one)
             self._arrived.notify()
-        return done.result()
+        return one.done.result()
 
     def close(self) -> None:
-        """Commit what waits, then stop. Blocks until it has."""
+        """Commit what waits, have the store take it, then stop. Blocks until it has."""
         with self._arrived:
             self._closing = True
             self._arrived.notify()
         if self._thread.is_alive():
             self._thread.join()
+        self._applier.close()
+        if self.failure is None:
+            self._journal.clear()
+        self._journal.close()
 
     def _run(self) -> None:
         while (work := self._take()) is not None:
             try:
-                self._run_errands()
                 if not work:
+                    self._applier.settle()
+                    self._run_errands()
                     continue
                 self._began_s = self._clock.monotonic_s()
                 with COMMIT_SECONDS.time(), span("commit") as told:
@@ -224,15 +260,21 @@ class Writer:
 
     def _run_errands(self) -> None:
         while self._errands:
-            self._errands.popleft()()
+            self._errands.popleft().run()
 
     def _take(self) -> list[_Work] | None:
-        """Wait for work or errands; None means that the writer is closed and nothing waits."""
+        """Wait for work; nothing means errands, or a time without any; None, that this is the end.
+
+        Errands come first: all that is acknowledged is in the store then.
+        """
         with self._arrived:
             self._committing = False
-            while not self._waiting and not self._errands and not self._closing:
-                self._arrived.wait()
-            if not self._waiting and not self._errands:
+            while not (self._waiting or self._errands or self._closing or self.failure):
+                if not self._arrived.wait(None if self._journal.is_empty else _IDLE_S):
+                    return []
+            if self._errands:
+                return []
+            if not self._waiting:
                 return None
             self._committing = bool(self._waiting)
             taken: list[_Work] = []
@@ -251,8 +293,7 @@ class Writer:
     def _commit(self, work: list[_Work]) -> None:
         batches = [item.batch for item in work]
         parted = sort_out(batches, self._index)
-        if parted.new:
-            self._store(batches, parted)
+        applying = self._append(batches, parted) if parted.new else None
         outcomes: list[tuple[Any, Outcome]] = []
         duplicates = differing = 0
         for item, known in zip(work, parted.known, strict=True):
@@ -262,33 +303,36 @@ class Writer:
             duplicates += len(known.repeated)
             differing += len(known.differing)
         self._deliver(outcomes)
-        if parted.new:
+        if applying is not None:
             self._index.record(parted.hashed, parted.sums, self._position)
+            self._applier.put(applying)
         _count(parted.new, duplicates, differing)
 
-    def _store(self, batches: list[Batch], parted: Sorted) -> None:
-        """Insert what is new and tell the listeners; after it, every question includes it."""
+    def _append(self, batches: list[Batch], parted: Sorted) -> Applying:
+        """Have what is new on disk; return what the store is to be told."""
         position = self._position + 1
         rows = joined_rows(batches, parted.places)
-        insert_rows(self._engine, rows, position)
+        encoded = encode_rows(rows, position)
+        self._journal.append(position, parted.new, encoded)
         self._position = position
-        POSITION.set(position)
         touched = touched_slots(batches, parted.places)
         told = plain(rows) if parted.new <= _TOLD_EVENTS_MAX else None
         notice = Notice(position, self._clock.now_us(), parted.new, touched, told)
-        for listener in self._listeners:
-            listener(notice)
+        return Applying(encoded, notice)
 
     def _fail(self, error: BaseException, work: list[_Work]) -> None:
         with self._arrived:
+            if self.failure is not None:
+                return  # the store and the journal may fail of the same disk
             self.failure = error
             abandoned = [*work, *self._waiting]
             self._waiting.clear()
             errands = [*self._errands]
             self._errands.clear()
+            self._arrived.notify()
         self._deliver([(item.token, NotDurable(None)) for item in abandoned])
         for errand in errands:
-            errand()  # what it asks of the store is as good as before; nobody waits for ever
+            errand.done.set_exception(NotDurable(None))
         self.on_failure(error)
 
 

@@ -199,7 +199,7 @@ def _sources(settings: Settings, rooms: Rooms, intake: Intake) -> Keeper:
     """Return what looks after the sources, in this process's name."""
     holder = process_name()
     registry, writer, clock = rooms.registry, rooms.writer, rooms.clock
-    past = Past(rooms.engine, lambda: writer.position)
+    past = Past(rooms.engine, writer.caught_up)
     if not settings.catalog:
         # The catalog is in the data directory, which is ours alone: who held a source has died.
         registry.catalog.free_sources()

@@ -17,8 +17,8 @@ from livetally.errors import DataDirectoryLocked, DataDirectoryUnusable
 
 __all__ = ["FORM", "DataDirectory", "written_by_newer"]
 
-FORM = 2
-"""The form of the files in a data directory; 1 had no file that says so."""
+FORM = 3
+"""The form of the files in a data directory; 1 had no file that says so, 2 no journal."""
 _WRITTEN = "version"
 
 
@@ -35,6 +35,11 @@ class DataDirectory:
     def events(self) -> Path:
         """Where the engine keeps rows and projections."""
         return self.path / "events"
+
+    @property
+    def journal(self) -> Path:
+        """Where acknowledged events are until the engine has them."""
+        return self.path / "journal"
 
     @property
     def identities(self) -> Path:

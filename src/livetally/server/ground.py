@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from livetally.clock import Clock
-from livetally.ingest import Commits, Writer, WriterLimits, deliver_to
+from livetally.ingest import Commits, Writer, WriterLimits, deliver_to, replay
 from livetally.query import QueryLimits
 from livetally.server.clustering import Cluster, open_cluster
 from livetally.server.directory import DataDirectory
@@ -25,6 +25,7 @@ from livetally.settings import Settings
 from livetally.store.catalog import Catalog, open_catalog
 from livetally.store.events import EmbeddedEngine, Engine, ServerEngine, create
 from livetally.store.identities import IdentityIndex
+from livetally.store.journal import Journal
 from livetally.tenancy import SecretText
 
 __all__ = ["Ground", "query_limits", "stood_on"]
@@ -66,10 +67,12 @@ async def stood_on(
     )
     deliver = deliver_to(asyncio.get_running_loop())
     if not settings.store:
+        journal = Journal(directory.journal)
+        replay(journal, engine, position_min(catalog))
         index = IdentityIndex(directory.identities)
         stack.callback(index.close)
         found = cleared(directory, catalog, engine, index)
-        writer = Writer(engine, index, clock, limits, deliver, found.position_min)
+        writer = Writer(engine, index, clock, limits, deliver, journal, found.position_min)
         return Ground(catalog, engine, registry, index, writer, found, None)
     cluster = await open_cluster(
         stack,

@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from livetally.clock import SystemClock
 from livetally.errors import DataDirectoryLocked
+from livetally.ingest import replay
 from livetally.server.clustering import opened_log
 from livetally.server.directory import DataDirectory
 from livetally.server.erasing import position_min
@@ -35,6 +36,7 @@ from livetally.store.events import (
     existing_columns,
 )
 from livetally.store.events.schema import existing_projections
+from livetally.store.journal import Journal
 
 __all__ = ["Brought", "held_directory", "migrate"]
 
@@ -78,6 +80,8 @@ def migrate(settings: Settings) -> list[Brought]:
         stack.callback(engine.close)
         before = _shape(engine)
         _persistently(partial(create, engine))
+        if directory is not None:
+            replay(Journal(directory.journal), engine, position_min(catalog))
         registry = _persistently(partial(Registry, catalog, engine))
         _persistently(partial(registry.apply_shared, applications, "settings"))
         brought.append(_of_store(engine, before, _shape(engine)))

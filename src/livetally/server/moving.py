@@ -22,7 +22,7 @@ from typing import NamedTuple
 from livetally.clock import SystemClock
 from livetally.cluster import Log, Replay, Step
 from livetally.errors import BadInput, DataDirectoryLocked, SettingInvalid
-from livetally.ingest import steps
+from livetally.ingest import replay, steps
 from livetally.server.clustering import opened_log
 from livetally.server.comparing import Compared, compare
 from livetally.server.directory import DataDirectory
@@ -44,6 +44,7 @@ from livetally.store.events import (
     last_position,
 )
 from livetally.store.events.history import Portion, count_after, look_at, table_id
+from livetally.store.journal import Journal
 
 __all__ = ["Move", "Moved", "Teller", "move"]
 
@@ -113,6 +114,7 @@ async def _move(
         source = EmbeddedEngine(directory.events)
         stack.callback(source.close)
         await asyncio.to_thread(create, source)
+        await asyncio.to_thread(replay, Journal(directory.journal), source)
         target = await asyncio.to_thread(ServerEngine, settings.store)
         stack.callback(target.close)
         await asyncio.to_thread(create, target)

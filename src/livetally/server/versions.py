@@ -52,10 +52,10 @@ StoreOf: TypeAlias = Callable[[Declared], Store]
 
 
 class Past(NamedTuple):
-    """Where to ask for what was stored, and the position up to which there is something."""
+    """Where to ask for what was stored, and what waits until all of it can be asked for."""
 
     engine: Engine
-    position: Callable[[], int]
+    caught_up: Callable[[], Awaitable[int]]
 
 
 class _Run:
@@ -91,7 +91,7 @@ class _Run:
 
     async def _learn(self) -> None:
         """Bring what is known of newest versions up to now."""
-        upto = self._past.position()
+        upto = await self._past.caught_up()
         if upto > self._newest.position:
             await run_sync(partial(_learn, self._past.engine, self._of, self._newest, upto))
 

@@ -6,7 +6,13 @@ from livetally.store.events.aggregate import Found, Group, Question, ask
 from livetally.store.events.embedded import EmbeddedEngine
 from livetally.store.events.engine import Engine, EngineError, EngineUnreachable
 from livetally.store.events.expressions import BUILTINS, Condition, Reference
-from livetally.store.events.insert import EventRows, insert_rows
+from livetally.store.events.insert import (
+    Encoded,
+    EventRows,
+    encode_rows,
+    insert_encoded,
+    insert_rows,
+)
 from livetally.store.events.keep import keep, try_out
 from livetally.store.events.measure import Measure, MeasureTerm, measure_sql
 from livetally.store.events.projection import Projection
@@ -31,6 +37,7 @@ __all__ = [
     "Added",
     "Condition",
     "EmbeddedEngine",
+    "Encoded",
     "Engine",
     "EngineError",
     "EngineUnreachable",
@@ -51,8 +58,10 @@ __all__ = [
     "commits_of",
     "count_by_position",
     "create",
+    "encode_rows",
     "existing_columns",
     "extent",
+    "insert_encoded",
     "insert_rows",
     "keep",
     "last_position",

@@ -1,8 +1,8 @@
-"""One commit: rows become one block, one part, on disk before the call returns.
+"""One insert: rows become a block, blocks one part, on disk before the call returns.
 
-In the flow: receives ``Batch`` columns from the writer, hands a block to the engine.
-Guarantee: when ``insert_rows`` returns, every row is durable and every later query counts it; when
-it raises, nothing may be acknowledged.
+In the flow: receives ``Batch`` columns from the writer, hands blocks to the engine.
+Guarantee: when an insert returns, every row is durable and every later query counts it; when it
+raises, it is not known that one is.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from livetally.store.events.layout import TABLE
 from livetally.store.events.native import Array
 from livetally.store.events.schema import COLUMNS
 
-__all__ = ["EventRows", "insert_rows"]
+__all__ = ["Encoded", "EventRows", "encode_rows", "insert_encoded", "insert_rows"]
 
 # One block, one part: the engine must not cut the block, nor wait for more.
 _SETTINGS = (
-    "max_insert_block_size = 4000000, min_insert_block_size_rows = 0,"
+    "max_insert_block_size = 4000000, min_insert_block_size_rows = {joined_rows},"
     " min_insert_block_size_bytes = 0, async_insert = 0, optimize_on_insert = 0,"
     " max_insert_threads = 1, max_threads = 1, input_format_parallel_parsing = 0, log_queries = 0,"
     # Columns that are left out get their DEFAULT all the same; this one is for values left out.
     " input_format_defaults_for_omitted_fields = 0"
 )
+_ALONE = _SETTINGS.format(joined_rows=0)
+# Several blocks, one part all the same: those of one insert are joined.
+_TOGETHER = _SETTINGS.format(joined_rows=4_000_000)
 
 
 class EventRows(NamedTuple):
@@ -51,6 +54,34 @@ class EventRows(NamedTuple):
     data: Sequence[bytes]
     attributes: Sequence[str]
     fields: Mapping[str, tuple[Field, Sequence[Any]]]
+
+
+class Encoded(NamedTuple):
+    """Rows as the engine takes them: their columns' names, and a block that says all the rest."""
+
+    names: tuple[str, ...]
+    block: bytes
+
+
+def encode_rows(rows: EventRows, position: int) -> Encoded:
+    """Return ``rows``, at least one, as commit ``position``."""
+    return _encoded(rows, np.full(len(rows.id), position, np.uint64))
+
+
+def insert_encoded(engine: Engine, group: Sequence[Encoded]) -> None:
+    """Make the blocks of ``group`` durable, all or none. Blocks until they are on disk.
+
+    For an engine of this process; the same blocks again are others.
+
+    Args:
+        engine: the store.
+        group: at least one; all of the same columns.
+
+    Raises:
+        EngineError: it is not certain that the rows are on disk.
+    """
+    block = b"".join([one.block for one in group])
+    engine.insert(TABLE, group[0].names, block, _TOGETHER)
 
 
 def insert_rows(
@@ -76,19 +107,19 @@ def insert_rows(
     """
     count = len(rows.id)
     positions = np.full(count, position, np.uint64) if isinstance(position, int) else position
-    block, names = _block(rows, positions)
+    names, block = _encoded(rows, positions)
     if not (again and engine.layout.server):
-        engine.insert(TABLE, names, block, _SETTINGS, token)
+        engine.insert(TABLE, names, block, _ALONE, token)
         return
     # The token alone is not enough when the server has died: it writes the token down beside the
     # part, not with it, so that either may be there without the other. The rows themselves tell,
     # once the token has made sure that the first insert does not go on.
     if _count_at(engine, positions) == count:
         return
-    engine.insert(TABLE, names, block, _SETTINGS, token)
+    engine.insert(TABLE, names, block, _ALONE, token)
     stored = _count_at(engine, positions)
     if stored == 0:
-        engine.insert(TABLE, names, block, _SETTINGS, f"{token} again")
+        engine.insert(TABLE, names, block, _ALONE, f"{token} again")
         stored = _count_at(engine, positions)
     if stored != count:
         raise EngineError(f"Of insert {token}, {stored} of {count} events are stored.")
@@ -100,8 +131,7 @@ def _count_at(engine: Engine, positions: Sequence[int] | Array) -> int:
     return int(engine.read(sql, {"positions": distinct})[0][0])
 
 
-def _block(rows: EventRows, positions: Sequence[int] | Array) -> tuple[bytes, list[str]]:
-    """Return the rows as one block, and the names of its columns."""
+def _encoded(rows: EventRows, positions: Sequence[int] | Array) -> Encoded:
     count = len(rows.id)
     encoded = (
         native.uint32s(rows.team),
@@ -118,7 +148,7 @@ def _block(rows: EventRows, positions: Sequence[int] | Array) -> tuple[bytes, li
     )
     columns = [(name, kind, data) for (name, kind), data in zip(COLUMNS, encoded, strict=True)]
     columns += [_field_column(field, values) for field, values in rows.fields.values()]
-    return native.block(columns, count), [name for name, _, _ in columns]
+    return Encoded(tuple(name for name, _, _ in columns), native.block(columns, count))
 
 
 def _field_column(field: Field, values: Sequence[Any]) -> tuple[str, str, bytes]:

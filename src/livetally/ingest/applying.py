@@ -1,0 +1,293 @@
+"""Brings what the journal holds into the event store, a few milliseconds after it was acknowledged.
+
+In the flow: receives commits from the writer, in order; hands groups of them to ``store.events``,
+and tells listeners and waiting readers how far the store is.
+Guarantee: every commit is applied once, in order; what was applied is in every later answer; when
+the store fails, the journal keeps what it does not have.
+
+An insert costs the engine the same few milliseconds for one event as for a thousand. So commits
+that come while one is under way share the next, and after it there is a pause that is proportional
+to what it took: unless somebody waits for an answer, or much has come together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from livetally.clock import Clock
+from livetally.errors import StoreFailed
+from livetally.ingest.commits import Notice
+from livetally.store.events import Encoded, Engine, insert_encoded
+from livetally.store.journal import Journal
+from livetally.telemetry import POSITION, STORE_INSERT_SECONDS
+
+__all__ = ["Applier", "ApplierLimits", "Applying"]
+
+
+class ApplierLimits(NamedTuple):
+    """Bounds of the applier: what one insert takes, what may wait for it, and its pauses."""
+
+    insert_events_max: int = 100_000
+    waiting_events_max: int = 200_000
+    waiting_bytes_max: int = 64 * 1024 * 1024
+    pause_factor: float = 2.0
+    pause_s_max: float = 0.05
+    no_pause_events: int = 10_000
+
+
+class Applying(NamedTuple):
+    """A commit that is in the journal, and what listeners are told when the store has it."""
+
+    encoded: Encoded
+    notice: Notice
+
+
+class _Waiter(NamedTuple):
+    position: int
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[None]
+
+
+class Applier:
+    """Applies commits on a thread of its own. ``put`` and ``settle`` are the writer's to call."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        clock: Clock,
+        position: int,
+        limits: ApplierLimits | None = None,
+    ) -> None:
+        """Begin after ``position``, which the store has, with a journal that holds nothing."""
+        self._engine = engine
+        self._journal = journal
+        self._clock = clock
+        self._limits = limits or ApplierLimits()
+        self._position = position
+        self._listeners: list[Callable[[Notice], None]] = []
+        # Guards everything below; notified when there is something to do, and when it is done.
+        self._changed = threading.Condition()
+        self._waiting: deque[Applying] = deque()
+        self._waiting_events = self._waiting_bytes = 0
+        self._applying = False
+        self._wanted = position
+        self._waiters: list[_Waiter] = []
+        self._pause_until_s = 0.0
+        self._closing = False
+        self._failure: BaseException | None = None
+        self._began_s: float | None = None
+        self.on_failure: Callable[[BaseException], None] = lambda _error: None
+        self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
+
+    @property
+    def position(self) -> int:
+        """The last commit that the store has."""
+        return self._position
+
+    @property
+    def insert_s(self) -> float:
+        """For how many seconds the insert has been under way that is; 0 without one."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock.monotonic_s() - began_s
+
+    def listen(self, listener: Callable[[Notice], None]) -> None:
+        """Call ``listener`` from the applier's thread for every commit that the store has got.
+
+        It must not block.
+        """
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Start applying."""
+        self._thread.start()
+
+    def put(self, one: Applying) -> None:
+        """Have a commit applied soon. Blocks while too much waits.
+
+        Raises:
+            StoreFailed: the store has failed.
+        """
+        limits = self._limits
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._failure is not None
+                    or not self._waiting
+                    or (
+                        self._waiting_events < limits.waiting_events_max
+                        and self._waiting_bytes < limits.waiting_bytes_max
+                    )
+                )
+            )
+            if self._failure is not None:
+                raise StoreFailed(f"The event store has failed: {self._failure}")
+            self._waiting.append(one)
+            self._waiting_events += one.notice.events
+            self._waiting_bytes += len(one.encoded.block)
+            # Not for each: to wake a thread that goes on pausing costs as much as an event.
+            if len(self._waiting) == 1 or self._is_due():
+                self._changed.notify_all()
+
+    def wait(self, position: int, within_s: float | None = None) -> None:
+        """Return when the store has ``position``. Blocks.
+
+        Raises:
+            StoreFailed: it does not, ``within_s`` seconds later, or ever.
+        """
+        with self._changed:
+            self._want(position)
+            self._changed.wait_for(
+                lambda: self._position >= position or self._failure is not None, within_s
+            )
+            if self._position < position:
+                raise _behind(self._failure)
+
+    async def reached(self, position: int, within_s: float) -> None:
+        """As ``wait``, for an event loop's thread."""
+        if self._position >= position:
+            return
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(position, loop, loop.create_future())
+        with self._changed:
+            if self._position >= position:
+                return
+            if self._failure is not None:
+                raise _behind(self._failure)
+            self._waiters.append(waiter)
+            self._want(position)
+        try:
+            async with asyncio.timeout(within_s):
+                await waiter.future
+        except TimeoutError:
+            raise _behind(None) from None
+        if self._position < position:
+            raise _behind(self._failure)
+
+    def settle(self) -> None:
+        """Have everything applied that was put, and nothing be left in the journal. Blocks.
+
+        Raises:
+            StoreFailed: the store or the journal has failed.
+        """
+        with self._changed:
+            if self._waiting:
+                self._want(self._waiting[-1].notice.position)
+            self._changed.wait_for(
+                lambda: not (self._waiting or self._applying) or self._failure is not None
+            )
+            if self._failure is not None:
+                raise _behind(self._failure)
+        self._journal.clear()
+
+    def close(self) -> None:
+        """Apply what waits, then stop. Blocks until it has."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _want(self, position: int) -> None:
+        if position > self._wanted:
+            self._wanted = position
+            self._changed.notify_all()
+
+    def _is_due(self) -> bool:
+        return bool(self._waiting) and (
+            self._wanted > self._position
+            or self._closing
+            or self._waiting_events >= self._limits.no_pause_events
+            or self._clock.monotonic_s() >= self._pause_until_s
+        )
+
+    def _run(self) -> None:
+        while group := self._take():
+            try:
+                self._apply(group)
+            except BaseException as error:  # noqa: BLE001 - whatever it was: the journal keeps it
+                self._fail(error)
+                return
+
+    def _take(self) -> list[Applying]:
+        """Wait for what is due; an empty list means that the applier is closed and nothing waits.
+
+        One insert has the same columns throughout.
+        """
+        with self._changed:
+            while not self._is_due():
+                if self._closing:
+                    return []
+                left_s = self._pause_until_s - self._clock.monotonic_s()
+                self._changed.wait(max(left_s, 0) if self._waiting else None)
+            group: list[Applying] = []
+            events = 0
+            names = self._waiting[0].encoded.names
+            while self._waiting and self._waiting[0].encoded.names == names:
+                events += self._waiting[0].notice.events
+                if group and events > self._limits.insert_events_max:
+                    break
+                one = self._waiting.popleft()
+                group.append(one)
+                self._waiting_events -= one.notice.events
+                self._waiting_bytes -= len(one.encoded.block)
+            self._applying = True
+            self._changed.notify_all()  # there is room again
+            return group
+
+    def _apply(self, group: list[Applying]) -> None:
+        began_s = self._began_s = self._clock.monotonic_s()
+        insert_encoded(self._engine, [one.encoded for one in group])
+        self._began_s = None
+        ended_s = self._clock.monotonic_s()
+        STORE_INSERT_SECONDS.observe(ended_s - began_s)
+        limits = self._limits
+        self._pause_until_s = ended_s + min(
+            limits.pause_s_max, (ended_s - began_s) * limits.pause_factor
+        )
+        for one in group:
+            self._position = one.notice.position
+            for listener in self._listeners:
+                listener(one.notice)
+        POSITION.set(self._position)
+        self._journal.let_go(self._position)
+        with self._changed:
+            self._applying = False
+            self._tell()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._failure = error
+            self._began_s = None
+            self._tell()
+        self.on_failure(error)
+
+    def _tell(self) -> None:
+        """Wake all who wait for what is so by now."""
+        self._changed.notify_all()
+        failed = self._failure is not None
+        told = [one for one in self._waiters if failed or one.position <= self._position]
+        if not told:
+            return
+        self._waiters = [one for one in self._waiters if one not in told]
+        for loop in {one.loop for one in told}:
+            futures = [one.future for one in told if one.loop is loop]
+            try:
+                loop.call_soon_threadsafe(_resolve, futures)
+            except RuntimeError:  # the loop has ended, and those who waited with it
+                continue
+
+
+def _resolve(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
+
+
+def _behind(failure: BaseException | None) -> StoreFailed:
+    reason = "" if failure is None else f": {failure}"
+    return StoreFailed(f"What is acknowledged is not in the event store yet{reason}.")

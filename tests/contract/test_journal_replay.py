@@ -1,0 +1,133 @@
+"""What was acknowledged and is only in the journal gets into the store at the next start, once.
+
+In the flow: a writer over real files whose store fails, and the one that comes after it.
+Guarantee: the commits of the first are acknowledged while the store has none of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livetally.definitions import read_toml
+from livetally.errors import NotDurable, StoreFailed
+from livetally.event import EventLimits, check_limits, decode_lines
+from livetally.ingest import Schema, joined_rows, replay
+from livetally.ingest.batch import prepare
+from livetally.query import declared_fields
+from livetally.store.events import (
+    EmbeddedEngine,
+    EngineError,
+    create,
+    encode_rows,
+    existing_columns,
+    keep,
+)
+from livetally.store.journal import Journal
+from tests.contract.commit_houses import alone, batch_of
+
+_SHOP = 'application = "shop"\n[event.sale]\ndata.value = "integer"\n'
+
+
+def line(name: str) -> bytes:
+    """Return an event of this id."""
+    return b'{"type":"sale","id":"%s","data":{"value":3}}' % name.encode()
+
+
+def encoded(position: int, *names: str, declared: bool = False) -> Any:
+    """Return a commit; ``declared``: with a column for its value."""
+    lines = b"\n".join(map(line, names))
+    batch = batch_of(lines)
+    if declared:
+        decoded = decode_lines(lines)
+        within = check_limits(decoded.events, decoded.indexes, EventLimits(), 0)
+        schema = Schema(read_toml(_SHOP, "shop.toml").events.values())
+        batch, _ = prepare(1, within, schema, 0)
+    return encode_rows(joined_rows([batch], [None]), position)
+
+
+async def test_a_store_that_fails_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was acknowledged before it failed is there after the next start, and known."""
+    async with alone(tmp_path) as house:
+        await house.send(line("a"))
+        await house.writer.reached(0)
+        failed, loop = asyncio.Event(), asyncio.get_running_loop()
+        house.writer.on_failure = lambda _: loop.call_soon_threadsafe(failed.set)
+
+        def full(*_: object) -> None:
+            raise EngineError("the disk is full")
+
+        monkeypatch.setattr(house.engine, "insert", full)
+        assert (await house.send(line("b"))).stored == 1
+        await asyncio.wait_for(failed.wait(), 20)
+        with pytest.raises(NotDurable):
+            house.submit(line("c"))
+        with pytest.raises(NotDurable):
+            await asyncio.to_thread(house.writer.settled)
+        with pytest.raises(StoreFailed, match="the disk is full"):
+            await house.writer.reached(0)
+    async with alone(tmp_path) as house:
+        assert house.writer.position == 2
+        assert await house.count() == 2
+        told = await house.send(line("b") + b"\n" + line("c"))
+        assert (told.stored, told.repeated, told.position) == (1, (0,), 3)
+
+
+async def test_errands_see_all_that_was_acknowledged(tmp_path: Path) -> None:
+    """Between two commits the store has everything and the journal nothing."""
+    async with alone(tmp_path) as house:
+        for number in range(20):
+            await house.send(line(f"n{number}"))
+
+        def look() -> tuple[int, int]:
+            rows = house.engine.read("SELECT count() FROM livetally.events")
+            return int(rows[0][0]), len(list((tmp_path / "journal").iterdir()))
+
+        assert await asyncio.to_thread(house.writer.between, look) == (20, 0)
+    assert not list((tmp_path / "journal").iterdir())
+
+
+def test_replay_takes_what_the_store_lacks(tmp_path: Path) -> None:
+    """In order, whatever columns they have; what it has is passed over; then nothing is left."""
+    (tmp_path / "events").mkdir()
+    engine = EmbeddedEngine(tmp_path / "events")
+    try:
+        create(engine)
+        keep(engine, declared_fields([read_toml(_SHOP, "shop.toml")]), [])
+        column = next(name for name in existing_columns(engine) if name.startswith("f_"))
+        journal = Journal(tmp_path / "journal")
+        plan = [(1, "ab", False), (2, "c", True), (3, "d", True), (5, "e", False), (6, "f", True)]
+
+        def append(since: int) -> None:
+            for position, names, declared in plan:
+                if position > since:
+                    rows = encoded(position, *names, declared=declared)
+                    journal.append(position, len(names), rows)
+
+        def stored() -> list[tuple[str, int]]:
+            sql = "SELECT id, position, {column:Identifier} FROM livetally.events ORDER BY id"
+            rows = engine.read(sql, {"column": column})
+            assert {int(row[2]) for row in rows} == {3}
+            return [(row[0], int(row[1])) for row in rows]
+
+        append(0)
+        assert replay(Journal(tmp_path / "journal"), engine) == 6
+        wanted = [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 5), ("f", 6)]
+        assert stored() == wanted
+        assert not list((tmp_path / "journal").iterdir())
+        journal = Journal(tmp_path / "journal")
+        append(2)
+        plan.append((7, "g", False))
+        append(6)
+        assert replay(journal, engine) == 1
+        assert stored() == [*wanted, ("g", 7)]
+        append(0)
+        assert replay(journal, engine, position_min=9) == 0
+        assert stored() == [*wanted, ("g", 7)]
+    finally:
+        engine.close()

@@ -1,0 +1,149 @@
+"""The journal: what was appended is read back, what a crash cut off is not, damage is told.
+
+In the flow: drives ``store.journal`` over real files.
+Guarantee: each kind of damage is made to a file that was good before.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from livetally.errors import StoreFailed
+from livetally.store.events import Encoded
+from livetally.store.journal import Journal
+
+_NAMES = ("team", "id")
+
+
+def encoded(position: int) -> Encoded:
+    """Return a block that is different for each position."""
+    return Encoded(_NAMES, bytes([position]) * (100 + position))
+
+
+def filled(folder: Path, *positions: int, file_bytes: int = 1_000_000) -> Journal:
+    """Return a journal with commits at these positions."""
+    journal = Journal(folder, file_bytes)
+    for position in positions:
+        journal.append(position, position * 10, encoded(position))
+    return journal
+
+
+def positions_of(folder: Path) -> list[int]:
+    """Return the positions that a new process would find."""
+    return [entry.position for entry in Journal(folder).entries()]
+
+
+def test_what_was_appended_is_read_back(tmp_path: Path) -> None:
+    """By another process, in order, byte for byte, whatever the number of files."""
+    for name, file_bytes in (("one", 1_000_000), ("each", 1), ("some", 250)):
+        filled(tmp_path / name, 3, 4, 5, 6, file_bytes=file_bytes)
+        found = list(Journal(tmp_path / name).entries())
+        assert [(one.position, one.rows) for one in found] == [(3, 30), (4, 40), (5, 50), (6, 60)]
+        assert [one.encoded for one in found] == [encoded(position) for position in (3, 4, 5, 6)]
+
+
+def test_every_append_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file after each commit, and the folder whenever there is a new file in it."""
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    journal = Journal(tmp_path / "journal", file_bytes=250)
+    monkeypatch.setattr(os, "fsync", fsync)
+    for position in (1, 2, 3):
+        journal.append(position, 1, encoded(position))
+    first, second = f"{1:020d}", f"{3:020d}"
+    assert synced == ["journal", first, first, "journal", second]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 110, 139])
+def test_what_was_cut_off_is_passed_over(tmp_path: Path, cut: int) -> None:
+    """However much of the last commit is there: it was never acknowledged."""
+    filled(tmp_path, 1, 2)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    assert positions_of(tmp_path) == [1]
+
+
+def test_a_last_commit_that_was_half_written_is_passed_over(tmp_path: Path) -> None:
+    """A machine that lost power may have written the end of a block before its beginning."""
+    filled(tmp_path, 1, 2)
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[-50] ^= 1
+    path.write_bytes(content)
+    assert positions_of(tmp_path) == [1]
+
+
+def test_damage_before_a_whole_commit_is_told(tmp_path: Path) -> None:
+    """What follows was acknowledged, and so was what is damaged: it is not passed over."""
+    filled(tmp_path, 1, 2, 3)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for at in (0, 10, 60, 120):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(StoreFailed, match=r"damaged: .* at byte 0.*Put the file back"):
+            positions_of(tmp_path)
+
+
+def test_a_cut_off_file_before_another_one_is_told(tmp_path: Path) -> None:
+    """The next file was begun when this one was whole."""
+    filled(tmp_path, 1, 2, file_bytes=1)
+    first = min(tmp_path.iterdir())
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(StoreFailed, match="damaged"):
+        positions_of(tmp_path)
+
+
+def test_what_the_store_has_is_let_go(tmp_path: Path) -> None:
+    """File by file, as soon as the store has all that is in one; the newest one stays."""
+    journal = filled(tmp_path, 1, 2, 3, 4, 5, file_bytes=250)
+    for position, left in ((0, [1, 3, 5]), (1, [1, 3, 5]), (2, [3, 5]), (3, [3, 5]), (9, [5])):
+        journal.let_go(position)
+        assert sorted(int(path.name) for path in tmp_path.iterdir()) == left
+
+
+def test_a_cleared_journal_goes_on(tmp_path: Path) -> None:
+    """Nothing is left of what was there, not even of an earlier process; more can be appended."""
+    filled(tmp_path, 1, 2, file_bytes=1).close()
+    journal = Journal(tmp_path)
+    assert journal.is_empty  # of its own
+    journal.append(3, 1, encoded(3))
+    assert not journal.is_empty
+    journal.clear()
+    assert journal.is_empty
+    assert not list(tmp_path.iterdir())
+    journal.append(4, 1, encoded(4))
+    journal.close()
+    assert positions_of(tmp_path) == [4]
+
+
+def test_it_says_why_it_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, and a disk whose fsync fails, are told in the words of the system."""
+    journal = filled(tmp_path, 1)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(StoreFailed, match=r"can't be written: .*No space left"):
+            journal.append(2, 1, encoded(2))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreFailed, match="Cannot fsync the journal"):
+        journal.append(2, 1, encoded(2))
+
+
+def test_a_write_that_was_cut_short_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may take less than it is given."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda to, part: write(to, bytes(part[:7])))
+    filled(tmp_path, 1, 2)
+    assert positions_of(tmp_path) == [1, 2]
