@@ -57,16 +57,19 @@ async def test_a_store_that_fails_loses_nothing(
         await house.send(line("a"))
         await house.writer.reached(0)
         failed, loop = asyncio.Event(), asyncio.get_running_loop()
-        house.writer.on_failure = lambda _: loop.call_soon_threadsafe(failed.set)
+
+        def note(_: BaseException) -> None:
+            loop.call_soon_threadsafe(failed.set)
 
         def full(*_: object) -> None:
             raise EngineError("the disk is full")
 
+        house.writer.on_failure = note
         monkeypatch.setattr(house.engine, "insert", full)
         assert (await house.send(line("b"))).stored == 1
         await asyncio.wait_for(failed.wait(), 20)
         with pytest.raises(NotDurable):
-            house.submit(line("c"))
+            await house.send(line("c"))
         with pytest.raises(NotDurable):
             await asyncio.to_thread(house.writer.settled)
         with pytest.raises(StoreFailed, match="the disk is full"):

@@ -14,7 +14,7 @@ import pytest
 from tests.fault.ingest_kills import kill_and_check
 from tests.fault.ingest_process import Fault, FaultyServer
 
-_KILLS = int(os.environ.get("LIVETALLY_FAULT_KILLS", "21"))
+_KILLS = int(os.environ.get("LIVETALLY_FAULT_KILLS", "30"))
 
 
 def _seed() -> int:

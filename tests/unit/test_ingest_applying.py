@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import pytest
@@ -220,11 +221,12 @@ async def test_a_failed_insert_ends_it_and_everybody_is_told() -> None:
     house.engine.gate.set()
     with pytest.raises(StoreFailed, match="the disk is full"):
         await asyncio.wait_for(waiting, WAIT_S)
-    for call in (
-        lambda: house.put(3),
-        lambda: house.applier.wait(2, WAIT_S),
+    calls: list[Callable[[], None]] = [
+        partial(house.put, 3),
+        partial(house.applier.wait, 2, WAIT_S),
         house.applier.settle,
-    ):
+    ]
+    for call in calls:
         with pytest.raises(StoreFailed, match="the disk is full"):
             call()
     with pytest.raises(StoreFailed, match="the disk is full"):

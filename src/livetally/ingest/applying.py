@@ -32,7 +32,7 @@ class ApplierLimits(NamedTuple):
     """Bounds of the applier: what one insert takes, what may wait for it, and its pauses."""
 
     insert_events_max: int = 100_000
-    waiting_events_max: int = 200_000
+    waiting_events_max: int = 100_000
     waiting_bytes_max: int = 64 * 1024 * 1024
     pause_factor: float = 2.0
     pause_s_max: float = 0.05

@@ -4,7 +4,8 @@ In the flow: called by ``cli move``; reads the directory, replays it through the
 has ``comparing`` look at what arrived.
 Guarantee: every event that the directory holds is in the store exactly once, also when a client has
 sent it to the cluster meanwhile, and however often the command is cut off and called again. The
-directory is read only, but for a file that says how far the move is.
+directory is read only, but for a file that says how far the move is, and for what only its journal
+has: its store takes that first.
 
 Events go through the log and not straight into the store, so that one loader decides of each which
 is first. They get new positions there, so the store is another one to everybody who kept positions.

@@ -80,7 +80,7 @@ def insert_encoded(engine: Engine, group: Sequence[Encoded]) -> None:
     Raises:
         EngineError: it is not certain that the rows are on disk.
     """
-    block = b"".join([one.block for one in group])
+    block = group[0].block if len(group) == 1 else b"".join([one.block for one in group])
     engine.insert(TABLE, group[0].names, block, _TOGETHER)
 
 
