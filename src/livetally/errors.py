@@ -16,6 +16,7 @@ default message.
     └── ServerError                 the operator can mend it
         ├── Overloaded              try again after ``retry_after_s``
         ├── NotDurable              the disk refused; the process stops acknowledging
+        │   └── NotCommitted        a defect of ours kept these events alone from being stored
         ├── DataDirectoryLocked · DataDirectoryUnusable · SettingInvalid
         └── StoreFailed
 """
@@ -38,6 +39,7 @@ __all__ = [
     "LivetallyError",
     "MethodNotAllowed",
     "NotAcceptable",
+    "NotCommitted",
     "NotDurable",
     "NotHere",
     "Overloaded",
@@ -193,6 +195,10 @@ class Overloaded(ServerError):
 
 class NotDurable(ServerError):
     """The events could not be made durable; nothing was acknowledged."""
+
+
+class NotCommitted(NotDurable):
+    """A defect kept events from being made into a commit; nothing of them was stored."""
 
 
 class DataDirectoryLocked(ServerError):

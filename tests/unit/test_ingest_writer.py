@@ -14,12 +14,12 @@ from typing import Any, cast
 
 import pytest
 
-from livetally.errors import NotDurable, Overloaded, StoreFailed
+from livetally.errors import NotCommitted, NotDurable, Overloaded, StoreFailed
 from livetally.event import EventLimits, check_limits, decode_lines
-from livetally.ingest import Batch, Notice, Schema, Writer, WriterLimits
+from livetally.ingest import Batch, Notice, Places, Schema, Writer, WriterLimits, joined_rows
 from livetally.ingest.batch import prepare
 from livetally.ingest.commits import Outcome, Receipt
-from livetally.store.events import Encoded, Engine
+from livetally.store.events import Encoded, Engine, EventRows
 from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, Sums
 from livetally.store.identities.hashing import SEED_BYTES, Hasher
 from livetally.store.journal import Journal
@@ -154,9 +154,9 @@ class House:
         assert self.journal.entered.acquire(timeout=WAIT_S)
 
 
-def batch(*ids: str, value: int = 1) -> Batch:
+def batch(*ids: str, value: int = 1, kind: str = "a") -> Batch:
     """Return a batch of events with these ids."""
-    lines = [f'{{"type":"a","id":"{i}","data":{{"v":{value}}}}}' for i in ids]
+    lines = [f'{{"type":"{kind}","id":"{i}","data":{{"v":{value}}}}}' for i in ids]
     decoded = decode_lines("\n".join(lines).encode())
     within = check_limits(decoded.events, decoded.indexes, EventLimits(), 0)
     return prepare(1, within, Schema(), 0)[0]
@@ -230,6 +230,29 @@ def test_nothing_is_acknowledged_after_a_failed_append() -> None:
     assert house.index.count == 0
     with pytest.raises(NotDurable):
         house.writer.submit(batch("more"), 10, "more")
+
+
+def test_a_batch_that_can_not_be_committed_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect that one batch runs into is told to its sender; the others are stored."""
+
+    def fails(batches: Sequence[Batch], places: Places) -> EventRows:
+        if any("poison" in one.types for one in batches):
+            raise TypeError("unhashable type")
+        return joined_rows(batches, places)
+
+    monkeypatch.setattr("livetally.ingest.writer.joined_rows", fails)
+    house = House()
+    house.busy()
+    house.writer.submit(batch("a"), 10, "before")
+    house.writer.submit(batch("b", kind="poison"), 10, "poison")
+    house.writer.submit(batch("c"), 10, "after")
+    house.journal.gate.set()
+    assert (house.receipt("before").position, house.receipt("after").position) == (2, 3)
+    assert isinstance(house.outcome("poison"), NotCommitted)
+    house.writer.submit(batch("b"), 10, "later")
+    assert house.receipt("later").stored == 1
+    house.writer.close()
+    assert house.writer.failure is None
 
 
 def test_an_identity_is_remembered_only_after_it_is_stored() -> None:

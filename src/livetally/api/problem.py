@@ -41,6 +41,7 @@ _STATUS: tuple[tuple[type[errors.LivetallyError], int, str], ...] = (
     (errors.ForbiddenByState, 409, "Not possible now"),
     (errors.QuotaExceeded, 429, "Quota used up"),
     (errors.Overloaded, 503, "Overloaded"),
+    (errors.NotCommitted, 500, "Server error"),
     (errors.NotDurable, 503, "Not durable"),
     (errors.StoreFailed, 503, "Store failed"),
 )

@@ -24,8 +24,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import structlog
+
 from livetally.clock import Clock
-from livetally.errors import BadInput, NotDurable, Overloaded
+from livetally.errors import BadInput, NotCommitted, NotDurable, Overloaded
 from livetally.ingest.applying import Applier, Applying
 from livetally.ingest.batch import Batch
 from livetally.ingest.commits import (
@@ -42,10 +44,19 @@ from livetally.ingest.rows import joined_rows, plain, touched_slots
 from livetally.store.events import Engine, StoredIdentity, encode_rows, read_stored
 from livetally.store.identities import IdentityIndex
 from livetally.store.journal import Journal
-from livetally.telemetry import COMMIT_EVENTS, COMMIT_SECONDS, COMMITS, EVENTS, WAITING_EVENTS
+from livetally.telemetry import (
+    COMMIT_EVENTS,
+    COMMIT_SECONDS,
+    COMMITS,
+    DEFECTS,
+    EVENTS,
+    WAITING_EVENTS,
+)
 from livetally.tracing import span
 
 __all__ = ["Writer"]
+
+_log = structlog.get_logger("livetally.ingest")
 
 _Result = TypeVar("_Result")
 # After so long without events the journal is cleared: what grows too old is to be nowhere else.
@@ -293,7 +304,14 @@ class Writer:
     def _commit(self, work: list[_Work]) -> None:
         batches = [item.batch for item in work]
         parted = sort_out(batches, self._index)
-        applying = self._append(batches, parted) if parted.new else None
+        try:
+            applying = self._made(batches, parted) if parted.new else None
+        except Exception as error:  # noqa: BLE001 - whatever it was: nothing of it is anywhere yet
+            self._commit_apart(work, error)
+            return
+        if applying is not None:
+            self._journal.append(applying.notice.position, parted.new, applying.encoded)
+            self._position = applying.notice.position
         outcomes: list[tuple[Any, Outcome]] = []
         duplicates = differing = 0
         for item, known in zip(work, parted.known, strict=True):
@@ -308,17 +326,26 @@ class Writer:
             self._applier.put(applying)
         _count(parted.new, duplicates, differing)
 
-    def _append(self, batches: list[Batch], parted: Sorted) -> Applying:
-        """Have what is new on disk; return what the store is to be told."""
+    def _made(self, batches: list[Batch], parted: Sorted) -> Applying:
+        """Return what is new as the journal, the store and the listeners are to have it."""
         position = self._position + 1
         rows = joined_rows(batches, parted.places)
         encoded = encode_rows(rows, position)
-        self._journal.append(position, parted.new, encoded)
-        self._position = position
         touched = touched_slots(batches, parted.places)
         told = plain(rows) if parted.new <= _TOLD_EVENTS_MAX else None
         notice = Notice(position, self._clock.now_us(), parted.new, touched, told)
         return Applying(encoded, notice)
+
+    def _commit_apart(self, work: list[_Work], error: Exception) -> None:
+        """Commit one by one what can't be committed together, so that one batch fails alone."""
+        if len(work) > 1:
+            for item in work:
+                self._commit([item])
+            return
+        _log.error("events can't be made into a commit", team=work[0].batch.team, exc_info=error)
+        DEFECTS.labels("writer").inc()
+        told = "A defect of Livetally keeps these events from being stored; its log says which."
+        self._deliver([(work[0].token, NotCommitted(told))])
 
     def _fail(self, error: BaseException, work: list[_Work]) -> None:
         with self._arrived:
