@@ -23,7 +23,10 @@ from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
 from livetally.tracing import span
 
-__all__ = ["Guard", "completed"]
+__all__ = ["BEGAN_S", "Guard", "answered", "completed"]
+
+BEGAN_S = "livetally.began_s"
+"""Under this name the ASGI scope says when a request began, if that was before it came here."""
 
 _log = structlog.get_logger("livetally.api")
 
@@ -58,14 +61,13 @@ class Guard:
         kind = kind_of(scope["path"])
         structlog.contextvars.bind_contextvars(request=name)
         clock = self._services.clock
-        began_s = clock.monotonic_s()
+        began_s = scope.get(BEGAN_S) or clock.monotonic_s()
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 took_s = clock.monotonic_s() - began_s
-                _ANSWERS[status // 100].inc()
-                timer_of(kind).observe(took_s)
+                answered(status, kind, took_s)
                 told.set_attribute("http.response.status_code", status)
                 message["headers"] = completed(scope, message.get("headers", ()))
                 message["headers"].append((HEADER, name.encode()))
@@ -98,6 +100,12 @@ class Guard:
         await send({"type": "http.response.start", "status": status, "headers": lines or []})
         await send({"type": "http.response.body", "body": b""})
         return True
+
+
+def answered(status: int, kind: str, took_s: float) -> None:
+    """Count an answer to a request of a kind, ``took_s`` seconds after its headers."""
+    _ANSWERS[status // 100].inc()
+    timer_of(kind).observe(took_s)
 
 
 def completed(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> _Lines:

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from livetally.api import Tap
 from livetally.server.crowd import Crowd
-from livetally.server.reading import BoundedProtocol
+from livetally.server.quick import QuickProtocol
 
 __all__ = ["LendingProtocol", "TakenConnection"]
 
@@ -31,7 +31,7 @@ _UNSENT_BYTES_MAX = 16 * 1024
 _USER_TIMEOUT_MS = 30_000
 
 
-class LendingProtocol(BoundedProtocol):
+class LendingProtocol(QuickProtocol):
     """uvicorn's own protocol, with the offer in every request."""
 
     def on_headers_complete(self) -> None:

@@ -1,7 +1,7 @@
 """How long and how large a request may be before it is one: uvicorn's protocol, with bounds.
 
-In the flow: stands under ``lending``; reads requests for uvicorn, is looked at by ``run`` once a
-second.
+In the flow: stands under ``quick`` and ``lending``; reads requests for uvicorn, is looked at by
+``run`` once a second.
 Guarantee: whoever sends slowly, without end, or many requests at once holds a connection, its
 memory and its task for a bounded time; whoever keeps to HTTP and to the bounds notices nothing.
 
