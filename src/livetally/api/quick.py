@@ -23,7 +23,7 @@ from livetally.api.guard import BEGAN_S, Guard, answered, completed
 from livetally.api.requests import HEADER, name_for
 from livetally.api.services import Services
 from livetally.errors import ClientError
-from livetally.event import Decoded, decode_json
+from livetally.event import decode_json
 from livetally.ingest import Accepted, Receipt, Share
 from livetally.tenancy import Credential, Identity
 from livetally.tenancy import Scope as KeyScope
@@ -49,6 +49,8 @@ _UNUSUAL = frozenset(
 )
 _BYTES_MAX = 64 * 1024
 _DIGITS_MAX = 5
+_OK = 200
+_Named = Mapping[bytes, bytes]
 
 
 class WayOut(Protocol):
@@ -72,8 +74,8 @@ class Quick:
     """Takes plain requests. Used on the event loop's thread only."""
 
     def __init__(self, services: Services) -> None:
-        """Take them into ``services.intake``."""
-        self._services = services
+        """Take them into the intake of ``services``."""
+        self.services = services
         self._bytes_max = min(_BYTES_MAX, services.intake.limits.body_bytes_max)
         # The last answer but for the request's name: a commit has many that are alike.
         self._last: tuple[tuple[int, int, int, bool], bytes, bytes] | None = None
@@ -103,96 +105,84 @@ class Quick:
             return None
         if named.get(b"content-type") not in _JSON:
             return None
-        began_s = self._services.clock.monotonic_s()
         who = self._sender(named)
-        return None if who is None else Exchange(self, scope, named, who, began_s)
+        return None if who is None else Exchange(self, scope, named, who)
 
-    def _sender(self, named: Mapping[bytes, bytes]) -> Identity | None:
+    def _sender(self, named: _Named) -> Identity | None:
         """Return who sent it, if that is remembered and they may send it now."""
         sent = named.get(b"authorization", b"")
         if not sent.startswith(_BEARER):
             return None
-        who = self._services.keys.peek(sent[len(_BEARER) :].decode("latin-1").strip())
+        who = self.services.keys.peek(sent[len(_BEARER) :].decode("latin-1").strip())
         if who is None or who.via is not Credential.KEY or KeyScope.WRITE not in who.scopes:
             return None
         try:
-            self._services.ingest_rate.require(who.key_id)
+            self.services.ingest_rate.require(who.key_id)
         except ClientError:
             return None
         return who
 
-    def hand_in(self, exchange: Exchange, body: bytes, way_out: WayOut) -> bool:
-        """Give the body's events to ``ingest``; False: nothing was done."""
-        try:
-            decoded: Decoded = decode_json(body)
-        except Exception:  # noqa: BLE001 - the ordinary way comes upon it too, and says so
-            return False
-        tell = partial(self._tell, exchange, way_out)
-        return self._services.intake.hand_in(exchange.who.team, decoded, len(body), tell)
-
-    def _tell(self, exchange: Exchange, way_out: WayOut, what: Share | Exception) -> None:
-        """Answer, now that the fate of a request's events is known."""
-        if isinstance(what, Exception) or way_out.is_held_up:
-            self._tell_in_task(exchange, way_out, what)
-            return
-        receipt = what.receipt
-        if receipt is None or receipt.differing or what.rejected:
-            self._tell_in_task(exchange, way_out, what)
-            return
-        duplicates = len(receipt.repeated)
-        services = self._services
-        services.ingest_rate.note(exchange.who.key_id, receipt.stored + duplicates)
-        answered(200, _KIND, services.clock.monotonic_s() - exchange.began_s)
-        lines, body = self._plain(receipt, exchange.scope)
-        sent = exchange.named.get(HEADER, b"")
-        way_out.send(b"%s%s\r\n" % (lines, name_for(sent.decode("latin-1")).encode()), body)
-
-    def _plain(self, receipt: Receipt, scope: Scope) -> tuple[bytes, bytes]:
-        """Return the header lines, up to the request's name, and the body."""
-        duplicates, https = len(receipt.repeated), scope["scheme"] == "https"
-        about = (receipt.position, receipt.stored, duplicates, https)
+    def plain(self, receipt: Receipt, *, https: bool) -> tuple[bytes, bytes]:
+        """Return the header lines, up to the request's name, and the body of a plain answer."""
+        about = (receipt.position, receipt.stored, len(receipt.repeated), https)
         if self._last is None or self._last[0] != about:
-            accepted = Accepted(receipt.position, receipt.stored, duplicates, [], [], 0, 0)
+            accepted = Accepted(*about[:3], [], [], 0, 0)
             _status, headers, body = answer_of(accepted)
-            lines = [b"%s: %s\r\n" % line for line in completed(scope, headers)]
+            scheme = {"scheme": "https" if https else "http"}
+            lines = [b"%s: %s\r\n" % line for line in completed(scheme, headers)]
             self._last = (about, b"%s%s: " % (b"".join(lines), HEADER), body)
         return self._last[1:]
-
-    def _tell_in_task(self, exchange: Exchange, way_out: WayOut, what: Share | Exception) -> None:
-        """Have what is seldom answered by what answers it in the ordinary way."""
-
-        async def endpoint(_scope: Scope, _receive: Receive, send: Send, our: Services) -> None:
-            if isinstance(what, Exception):
-                raise what
-            await send_noted(send, our, exchange.who, await our.intake.counted(what))
-
-        exchange.scope[BEGAN_S] = exchange.began_s
-        way_out.run(Guard(Asgi(endpoint, self._services), self._services))
 
 
 class Exchange:
     """A request that was admitted and waits for its body, then for its answer."""
 
-    __slots__ = ("_quick", "began_s", "named", "scope", "who")
+    __slots__ = ("_began_s", "_named", "_quick", "_scope", "_way_out", "_who")
 
-    def __init__(
-        self,
-        quick: Quick,
-        scope: Scope,
-        named: Mapping[bytes, bytes],
-        who: Identity,
-        began_s: float,
-    ) -> None:
-        """Remember the request's ASGI scope, its headers by name, its sender and its beginning."""
+    def __init__(self, quick: Quick, scope: Scope, named: _Named, who: Identity) -> None:
+        """Remember the request's ASGI scope, its headers by name and its sender."""
         self._quick = quick
-        self.scope = scope
-        self.named = named
-        self.who = who
-        self.began_s = began_s
+        self._scope = scope
+        self._named = named
+        self._who = who
+        self._began_s = quick.services.clock.monotonic_s()
 
     def take(self, body: bytes, way_out: WayOut) -> bool:
         """Take the whole body; False: nothing was done, and the ordinary way is to answer it.
 
         The answer goes to ``way_out``, at once only if it is one for ``run``.
         """
-        return self._quick.hand_in(self, body, way_out)
+        try:
+            decoded = decode_json(body)
+        except Exception:  # noqa: BLE001 - the ordinary way comes upon it too, and says so
+            return False
+        self._way_out = way_out
+        return self._quick.services.intake.hand_in(self._who.team, decoded, len(body), self._tell)
+
+    def _tell(self, what: Share | Exception) -> None:
+        """Answer, now that the fate of the request's events is known."""
+        way_out, services = self._way_out, self._quick.services
+        receipt = None if isinstance(what, Exception) or what.rejected else what.receipt
+        if receipt is None or receipt.differing or way_out.is_held_up:
+            self._scope[BEGAN_S] = self._began_s
+            way_out.run(Guard(Asgi(partial(_endpoint, self._who, what), services), services))
+            return
+        services.ingest_rate.note(self._who.key_id, receipt.stored + len(receipt.repeated))
+        answered(_OK, _KIND, services.clock.monotonic_s() - self._began_s)
+        lines, body = self._quick.plain(receipt, https=self._scope["scheme"] == "https")
+        name = name_for(self._named.get(HEADER, b"").decode("latin-1"))
+        way_out.send(b"%s%s\r\n" % (lines, name.encode()), body)
+
+
+async def _endpoint(
+    who: Identity,
+    what: Share | Exception,
+    _scope: Scope,
+    _receive: Receive,
+    send: Send,
+    services: Services,
+) -> None:
+    """Answer with a fate that is not plain, as ``post_events`` does."""
+    if isinstance(what, Exception):
+        raise what
+    await send_noted(send, services, who, await services.intake.counted(what))

@@ -9,9 +9,9 @@ connection, and the server waits for its answer before it ends.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, cast
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from livetally.api import Exchange, Quick
@@ -22,14 +22,6 @@ __all__ = ["QuickProtocol"]
 _OK = STATUS_LINE[200]
 
 
-class _Awaited(NamedTuple):
-    """A request that was admitted, and whose body is not whole yet."""
-
-    cycle: RequestResponseCycle
-    app: Any
-    exchange: Exchange
-
-
 class QuickProtocol(BoundedProtocol):
     """uvicorn's own protocol, with a shorter way for what ``Quick`` takes."""
 
@@ -37,7 +29,7 @@ class QuickProtocol(BoundedProtocol):
         """Offer requests to ``quick``, if there is one; the rest is uvicorn's."""
         super().__init__(*rest, **more)
         self._quick = quick
-        self._awaited: _Awaited | None = None
+        self._awaited: _Turn | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; nobody waits for a body that does not come."""
@@ -49,60 +41,74 @@ class QuickProtocol(BoundedProtocol):
         super().on_message_complete()
         if self._awaited is not None:
             awaited, self._awaited = self._awaited, None
-            self._take(*awaited)
+            awaited.go()
 
-    def run(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+    def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Have a request answered by ``app``, in a task."""
-        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type] # one protocol, two spellings
+        super()._start_asgi_task(cycle, app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Answer the request whose turn it is: uvicorn calls this once for each."""
-        exchange = None if self._quick is None else self._quick.admit(cycle.scope)  # type: ignore[arg-type]
+        exchange = None if self._quick is None else self._quick.admit(cast("Scope", cycle.scope))
         if exchange is None:
-            super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._awaited = _Awaited(cycle, app, exchange)
+            self.start_task(cycle, app)
+            return
+        turn = _Turn(self, cycle, app, exchange)
+        if cycle.more_body:
+            self._awaited = turn
         else:
-            self._take(cycle, app, exchange)
-
-    def _take(self, cycle: RequestResponseCycle, app: Any, exchange: Exchange) -> None:
-        if exchange.take(bytes(cycle.body), _WayOut(self, cycle)):
-            cycle.body.clear()
-        else:
-            super()._start_asgi_task(cycle, app)
+            turn.go()
 
 
-class _WayOut:
-    """Where the answer to one request goes."""
+class _Turn:
+    """A request that was admitted; where its answer goes."""
 
-    __slots__ = ("_cycle", "_protocol")
+    __slots__ = ("_app", "_cycle", "_exchange", "_protocol")
 
-    def __init__(self, protocol: QuickProtocol, cycle: RequestResponseCycle) -> None:
+    # What is in every answer for a second, and the lines that it makes.
+    _common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+    def __init__(
+        self, protocol: QuickProtocol, cycle: RequestResponseCycle, app: Any, exchange: Exchange
+    ) -> None:
         self._protocol = protocol
         self._cycle = cycle
+        self._app = app
+        self._exchange = exchange
+
+    def go(self) -> None:
+        """Offer the body, which is whole; have ``app`` answer if it is declined."""
+        cycle = self._cycle
+        if self._exchange.take(bytes(cycle.body), self):
+            cycle.body.clear()
+        else:
+            self.run(self._app)
 
     @property
     def is_held_up(self) -> bool:
         return self._cycle.flow.write_paused
 
+    def run(self, app: ASGIApp) -> None:
+        self._protocol.start_task(self._cycle, app)
+
     def send(self, lines: bytes, body: bytes) -> None:
-        cycle = self._cycle
+        cycle, protocol = self._cycle, self._protocol
         if cycle.disconnected:
             return
         cycle.response_started = cycle.response_complete = True
+        cycle.on_response = _nothing  # they refer to each other no longer
         transport = cycle.transport
         if not transport.is_closing():
-            parts = [_OK]
-            parts += [b"%s: %s\r\n" % line for line in self._protocol.server_state.default_headers]
-            parts += (lines, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
-            transport.write(b"".join(parts))
+            headers, common = _Turn._common
+            if headers is not protocol.server_state.default_headers:
+                headers = protocol.server_state.default_headers
+                common = _OK + b"".join([b"%s: %s\r\n" % line for line in headers])
+                _Turn._common = (headers, common)
+            end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+            transport.write(b"".join((common, lines, end, body)))
             if not cycle.keep_alive:
                 transport.close()
-        cycle.on_response = _nothing  # they refer to each other no longer
-        self._protocol.on_response_complete()
-
-    def run(self, app: ASGIApp) -> None:
-        self._protocol.run(self._cycle, app)
+        protocol.on_response_complete()
 
 
 def _nothing() -> None:
