@@ -79,6 +79,8 @@ class _Turn:
     def go(self) -> None:
         """Offer the body, which is whole; have ``app`` answer if it is declined."""
         cycle = self._cycle
+        if cycle.disconnected:
+            return  # refused meanwhile: nothing that comes late is taken
         if self._exchange.take(bytes(cycle.body), self):
             cycle.body.clear()
         else:
