@@ -10,8 +10,11 @@ import asyncio
 
 import pytest
 
+from livetally.api import Quick
 from livetally.errors import NotDurable, Overloaded
 from livetally.ingest import Differing, Outcome, Receipt
+from livetally.server.build import quick_for
+from livetally.settings import Settings
 from livetally.telemetry import REGISTRY
 from tests.unit.quick_room import Room, answers_in, post
 
@@ -283,6 +286,25 @@ async def test_a_connection_stays_open_from_one_request_to_the_next() -> None:
         assert wire.sent.count(b"connection: close") == 0
     assert room._state.total_requests == 3
     assert room.tasks == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "quick"),
+    [
+        (Settings(), True),
+        (Settings(role="api"), True),
+        (Settings(role="loader"), False),
+        (Settings(log_requests=True), False),
+        (Settings(traces="http://127.0.0.1:4318"), False),
+        (Settings(behind_proxy="127.0.0.1"), False),
+    ],
+)
+async def test_a_server_with_more_to_do_for_each_request_has_no_quick_way(
+    settings: Settings, *, quick: bool
+) -> None:
+    """A loader takes no events; a log or a trace tells of each; a proxy's word is to be judged."""
+    services = Room().services
+    assert isinstance(quick_for(settings, services), Quick) is quick
 
 
 async def test_quick_answers_are_measured_like_others() -> None:

@@ -44,7 +44,7 @@ from livetally.store.catalog import KeyCache
 from livetally.store.events import Engine
 from livetally.tenancy import SecretText
 
-__all__ = ["Built", "built"]
+__all__ = ["Built", "built", "quick_for"]
 
 _DAY_S = 86_400
 
@@ -133,7 +133,7 @@ async def built(
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
         loops = _loops(settings, services, ground, rooms)
-        yield Built(_app(settings, services), services, loops, _quick(settings, services))
+        yield Built(_app(settings, services), services, loops, quick_for(settings, services))
 
 
 def _told(
@@ -156,7 +156,7 @@ def _app(settings: Settings, services: Services) -> ASGIApp:
     return OperationsOnly(app) if settings.role == "loader" else app
 
 
-def _quick(settings: Settings, services: Services) -> Quick | None:
+def quick_for(settings: Settings, services: Services) -> Quick | None:
     """Return what takes plain requests, unless there is more to tell of each, or to ask."""
     is_more = settings.log_requests or settings.traces or settings.behind_proxy
     return None if is_more or settings.role == "loader" else Quick(services)
