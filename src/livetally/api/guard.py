@@ -23,10 +23,7 @@ from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
 from livetally.tracing import span
 
-__all__ = ["BEGAN_S", "Guard", "answered", "completed"]
-
-BEGAN_S = "livetally.began_s"
-"""Under this name the ASGI scope says when a request began, if that was before it came here."""
+__all__ = ["Guard", "answered", "completed"]
 
 _log = structlog.get_logger("livetally.api")
 
@@ -46,8 +43,9 @@ _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 class Guard:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
-        """Stand around ``app``."""
+    def __init__(self, app: ASGIApp, services: Services, began_s: float | None = None) -> None:
+        """Stand around ``app``: for all requests, or for one that began at ``began_s``."""
+        self._began_s = began_s
         self._app = app
         self._services = services
 
@@ -61,7 +59,7 @@ class Guard:
         kind = kind_of(scope["path"])
         structlog.contextvars.bind_contextvars(request=name)
         clock = self._services.clock
-        began_s = scope.get(BEGAN_S) or clock.monotonic_s()
+        began_s = clock.monotonic_s() if self._began_s is None else self._began_s
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":

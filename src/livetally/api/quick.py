@@ -11,7 +11,7 @@ done with one event. Nothing here waits: who sends is known from memory, or the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from livetally.api.app import Asgi
 from livetally.api.events import answer_of, send_noted
-from livetally.api.guard import BEGAN_S, Guard, answered, completed
+from livetally.api.guard import Guard, answered, completed
 from livetally.api.requests import HEADER, name_for
 from livetally.api.services import Services
 from livetally.errors import ClientError
@@ -30,7 +30,6 @@ from livetally.tenancy import Scope as KeyScope
 
 __all__ = ["Exchange", "Quick", "WayOut"]
 
-_PATH = b"/v1/events"
 _KIND = "events"
 _BEARER = b"Bearer "
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8"})
@@ -61,7 +60,7 @@ class WayOut(Protocol):
         """Whether the client does not read what was sent to it: ``run`` waits until it does."""
         ...
 
-    def send(self, lines: bytes, body: bytes) -> None:
+    def send_quick(self, lines: bytes, body: bytes) -> None:
         """Answer 200 with whole header lines and a body; drop it when the client has gone."""
         ...
 
@@ -73,6 +72,8 @@ class WayOut(Protocol):
 class Quick:
     """Takes plain requests. Used on the event loop's thread only."""
 
+    PATH = b"/v1/events"
+
     def __init__(self, services: Services) -> None:
         """Take them into the intake of ``services``."""
         self.services = services
@@ -80,33 +81,24 @@ class Quick:
         # The last answer but for the request's name: a commit has many that are alike.
         self._last: tuple[tuple[int, int, int, bool], bytes, bytes] | None = None
 
-    def admit(self, scope: Scope) -> Exchange | None:
-        """Look at a request whose head was read.
-
-        Args:
-            scope: the request's ASGI scope.
-
-        Returns:
-            What takes its body; None: nothing was done, and the ordinary way is to answer it.
-        """
-        if (
-            scope["raw_path"] != _PATH
-            or scope["method"] != "POST"
-            or scope["query_string"]
-            or scope["http_version"] != "1.1"
-        ):
-            return None
-        headers = scope["headers"]
+    def plain(self, headers: Sequence[tuple[bytes, bytes]]) -> _Named | None:
+        """Return the headers by name if they are those of a plain ``POST`` to ``PATH``."""
         named = dict(headers)
         if len(named) != len(headers) or not _UNUSUAL.isdisjoint(named):
             return None
         length = named.get(b"content-length", b"")
         if not length.isdigit() or len(length) > _DIGITS_MAX or int(length) > self._bytes_max:
             return None
-        if named.get(b"content-type") not in _JSON:
-            return None
+        return named if named.get(b"content-type") in _JSON else None
+
+    def admit(self, named: _Named, *, https: bool) -> Exchange | None:
+        """Look at who sends a request whose headers are ``plain``.
+
+        Returns:
+            What takes its body; None: nothing was done, and the ordinary way is to answer it.
+        """
         who = self._sender(named)
-        return None if who is None else Exchange(self, scope, named, who)
+        return None if who is None else Exchange(self, named, who, https=https)
 
     def _sender(self, named: _Named) -> Identity | None:
         """Return who sent it, if that is remembered and they may send it now."""
@@ -122,7 +114,7 @@ class Quick:
             return None
         return who
 
-    def plain(self, receipt: Receipt, *, https: bool) -> tuple[bytes, bytes]:
+    def answer(self, receipt: Receipt, *, https: bool) -> tuple[bytes, bytes]:
         """Return the header lines, up to the request's name, and the body of a plain answer."""
         about = (receipt.position, receipt.stored, len(receipt.repeated), https)
         if self._last is None or self._last[0] != about:
@@ -137,12 +129,12 @@ class Quick:
 class Exchange:
     """A request that was admitted and waits for its body, then for its answer."""
 
-    __slots__ = ("_began_s", "_named", "_quick", "_scope", "_way_out", "_who")
+    __slots__ = ("_began_s", "_https", "_named", "_quick", "_way_out", "_who")
 
-    def __init__(self, quick: Quick, scope: Scope, named: _Named, who: Identity) -> None:
-        """Remember the request's ASGI scope, its headers by name and its sender."""
+    def __init__(self, quick: Quick, named: _Named, who: Identity, *, https: bool) -> None:
+        """Remember the request's headers by name, and its sender."""
         self._quick = quick
-        self._scope = scope
+        self._https = https
         self._named = named
         self._who = who
         self._began_s = quick.services.clock.monotonic_s()
@@ -164,14 +156,14 @@ class Exchange:
         way_out, services = self._way_out, self._quick.services
         receipt = None if isinstance(what, Exception) or what.rejected else what.receipt
         if receipt is None or receipt.differing or way_out.is_held_up:
-            self._scope[BEGAN_S] = self._began_s
-            way_out.run(Guard(Asgi(partial(_endpoint, self._who, what), services), services))
+            endpoint = Asgi(partial(_endpoint, self._who, what), services)
+            way_out.run(Guard(endpoint, services, self._began_s))
             return
         services.ingest_rate.note(self._who.key_id, receipt.stored + len(receipt.repeated))
         answered(_OK, _KIND, services.clock.monotonic_s() - self._began_s)
-        lines, body = self._quick.plain(receipt, https=self._scope["scheme"] == "https")
+        lines, body = self._quick.answer(receipt, https=self._https)
         name = name_for(self._named.get(HEADER, b"").decode("latin-1"))
-        way_out.send(b"%s%s\r\n" % (lines, name.encode()), body)
+        way_out.send_quick(b"%s%s\r\n" % (lines, name.encode()), body)
 
 
 async def _endpoint(

@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
+        self.begin_request()
         if self._part is not _HEADER:
             self._begin(_HEADER)
 
@@ -105,8 +105,16 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _Refused
         if len(self.pipeline) >= _PIPELINED_MAX:
             raise _Refused
-        super().on_headers_complete()
+        self.on_request()
         self._begin(_BODY)
+
+    def begin_request(self) -> None:
+        """Make what a request needs from its first byte on."""
+        super().on_message_begin()
+
+    def on_request(self) -> None:
+        """Have the request answered whose head was read, when it is its turn."""
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
