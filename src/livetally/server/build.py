@@ -132,8 +132,7 @@ async def built(
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
-        loops = _loops(settings, services, ground, rooms)
-        yield Built(_app(settings, services), services, loops, quick_for(settings, services))
+        yield _runnable(settings, services, ground, rooms)
 
 
 def _told(
@@ -149,6 +148,11 @@ def _told(
     ground.writer.listen(lambda notice: runner.note(notice.position, notice.touched))
     ground.writer.listen(hub.notice)
     ground.registry.listen(partial(_let_go, loop, hub))
+
+
+def _runnable(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Built:
+    loops = _loops(settings, services, ground, rooms)
+    return Built(_app(settings, services), services, loops, quick_for(settings, services))
 
 
 def _app(settings: Settings, services: Services) -> ASGIApp:
