@@ -1,4 +1,4 @@
-"""The plain request to a real server: answered in one piece, and as every other way answers it.
+"""The plain request to a real server: answered as every other way answers it.
 
 In the flow: writes bytes to a real server's socket; the ordinary way is had by a parameter that
 changes nothing.
@@ -102,18 +102,6 @@ def test_both_ways_say_the_same(server: Server, lines: tuple[str, ...]) -> None:
         assert told[0] == told[1], number
         assert told[0][0].startswith(b"HTTP/1.1 %d " % status), told
         assert (b"connection: close" in told[0][0]) is bool(lines)
-
-
-def test_a_plain_request_is_answered_in_one_piece(server: Server) -> None:
-    """The ordinary way writes head and body apart: a client sees that, now and then."""
-    with opened(server) as connection:
-        connection.sendall(request(server.key, ORDINARY, event("piece")))
-        next_answer(connection, bytearray())  # now the key is known
-        for number in range(200):
-            connection.sendall(request(server.key, PLAIN, event(f"piece-{number}")))
-            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 ")
-            assert json.loads(body)["stored"] == 1
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(server: Server) -> None:

@@ -7,12 +7,14 @@ Guarantee: both ways give the same bytes; what is unusual goes the ordinary way.
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
 from livetally.api import Quick
 from livetally.errors import NotDurable, Overloaded
 from livetally.ingest import Differing, Outcome, Receipt
+from livetally.server import run
 from livetally.server.build import quick_for
 from livetally.settings import Settings
 from livetally.telemetry import REGISTRY
@@ -305,6 +307,16 @@ async def test_a_server_with_more_to_do_for_each_request_has_no_quick_way(
     """A loader takes no events; a log or a trace tells of each; a proxy's word is to be judged."""
     services = Room().services
     assert isinstance(quick_for(settings, services), Quick) is quick
+
+
+async def test_the_server_is_run_with_its_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection is given it."""
+    monkeypatch.setattr(run, "places", lambda wanted: wanted)  # it would raise this process's limit
+    room = Room()
+    quick = quick_for(Settings(), room.services)
+    made = run._config(room._guard, Settings(), quick)
+    protocol = cast("Any", made.http)(config=made, server_state=room._state, app_state={})
+    assert protocol._quick is quick is not None
 
 
 async def test_quick_answers_are_measured_like_others() -> None:
