@@ -55,9 +55,13 @@ class SystemClock:
         # would look like a clock that jumps back.
         with self._lock:
             wall_us = self._wall_ns() // _NS_PER_US
-            self._behind_us = max(0, self._told_us - wall_us)
-            self._told_us = max(self._told_us, wall_us)
-            return self._told_us
+            behind_us = self._told_us - wall_us
+            if behind_us > 0:
+                self._behind_us = behind_us
+                return self._told_us
+            self._behind_us = 0
+            self._told_us = wall_us
+            return wall_us
 
     def monotonic_s(self) -> float:
         """Return seconds since some fixed moment, unmoved by changes of the wall clock."""

@@ -112,6 +112,32 @@ async def test_all_who_share_a_batch_hear_that_it_failed(error: NotDurable | Ove
     assert told[0] is not told[1]
 
 
+async def test_one_who_cant_be_told_harms_nobody() -> None:
+    """Of those who wait without a task, each is called, whatever became of the one before."""
+    desk = Desk()
+    caught: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: caught.append(about))
+    told: list[Share | Exception] = []
+    gone = LookupError("gone")
+
+    def fail(_what: Share | Exception) -> None:
+        raise gone
+
+    for name, tell in (("a", fail), ("b", told.append), ("c", told.append)):
+        body = event(name)
+        desk.gatherer.hand_in(TEAM, decode_json(body.encode()), len(body), tell)
+    assert told == []
+    await desk.arrived.wait()
+    desk.batches[0][1].set_result(Receipt(4, 2, (1,), ()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [share.receipt for share in told if isinstance(share, Share)] == [
+        Receipt(4, 0, (1,), ()),
+        Receipt(4, 1, (), ()),
+    ]
+    assert [about["exception"] for about in caught if isinstance(about, dict)] == [gone]
+
+
 async def test_nobody_waits_for_company_while_the_writer_is_idle() -> None:
     """Alone, an event is handed over in the same round of the loop."""
     desk = Desk(busy=False)

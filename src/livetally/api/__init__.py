@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from livetally.api.app import WayIn, build_app
 from livetally.api.outlet import Tap
+from livetally.api.quick import Exchange, Quick
 from livetally.api.services import Definitions, Services, Sessions
 
-__all__ = ["Definitions", "Services", "Sessions", "Tap", "WayIn", "build_app"]
+__all__ = [
+    "Definitions",
+    "Exchange",
+    "Quick",
+    "Services",
+    "Sessions",
+    "Tap",
+    "WayIn",
+    "build_app",
+]

@@ -49,7 +49,7 @@ from livetally.api.published import serve_published
 from livetally.api.services import Services
 from livetally.errors import LivetallyError, MethodNotAllowed, UnknownName
 
-__all__ = ["WayIn", "build_app"]
+__all__ = ["Asgi", "WayIn", "build_app"]
 
 _JSON = "application/json"
 _WAY_IN = "/v1/events"
@@ -79,14 +79,16 @@ _KEPT = (
 )
 
 
-class _Asgi:
+class Asgi:
     """A plain ASGI endpoint: its errors become problems as long as nothing was sent."""
 
     def __init__(self, endpoint: _Endpoint, services: Services) -> None:
+        """Answer by ``endpoint``, which is given ``services``."""
         self._endpoint = endpoint
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         started = False
 
         async def watched(message: Message) -> None:
@@ -113,7 +115,7 @@ class WayIn:
     def __init__(self, router: ASGIApp, services: Services) -> None:
         """Stand before ``router``."""
         self._router = router
-        self._way_in = _Asgi(post_events, services)
+        self._way_in = Asgi(post_events, services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -123,7 +125,7 @@ class WayIn:
             await self._router(scope, receive, send)
 
 
-class _Fallback(_Asgi):
+class _Fallback(Asgi):
     """What is asked when no route takes a request; what is no request is refused as before."""
 
     def __init__(self, endpoint: _Endpoint, services: Services, otherwise: ASGIApp) -> None:
@@ -139,7 +141,7 @@ class _Root(Route):
     """``/`` for programs: what a definition publishes there, unless a browser asks for a page."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__("/", _Asgi(serve_published, services), methods=["GET"])
+        super().__init__("/", Asgi(serve_published, services), methods=["GET"])
         self._services = services
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -170,10 +172,10 @@ def build_app(services: Services, console: Sequence[BaseRoute] = ()) -> Starlett
     """Build the ASGI application; ``console`` are the routes of the web console."""
 
     def plain(path: str, endpoint: _Endpoint, method: str) -> Route:
-        return Route(path, _Asgi(endpoint, services), methods=[method])
+        return Route(path, Asgi(endpoint, services), methods=[method])
 
     def either(path: str, once: _Once, kind: type[Route] = Route) -> Route:
-        return kind(path, _Asgi(once_or_live(once), services), methods=["GET"])
+        return kind(path, Asgi(once_or_live(once), services), methods=["GET"])
 
     routes: list[BaseRoute] = [
         plain(_WAY_IN, post_events, "POST"),

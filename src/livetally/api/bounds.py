@@ -132,7 +132,7 @@ class IngestRate:
         """
         if key_id not in self._ahead:
             return
-        excess = self._now_ahead(key_id) - self._per_second * _BURST_S
+        excess = self._ahead_at(key_id, self._clock.monotonic_s()) - self._per_second * _BURST_S
         if excess > 0:
             wait_s = max(1, math.ceil(excess / self._per_second))
             raise QuotaExceeded(
@@ -143,14 +143,15 @@ class IngestRate:
 
     def note(self, key_id: str, events: int) -> None:
         """Count what a request brought."""
-        self._ahead[key_id] = (self._now_ahead(key_id) + events, self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        self._ahead[key_id] = (self._ahead_at(key_id, now_s) + events, now_s)
         self._ahead.move_to_end(key_id)
         while len(self._ahead) > _KEYS_MAX:
             self._ahead.popitem(last=False)
 
-    def _now_ahead(self, key_id: str) -> float:
+    def _ahead_at(self, key_id: str, now_s: float) -> float:
         ahead, at_s = self._ahead.get(key_id, (0.0, 0.0))
-        return max(0.0, ahead - (self._clock.monotonic_s() - at_s) * self._per_second)
+        return max(0.0, ahead - (now_s - at_s) * self._per_second)
 
 
 def address_group(address: str) -> str:

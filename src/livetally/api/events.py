@@ -30,9 +30,10 @@ from livetally.event import (
     decode_structured,
 )
 from livetally.ingest import Accepted
+from livetally.tenancy import Identity
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["post_events", "send_accepted"]
+__all__ = ["answer_of", "post_events", "send_accepted", "send_noted"]
 
 _NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _STRUCTURED = "application/cloudevents+json"
@@ -71,6 +72,11 @@ async def post_events(scope: Scope, receive: Receive, send: Send, services: Serv
         else:
             decoded = _decode(kind, whole, scope)
         accepted = await services.intake.accept(who.team, decoded, len(whole), strict=strict)
+    await send_noted(send, services, who, accepted)
+
+
+async def send_noted(send: Send, services: Services, who: Identity, accepted: Accepted) -> None:
+    """Count what a key has sent against its rate, and answer with what became of it."""
     taken = accepted.stored + accepted.duplicates + accepted.rejected_total
     services.ingest_rate.note(who.key_id, taken)
     await send_accepted(send, accepted)
@@ -112,6 +118,13 @@ def _strict(query: bytes) -> bool:
 
 async def send_accepted(send: Send, accepted: Accepted) -> None:
     """Answer with what became of each item."""
+    status, headers, body = answer_of(accepted)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def answer_of(accepted: Accepted) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return the status, the headers and the body that tell what became of each item."""
     body: dict[str, object] = {
         "position": accepted.position,
         "stored": accepted.stored,
@@ -133,6 +146,4 @@ async def send_accepted(send: Send, accepted: Accepted) -> None:
         body = _NOT_STORABLE | body
     encoded = msgspec.json.encode(body)
     length = str(len(encoded)).encode()
-    headers = [(b"content-type", media), (b"content-length", length)]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": encoded})
+    return status, [(b"content-type", media), (b"content-length", length)], encoded

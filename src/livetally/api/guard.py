@@ -23,7 +23,7 @@ from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
 from livetally.tracing import span
 
-__all__ = ["Guard", "completed"]
+__all__ = ["Guard", "answered", "completed"]
 
 _log = structlog.get_logger("livetally.api")
 
@@ -43,8 +43,9 @@ _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 class Guard:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
-        """Stand around ``app``."""
+    def __init__(self, app: ASGIApp, services: Services, began_s: float | None = None) -> None:
+        """Stand around ``app``: for all requests, or for one that began at ``began_s``."""
+        self._began_s = began_s
         self._app = app
         self._services = services
 
@@ -58,14 +59,13 @@ class Guard:
         kind = kind_of(scope["path"])
         structlog.contextvars.bind_contextvars(request=name)
         clock = self._services.clock
-        began_s = clock.monotonic_s()
+        began_s = clock.monotonic_s() if self._began_s is None else self._began_s
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 took_s = clock.monotonic_s() - began_s
-                _ANSWERS[status // 100].inc()
-                timer_of(kind).observe(took_s)
+                answered(status, kind, took_s)
                 told.set_attribute("http.response.status_code", status)
                 message["headers"] = completed(scope, message.get("headers", ()))
                 message["headers"].append((HEADER, name.encode()))
@@ -98,6 +98,12 @@ class Guard:
         await send({"type": "http.response.start", "status": status, "headers": lines or []})
         await send({"type": "http.response.body", "body": b""})
         return True
+
+
+def answered(status: int, kind: str, took_s: float) -> None:
+    """Count an answer to a request of a kind, ``took_s`` seconds after its headers."""
+    _ANSWERS[status // 100].inc()
+    timer_of(kind).observe(took_s)
 
 
 def completed(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> _Lines:

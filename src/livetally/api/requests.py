@@ -18,7 +18,7 @@ from prometheus_client import Histogram
 
 from livetally.telemetry import REQUEST_SECONDS
 
-__all__ = ["HEADER", "kind_of", "name_of", "timer_of"]
+__all__ = ["HEADER", "kind_of", "name_for", "name_of", "timer_of"]
 
 HEADER = b"x-request-id"
 
@@ -34,8 +34,12 @@ _TIMERS: dict[str, Histogram] = {
 
 def name_of(headers: Mapping[str, str]) -> str:
     """Return the name of a request: the one it brings, or a new one."""
-    sent = headers.get("x-request-id", "")
-    return sent if _PLAIN.fullmatch(sent) else f"{_PROCESS}-{next(_numbers):x}"
+    return name_for(headers.get("x-request-id", ""))
+
+
+def name_for(sent: str) -> str:
+    """Return the name of a request that brings this one; "" brings none."""
+    return sent if sent and _PLAIN.fullmatch(sent) else f"{_PROCESS}-{next(_numbers):x}"
 
 
 def kind_of(path: str) -> str:

@@ -27,6 +27,7 @@ __all__ = ["Decoded", "decode_json", "decode_lines"]
 _one = msgspec.json.Decoder(Incoming)
 _many = msgspec.json.Decoder(list[Incoming])
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
+_SPACES = b" \t\r\n"
 
 
 class Decoded(NamedTuple):
@@ -49,15 +50,19 @@ def decode_json(body: bytes) -> Decoded:
         UnreadableBody: the body is not JSON, or neither an object nor an array.
     """
     _require_utf8(body)
-    first = body[:64].lstrip(b" \t\r\n")[:1] or body.lstrip(b" \t\r\n")[:1]
+    first = body[:1]
+    if first in _SPACES:
+        first = body[:64].lstrip(_SPACES)[:1] or body.lstrip(_SPACES)[:1]
     if first == b"[":
         return _decode_array(body)
     if first != b"{":
         raise UnreadableBody("The body must be a JSON object (one event) or an array of them.")
-    decoded = _each([body], 0)
-    if decoded.rejected and decoded.rejected[0].field == "":
-        raise UnreadableBody(f"The body is not JSON: {decoded.rejected[0].error}.")
-    return decoded
+    event = _decode_item(body, 0)
+    if isinstance(event, Incoming):
+        return Decoded([event], [0], [])
+    if event.field == "":
+        raise UnreadableBody(f"The body is not JSON: {event.error}.")
+    return Decoded([], [], [event])
 
 
 def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:

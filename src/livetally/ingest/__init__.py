@@ -14,6 +14,7 @@ from livetally.ingest.commits import (
     WriterLimits,
 )
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
+from livetally.ingest.gather import Share, Tell
 from livetally.ingest.recovery import Part, recover, replay, steps
 from livetally.ingest.rows import Places, joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
@@ -35,7 +36,9 @@ __all__ = [
     "Places",
     "Receipt",
     "Schema",
+    "Share",
     "Sorted",
+    "Tell",
     "Writer",
     "WriterLimits",
     "deliver_to",

@@ -23,7 +23,7 @@ from livetally.ingest.batch import Batch, Schema
 from livetally.ingest.chunks import Preparing
 from livetally.ingest.commits import Commits, Outcome, Receipt
 from livetally.ingest.compare import conflicting
-from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer
+from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer, Share, Tell
 from livetally.ingest.lines import whole_lines
 from livetally.ingest.tally import Accepted, Tally
 
@@ -79,13 +79,9 @@ class Intake:
             Overloaded: the writer is behind; nothing was stored.
             NotDurable: nothing is known to be stored.
         """
-        tally = Tally(self.limits.listed_max)
         if len(decoded.events) <= GATHERED_EVENTS_MAX and not strict:
-            share = await self._gatherer.take(team, decoded, size_bytes)
-            tally.reject(share.rejected)
-            if share.receipt is not None:
-                await self._count(share.batch, share.receipt, tally, share.indexes)
-            return tally.accepted(self._writer.position)
+            return await self.counted(await self._gatherer.take(team, decoded, size_bytes))
+        tally = Tally(self.limits.listed_max)
         if len(decoded.events) > _INLINE_EVENTS_MAX:
             batch, rejected = await asyncio.to_thread(self._preparing.decoded, team, decoded)
         else:
@@ -93,6 +89,26 @@ class Intake:
         tally.reject(rejected)
         if len(batch) and not (strict and rejected):
             await self._settle(self._submit(batch, size_bytes), tally)
+        return tally.accepted(self._writer.position)
+
+    def hand_in(self, team: int, decoded: Decoded, size_bytes: int, tell: Tell) -> bool:
+        """As ``accept`` for a few events, without a task that waits.
+
+        Returns:
+            Whether ``tell`` will be called with the share, for ``counted``, or with the error that
+            ``accept`` would raise; False: they are not so few, and nothing was done.
+        """
+        if len(decoded.events) > GATHERED_EVENTS_MAX:
+            return False
+        self._gatherer.hand_in(team, decoded, size_bytes, tell)
+        return True
+
+    async def counted(self, share: Share) -> Accepted:
+        """Return what became of one request's items, of whose events this is the share."""
+        tally = Tally(self.limits.listed_max)
+        tally.reject(share.rejected)
+        if share.receipt is not None:
+            await self._count(share.batch, share.receipt, tally, share.indexes)
         return tally.accepted(self._writer.position)
 
     async def accept_lines(self, team: int, body: AsyncIterator[bytes]) -> Accepted:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from livetally.errors import LivetallyError
@@ -23,7 +24,7 @@ from livetally.ingest.batch import Batch
 from livetally.ingest.commits import Outcome, Receipt
 from livetally.ingest.dedupe import Differing
 
-__all__ = ["GATHERED_EVENTS_MAX", "Gatherer", "Share"]
+__all__ = ["GATHERED_EVENTS_MAX", "Gatherer", "Share", "Tell"]
 
 GATHERED_EVENTS_MAX = 100
 """A request with more events is a batch of its own."""
@@ -48,10 +49,16 @@ class Share(NamedTuple):
     indexes: dict[int, int]
 
 
+Tell = Callable[[Share | Exception], None]
+"""Is told what became of a request: its share, or why nothing is known to be stored. Called once,
+on the event loop's thread, never before the call that it was given to has returned, unless the
+writer is behind. It must not block."""
+
+
 class _Asked(NamedTuple):
     decoded: Decoded
     size_bytes: int
-    future: asyncio.Future[Share]
+    tell: Tell
 
 
 class Gatherer:
@@ -72,7 +79,13 @@ class Gatherer:
             Overloaded: the writer is behind; nothing was stored.
             NotDurable: nothing is known to be stored.
         """
-        asked = _Asked(decoded, size_bytes, self._loop.create_future())
+        future: asyncio.Future[Share] = self._loop.create_future()
+        self.hand_in(team, decoded, size_bytes, partial(_resolve_one, future))
+        return await future
+
+    def hand_in(self, team: int, decoded: Decoded, size_bytes: int, tell: Tell) -> None:
+        """As ``take``, without a task that waits: ``tell`` gets the share, or the error."""
+        asked = _Asked(decoded, size_bytes, tell)
         others = self._gathered.get(team)
         if others is None:
             self._gathered[team] = [asked]
@@ -84,7 +97,6 @@ class Gatherer:
             others.append(asked)
             if len(others) >= _FULL_EVENTS:
                 self._flush(team)
-        return await asked.future
 
     def _flush(self, team: int) -> None:
         gathered = self._gathered.pop(team, None)
@@ -93,47 +105,63 @@ class Gatherer:
         try:
             self._hand_over(team, gathered)
         except Exception as error:  # noqa: BLE001 - whatever it was, everybody who waits must know
-            _fail(gathered, error)
+            self._fail(gathered, error)
 
     def _hand_over(self, team: int, gathered: list[_Asked]) -> None:
         batch, rejected = self._prepare(team, _joined(gathered))
         if not len(batch):
-            _resolve(gathered, batch, rejected, None)
+            self._resolve(gathered, batch, rejected, None)
             return
         future = self._submit(batch, sum(asked.size_bytes for asked in gathered))
 
         def tell(done: asyncio.Future[Outcome]) -> None:
             outcome = done.result()
             if isinstance(outcome, Receipt):
-                _resolve(gathered, batch, rejected, outcome)
+                self._resolve(gathered, batch, rejected, outcome)
             else:
-                _fail(gathered, outcome)
+                self._fail(gathered, outcome)
 
         future.add_done_callback(tell)
+
+    def _resolve(
+        self,
+        gathered: list[_Asked],
+        batch: Batch,
+        rejected: list[Rejection],
+        receipt: Receipt | None,
+    ) -> None:
+        """Tell every request what became of its events."""
+        shares = _Shares(gathered, batch, rejected, receipt)
+        for number, asked in enumerate(gathered):
+            self._tell(asked, shares.of(number))
+
+    def _fail(self, gathered: list[_Asked], error: Exception) -> None:
+        for asked in gathered:
+            # An error of its own for each: a traceback is added to it where it is raised.
+            told = type(error)(*error.args) if isinstance(error, LivetallyError) else error
+            self._tell(asked, told)
+
+    def _tell(self, asked: _Asked, what: Share | Exception) -> None:
+        try:
+            asked.tell(what)
+        except Exception as error:  # noqa: BLE001 - one's failure is not the others'
+            context = {"message": "could not tell of a request's events", "exception": error}
+            self._loop.call_exception_handler(context)
+
+
+def _resolve_one(future: asyncio.Future[Share], what: Share | Exception) -> None:
+    if future.done():
+        return  # whoever asked has gone
+    if isinstance(what, Exception):
+        future.set_exception(what)
+    else:
+        future.set_result(what)
 
 
 def _joined(gathered: list[_Asked]) -> Decoded:
     """Join the events of all requests, numbered through."""
     events = [event for asked in gathered for event in asked.decoded.events]
     return Decoded(events, list(range(len(events))), [])
-
-
-def _resolve(
-    gathered: list[_Asked], batch: Batch, rejected: list[Rejection], receipt: Receipt | None
-) -> None:
-    """Tell every request what became of its events."""
-    shares = _Shares(gathered, batch, rejected, receipt)
-    for number, asked in enumerate(gathered):
-        if not asked.future.done():
-            asked.future.set_result(shares.of(number))
-
-
-def _fail(gathered: list[_Asked], error: Exception) -> None:
-    for asked in gathered:
-        if not asked.future.done():
-            # An error of its own for each: a traceback is added to it where it is raised.
-            told = type(error)(*error.args) if isinstance(error, LivetallyError) else error
-            asked.future.set_exception(told)
 
 
 class _Shares:
@@ -149,6 +177,7 @@ class _Shares:
         self._gathered = gathered
         self._batch = batch
         self._receipt = receipt
+        self._all_new: dict[int, Share] = {}
         self._starts: list[int] = []
         start = 0
         for asked in gathered:
@@ -168,10 +197,13 @@ class _Shares:
             owner, index = self._owner(batch.indexes[known.place])
             self._differing.setdefault(owner, []).append(known)
             self._indexes.setdefault(owner, {})[known.place] = index
+        self._mixed = self._rejected.keys() | self._repeated.keys() | self._differing.keys()
 
     def of(self, number: int) -> Share:
         """Return the share of the request with this number."""
         decoded = self._gathered[number].decoded
+        if number not in self._mixed and decoded.events and not decoded.rejected:
+            return self._of_new(len(decoded.events))
         rejected = self._rejected.get(number, [])
         taken = len(decoded.events) - len(rejected)
         receipt = None
@@ -183,6 +215,14 @@ class _Shares:
         if decoded.rejected:
             rejected = sorted([*decoded.rejected, *rejected])
         return Share(self._batch, receipt, rejected, self._indexes.get(number, {}))
+
+    def _of_new(self, events: int) -> Share:
+        """Return the share of a request whose events are all new: one for all that are alike."""
+        share = self._all_new.get(events)
+        if share is None:
+            receipt = self._receipt and Receipt(self._receipt.position, events, (), ())
+            share = self._all_new[events] = Share(self._batch, receipt, [], {})
+        return share
 
     def _owner(self, index: int) -> tuple[int, int]:
         """Return whose event has this number in the batch, and its index in that request."""

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from livetally.alerts import Couriers, mail_server
 from livetally.alerts import Keeper as Alerts
-from livetally.api import Services, Sessions, WayIn, build_app
+from livetally.api import Quick, Services, Sessions, WayIn, build_app
 from livetally.api.bounds import FailedKeys, IngestRate
 from livetally.api.guard import Guard
 from livetally.api.live import problem_frame
@@ -44,7 +44,7 @@ from livetally.store.catalog import KeyCache
 from livetally.store.events import Engine
 from livetally.tenancy import SecretText
 
-__all__ = ["Built", "built"]
+__all__ = ["Built", "built", "quick_for"]
 
 _DAY_S = 86_400
 
@@ -57,6 +57,8 @@ class Built(NamedTuple):
     app: ASGIApp
     services: Services
     loops: Loops
+    quick: Quick | None
+    """What takes plain requests before ``app`` does."""
 
 
 @asynccontextmanager
@@ -130,7 +132,7 @@ async def built(
             log_requests=settings.log_requests,
             disk_free_bytes_min=settings.disk_free_bytes_min,
         )
-        yield Built(_app(settings, services), services, _loops(settings, services, ground, rooms))
+        yield _runnable(settings, services, ground, rooms)
 
 
 def _told(
@@ -148,9 +150,20 @@ def _told(
     ground.registry.listen(partial(_let_go, loop, hub))
 
 
+def _runnable(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Built:
+    loops = _loops(settings, services, ground, rooms)
+    return Built(_app(settings, services), services, loops, quick_for(settings, services))
+
+
 def _app(settings: Settings, services: Services) -> ASGIApp:
     app: ASGIApp = Guard(WayIn(build_app(services, routes()), services), services)
     return OperationsOnly(app) if settings.role == "loader" else app
+
+
+def quick_for(settings: Settings, services: Services) -> Quick | None:
+    """Return what takes plain requests, unless there is more to tell of each, or to ask."""
+    is_more = settings.log_requests or settings.traces or settings.behind_proxy
+    return None if is_more or settings.role == "loader" else Quick(services)
 
 
 def _loops(settings: Settings, services: Services, ground: Ground, rooms: Rooms) -> Loops:

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from livetally.api import Tap
 from livetally.server.crowd import Crowd
-from livetally.server.reading import BoundedProtocol
+from livetally.server.quick import QuickProtocol
 
 __all__ = ["LendingProtocol", "TakenConnection"]
 
@@ -31,14 +31,14 @@ _UNSENT_BYTES_MAX = 16 * 1024
 _USER_TIMEOUT_MS = 30_000
 
 
-class LendingProtocol(BoundedProtocol):
-    """uvicorn's own protocol, with the offer in every request."""
+class LendingProtocol(QuickProtocol):
+    """uvicorn's own protocol, with the offer in every request that is answered in a task."""
 
-    def on_headers_complete(self) -> None:
-        """Have the request answered; its endpoint may take the connection over."""
-        super().on_headers_complete()
-        offer = partial(self.take_over, self.cycle)
-        self.scope["extensions"] = {"livetally.take_over": offer}  # type: ignore[dict-item]
+    def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Have a request answered; its endpoint may take the connection over."""
+        offer = partial(self.take_over, cycle)
+        cycle.scope["extensions"] = {"livetally.take_over": offer}  # type: ignore[dict-item]
+        super().start_task(cycle, app)
 
     def take_over(
         self, cycle: RequestResponseCycle, headers: Iterable[tuple[bytes, bytes]], tap: Tap

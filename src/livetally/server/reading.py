@@ -1,7 +1,7 @@
 """How long and how large a request may be before it is one: uvicorn's protocol, with bounds.
 
-In the flow: stands under ``lending``; reads requests for uvicorn, is looked at by ``run`` once a
-second.
+In the flow: stands under ``quick`` and ``lending``; reads requests for uvicorn, is looked at by
+``run`` once a second.
 Guarantee: whoever sends slowly, without end, or many requests at once holds a connection, its
 memory and its task for a bounded time; whoever keeps to HTTP and to the bounds notices nothing.
 
@@ -17,7 +17,8 @@ import asyncio
 from collections.abc import Iterable
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
+from itertools import chain
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -48,6 +49,10 @@ class _Part(Enum):
     NOTHING = 3
 
 
+# Looked up once: each request asks for them ten times.
+_HEADER, _BODY, _NOTHING = _Part
+
+
 class _Refused(Exception):
     """Raised within the parser to end it."""
 
@@ -61,7 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bounds = bounds
         self._crowd = crowd
         self._refusal = HTTPStatus.BAD_REQUEST
-        self._begin(_Part.HEADER)
+        self._begin(_HEADER)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or let somebody else send the connection away: then nothing here is called."""
@@ -77,31 +82,39 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if self._part is _Part.NOTHING and self._unanswered() is None:
-            self._begin(_Part.HEADER)  # also when it is only the line ends before a request
+        if self._part is _NOTHING and self._unanswered() is None:
+            self._begin(_HEADER)  # also when it is only the line ends before a request
         self._begun = False
         super().data_received(data)
-        if self._part is _Part.HEADER and not self._begun and not self.transport.is_closing():
+        if self._part is _HEADER and not self._begun and not self.transport.is_closing():
             self._part_bytes += len(data)
             if self._part_bytes > self._bounds.header_bytes_max:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        super().on_message_begin()
-        if self._part is not _Part.HEADER:
-            self._begin(_Part.HEADER)
+        self.begin_request()
+        if self._part is not _HEADER:
+            self._begin(_HEADER)
 
     def on_headers_complete(self) -> None:
         """Have the request answered, if it is within the bounds."""
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers)))
         if size > self._bounds.header_bytes_max:
             self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise _Refused
         if len(self.pipeline) >= _PIPELINED_MAX:
             raise _Refused
+        self.on_request()
+        self._begin(_BODY)
+
+    def begin_request(self) -> None:
+        """Make what a request needs from its first byte on."""
+        super().on_message_begin()
+
+    def on_request(self) -> None:
+        """Have the request answered whose head was read, when it is its turn."""
         super().on_headers_complete()
-        self._begin(_Part.BODY)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
@@ -111,17 +124,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the reading of a request."""
         super().on_message_complete()
-        self._begin(_Part.NOTHING)
+        self._begin(_NOTHING)
 
     def look(self, s: float) -> None:
         """Take note that ``s`` seconds have passed, and end what takes too long."""
-        if self._part is _Part.NOTHING or self.flow.read_paused or self.transport.is_closing():
+        if self._part is _NOTHING or self.flow.read_paused or self.transport.is_closing():
             return
-        if self._part is _Part.BODY and self.cycle.waiting_for_100_continue:
+        if self._part is _BODY and self.cycle.waiting_for_100_continue:
             return
         self._waited_s += s
         bounds = self._bounds
-        if self._part is _Part.BODY:
+        if self._part is _BODY:
             earned_s = self._part_bytes / bounds.body_bytes_per_second_min
             if self._waited_s >= bounds.body_stall_s_max + earned_s:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -154,7 +167,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _unanswered(self) -> RequestResponseCycle | None:
         """Return the newest request, if its answer is not complete."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)  # none before the first
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first
         return None if cycle is None or cycle.response_complete else cycle
 
 

@@ -25,7 +25,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from livetally.api import Services
+from livetally.api import Quick, Services
 from livetally.clock import SystemClock
 from livetally.errors import SettingInvalid
 from livetally.server.build import built
@@ -90,8 +90,13 @@ async def _serve(settings: Settings, directory: DataDirectory) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     listener = _listen(settings)
-    async with built(settings, directory, SystemClock(), on_failure) as (app, services, loops):
-        server = _Server(_config(app, settings))
+    async with built(settings, directory, SystemClock(), on_failure) as (
+        app,
+        services,
+        loops,
+        quick,
+    ):
+        server = _Server(_config(app, settings, quick))
         ending = _stop_when(stopping, server, services, beyond=bool(settings.store))
         stop = loop.create_task(ending, name="stop")
         everywhere = _loops(services, server)
@@ -162,7 +167,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: Settings, quick: Quick | None) -> uvicorn.Config:
     for name in ("tls_cert", "tls_key", "nats_ca"):
         file = getattr(settings, name)
         if file and not Path(file).is_file():
@@ -175,6 +180,7 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
             "Any",
             partial(
                 LendingProtocol,
+                quick=quick,
                 bounds=_reading_bounds(settings),
                 crowd=Crowd(places(settings.connections_max)),
             ),
