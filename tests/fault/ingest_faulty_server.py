@@ -126,12 +126,11 @@ def _in_append(nth: int, _delay_ms: float) -> None:
 
     passages = _Passages(nth)
 
-    def patched(self: Any, *parts: bytes) -> None:
+    def patched(self: Any, head: bytes, block: bytes) -> None:
         if passages.reached():
-            os.write(self._descriptor, parts[0])
-            os.write(self._descriptor, parts[1][: len(parts[1]) // 2])
+            write(self, head, block[: len(block) // 2])
             _die()
-        write(self, *parts)
+        write(self, head, block)
 
     write = _replace(journal.Journal, "_write", patched)
 

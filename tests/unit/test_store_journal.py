@@ -132,7 +132,7 @@ def test_it_says_why_it_can_not_be_written(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "write", full)
+        patched.setattr(os, "writev", full)
         with pytest.raises(StoreFailed, match=r"can't be written: .*No space left"):
             journal.append(2, 1, encoded(2))
     monkeypatch.setattr(os, "fsync", full)
@@ -145,6 +145,7 @@ def test_a_write_that_was_cut_short_goes_on(
 ) -> None:
     """The system may take less than it is given."""
     write = os.write
+    monkeypatch.setattr(os, "writev", lambda to, parts: write(to, parts[0][:5]))
     monkeypatch.setattr(os, "write", lambda to, part: write(to, bytes(part[:7])))
     filled(tmp_path, 1, 2)
     assert positions_of(tmp_path) == [1, 2]

@@ -164,13 +164,14 @@ class Journal:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    def _write(self, *parts: bytes) -> None:
-        for part in parts:
-            left = memoryview(part)
+    def _write(self, head: bytes, block: bytes) -> None:
+        # In one call: each gives the interpreter's lock away, and waits until it is back.
+        written = os.writev(self._descriptor, (head, block))
+        if written < len(head) + len(block):
+            left = memoryview(head + block)[written:]
             while left:
-                written = os.write(self._descriptor, left)
-                self._size += written
-                left = left[written:]
+                left = left[os.write(self._descriptor, left) :]
+        self._size += len(head) + len(block)
 
 
 def _files_of(folder: Path) -> list[Path]:
