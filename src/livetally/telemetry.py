@@ -54,6 +54,7 @@ __all__ = [
     "STORE_MERGES",
     "STORE_PARTS",
     "THINNED_EVENTS",
+    "UNSTORED_EVENTS",
     "WAITING_EVENTS",
     "WAITING_QUERIES",
     "memory_bytes",
@@ -89,6 +90,11 @@ STORE_INSERT_SECONDS = Histogram(
     "livetally_store_insert_seconds",
     "How long the event store took for an insert of commits that are in the journal.",
     buckets=_FAST_S,
+    registry=REGISTRY,
+)
+UNSTORED_EVENTS = Gauge(
+    "livetally_unstored_events",
+    "Events that are in the journal and wait for an insert into the event store.",
     registry=REGISTRY,
 )
 LOADER_WAITING_MESSAGES = Gauge(

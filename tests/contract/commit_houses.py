@@ -105,12 +105,17 @@ async def _store(folder: Path) -> AsyncIterator[tuple[Engine, IdentityIndex]]:
 
 
 @asynccontextmanager
-async def alone(folder: Path, limits: WriterLimits | None = None) -> AsyncIterator[House]:
-    """Open the writer of one machine."""
+async def alone(
+    folder: Path, limits: WriterLimits | None = None, lost: int = 0
+) -> AsyncIterator[House]:
+    """Open the writer of one machine, as the server does; ``lost`` commits are nowhere."""
     deliver = deliver_to(asyncio.get_running_loop())
     async with _store(folder) as (engine, index):
         journal = Journal(folder / "journal")
-        replay(journal, engine)
+        replayed = replay(journal, engine, 0)
+        assert replayed.missing == lost
+        if replayed.missing:
+            index.forget_all()
         writer = Writer(engine, index, SystemClock(), limits or WriterLimits(), deliver, journal)
         house = House(writer, engine)
         try:

@@ -104,13 +104,13 @@ def test_replay_takes_what_the_store_lacks(tmp_path: Path) -> None:
         keep(engine, declared_fields([read_toml(_SHOP, "shop.toml")]), [])
         column = next(name for name in existing_columns(engine) if name.startswith("f_"))
         journal = Journal(tmp_path / "journal")
-        plan = [(1, "ab", False), (2, "c", True), (3, "d", True), (5, "e", False), (6, "f", True)]
+        plan = [(1, "ab", False), (2, "c", True), (3, "d", True), (4, "e", False), (5, "f", True)]
 
         def append(since: int) -> None:
             for position, names, declared in plan:
                 if position > since:
                     rows = encoded(position, *names, declared=declared)
-                    journal.append(position, len(names), rows)
+                    journal.append(position, rows)
 
         def stored() -> list[tuple[str, int]]:
             sql = "SELECT id, position, {column:Identifier} FROM livetally.events ORDER BY id"
@@ -119,18 +119,45 @@ def test_replay_takes_what_the_store_lacks(tmp_path: Path) -> None:
             return [(row[0], int(row[1])) for row in rows]
 
         append(0)
-        assert replay(Journal(tmp_path / "journal"), engine) == 6
-        wanted = [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 5), ("f", 6)]
+        assert replay(Journal(tmp_path / "journal"), engine, 0) == (6, 0)
+        wanted = [("a", 1), ("b", 1), ("c", 2), ("d", 3), ("e", 4), ("f", 5)]
         assert stored() == wanted
         assert not list((tmp_path / "journal").iterdir())
         journal = Journal(tmp_path / "journal")
         append(2)
         plan.append((7, "g", False))
-        append(6)
-        assert replay(journal, engine) == 1
+        append(5)
+        assert replay(journal, engine, 0) == (1, 1)  # commit 6 is nowhere
         assert stored() == [*wanted, ("g", 7)]
         append(0)
-        assert replay(journal, engine, position_min=9) == 0
+        assert replay(journal, engine, 9) == (0, 0)
         assert stored() == [*wanted, ("g", 7)]
     finally:
         engine.close()
+
+
+async def test_what_was_lost_with_a_damaged_file_can_be_sent_again(tmp_path: Path) -> None:
+    """The server says what is damaged; moved away, the rest is there, and the lost is new again."""
+    folder = tmp_path / "journal"
+    async with alone(tmp_path) as house:
+        for name in "abc":
+            await house.send(line(name))
+    journal = Journal(folder, file_bytes=1)
+    for position, name in zip((4, 5, 6), "def", strict=True):
+        journal.append(position, encoded(position, name))
+    async with alone(tmp_path, lost=0):
+        pass
+    for position, name in zip((7, 8, 9), "ghi", strict=True):
+        journal.append(position, encoded(position, name))
+    damaged = folder / f"{8:020d}"
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(StoreFailed, match="damaged"):
+        async with alone(tmp_path, lost=0):
+            pass
+    damaged.unlink()
+    async with alone(tmp_path, lost=1) as house:
+        assert await house.count() == 8
+        told = await house.send(b"\n".join(map(line, "abcdefghi")))
+        assert (told.stored, len(told.repeated)) == (1, 8)

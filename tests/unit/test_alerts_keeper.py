@@ -19,7 +19,7 @@ import pytest
 from livetally.alerts import Couriers, Keeper, NotDelivered, Watched
 from livetally.alerts.judge import State, judge
 from livetally.definitions import read_toml
-from livetally.errors import Overloaded
+from livetally.errors import Overloaded, StoreFailed
 from livetally.query import Answer, AnswerRow, Declared
 from livetally.store.catalog import open_catalog
 from livetally.tenancy import DEFAULT_TEAM
@@ -47,7 +47,13 @@ class FakeRunner:
     def __init__(self) -> None:
         """Begin at zero."""
         self.value: Any = 0
+        self.late: Exception | None = None
         self.previous: Any = None
+
+    async def caught_up(self) -> None:
+        """Have nothing that is still on its way; fail when it never comes."""
+        if self.late is not None:
+            raise self.late
 
     async def answer(self, query: Any, *_: object) -> Answer:
         """Answer one total."""
@@ -92,6 +98,7 @@ class Room:
                 catalog,
                 lambda: self.declared,
                 self.runner,  # type: ignore[arg-type] # as much of it as is asked
+                self.runner.caught_up,
                 self.couriers,
                 self.clock,
                 f"process {number}",
@@ -160,6 +167,11 @@ async def test_what_can_not_be_measured_changes_no_state(tmp_path: Path) -> None
             assert (state.state, state.value) == ("firing", "9")
             assert bool(state.last_error) == isinstance(value, Exception)
             room.clock.advance(s=10)
+        room.runner.late, room.runner.value = StoreFailed("not in the event store yet"), 0
+        await room.tick()
+        (state,) = room.catalogs[0].alert_states()
+        assert (state.state, state.value) == ("firing", "9")
+        assert "not in the event store" in state.last_error
         assert len(room.couriers.got) == 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -22,6 +23,8 @@ from livetally.store.journal import Journal
 from livetally.testing import ManualClock
 
 WAIT_S = 20
+# Twenty thousand of them take a tenth of it; one by one against all others, minutes.
+_TOLD_S_MAX = 5
 
 
 class FakeEngine:
@@ -80,9 +83,10 @@ class House:
         self.applier.on_failure = self.failed.append
         self.applier.listen(lambda notice: self.notices.append(notice.position))
 
-    def put(self, position: int, events: int = 1, names: tuple[str, ...] = ("id",)) -> None:
-        """Put a commit; its block is its position."""
-        encoded = Encoded(names, bytes([position]))
+    def put(self, position: int, events: int = 1, more: str = "") -> None:
+        """Put a commit; the values of its first column are its position."""
+        columns = [(name, "UInt8", bytes([position])) for name in ("id", *more)]
+        encoded = Encoded(events, tuple(columns))
         self.applier.put(Applying(encoded, Notice(position, 0, events, {})))
 
     def busy(self) -> None:
@@ -94,8 +98,20 @@ class House:
 
 
 def blocks(house: House) -> list[list[int]]:
-    """Return the positions of each insert."""
-    return [list(block) for _, block in house.engine.inserts]
+    """Return the positions of each insert: of a block, what stands before the next column."""
+    found = []
+    for names, block in house.engine.inserts:
+        head = bytes([len(names)])
+        rest, positions = block, []
+        while rest:
+            assert rest.startswith(head)
+            at = rest.index(b"\x02id\x05UInt8") + len(b"\x02id\x05UInt8")
+            positions.append(rest[at])
+            rest = rest[at + 1 :]
+            for name in names[1:]:
+                rest = rest.removeprefix(b"\x01%s\x05UInt8" % name.encode())[1:]
+        found.append(positions)
+    return found
 
 
 def test_what_comes_during_an_insert_is_the_next_one() -> None:
@@ -113,22 +129,74 @@ def test_what_comes_during_an_insert_is_the_next_one() -> None:
     assert house.applier.position == house.journal.let_go_to == 4
 
 
-def test_one_insert_has_the_same_columns_and_is_bounded() -> None:
-    """Other columns are another insert, and so is what is too much; a large commit is not cut."""
+def test_an_insert_is_bounded() -> None:
+    """What is too much is another insert; a large commit is not cut."""
     house = House(ApplierLimits(insert_events_max=10))
     house.busy()
-    for position, events, name in (
-        (2, 4, "a"),
-        (3, 6, "a"),
-        (4, 1, "a"),
-        (5, 1, "b"),
-        (6, 40, "b"),
-    ):
-        house.put(position, events, (name,))
+    for position, events in zip((2, 3, 4, 5), (4, 6, 1, 40), strict=True):
+        house.put(position, events)
     house.engine.gate.set()
     house.applier.close()
-    assert blocks(house) == [[1], [2, 3], [4], [5], [6]]
-    assert [names for names, _ in house.engine.inserts][1:] == [("a",), ("a",), ("b",), ("b",)]
+    assert blocks(house) == [[1], [2, 3], [4], [5]]
+
+
+def test_small_commits_of_different_columns_share_an_insert() -> None:
+    """It has the columns that all of them have; many events of different ones are apart."""
+    house = House(ApplierLimits(mixed_events_max=10))
+    house.busy()
+    for position, more in zip((2, 3, 4), ("ab", "b", "bc"), strict=True):
+        house.put(position, 1, more)
+    house.put(5, 40, "b")
+    house.put(6, 40, "b")
+    house.put(7, 40, "c")
+    house.engine.gate.set()
+    house.applier.close()
+    assert blocks(house) == [[1], [2, 3, 4], [5, 6], [7]]
+    assert [names for names, _ in house.engine.inserts] == [
+        ("id",),
+        ("id", "b"),
+        ("id", "b"),
+        ("id", "c"),
+    ]
+
+
+def test_what_makes_answers_right_is_told_before_the_position_says_so() -> None:
+    """Whoever sees the position may ask at once, and be answered from what was kept."""
+    house = House()
+    seen: list[tuple[str, int, int]] = []
+
+    def note(kind: str, notice: Notice) -> None:
+        seen.append((kind, notice.position, house.applier.position))
+
+    house.applier.listen(partial(note, "first"), first=True)
+    house.applier.listen(partial(note, "then"))
+    house.busy()
+    house.put(2)
+    house.put(3)
+    house.engine.gate.set()
+    house.applier.close()
+    assert seen == [
+        ("first", 1, 0),
+        ("then", 1, 1),
+        ("first", 2, 1),
+        ("first", 3, 1),
+        ("then", 2, 3),
+        ("then", 3, 3),
+    ]
+
+
+async def test_thousands_may_wait() -> None:
+    """They are told in one pass, and those who have gone are forgotten."""
+    house = House()
+    house.busy()
+    house.put(2)
+    waiting = asyncio.gather(*[house.applier.reached(2, WAIT_S) for _ in range(20_000)])
+    await asyncio.sleep(0)
+    began_s = time.perf_counter()
+    house.engine.gate.set()
+    await asyncio.wait_for(waiting, WAIT_S)
+    assert time.perf_counter() - began_s < _TOLD_S_MAX
+    house.applier.close()
 
 
 def test_after_an_insert_there_is_a_pause() -> None:
@@ -190,16 +258,19 @@ def test_settling_has_all_applied_and_the_journal_cleared() -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [ApplierLimits(waiting_events_max=4), ApplierLimits(waiting_bytes_max=2)],
-    ids=["events", "bytes"],
+    [
+        ApplierLimits(waiting_events_max=4),
+        ApplierLimits(waiting_bytes_max=2),
+        ApplierLimits(waiting_s_max=-1),
+    ],
+    ids=["events", "bytes", "time"],
 )
 def test_who_puts_too_much_waits(limits: ApplierLimits) -> None:
     """Memory is bounded: the writer goes on when the store has taken some."""
     house = House(limits)
     house.busy()
-    house.put(2, events=2)
-    house.put(3, events=2)
-    putting = threading.Thread(target=house.put, args=(4,))
+    house.put(2, events=4)
+    putting = threading.Thread(target=house.put, args=(3,))
     putting.start()
     putting.join(0.05)
     assert putting.is_alive()
@@ -207,7 +278,7 @@ def test_who_puts_too_much_waits(limits: ApplierLimits) -> None:
     putting.join(WAIT_S)
     assert not putting.is_alive()
     house.applier.close()
-    assert [one for group in blocks(house) for one in group] == [1, 2, 3, 4]
+    assert [one for group in blocks(house) for one in group] == [1, 2, 3]
 
 
 async def test_a_failed_insert_ends_it_and_everybody_is_told() -> None:

@@ -55,10 +55,10 @@ class FakeJournal(Gated):
         self.rows: list[int] = []
         self.is_empty = True
 
-    def append(self, _position: int, rows: int, _encoded: Encoded) -> None:
+    def append(self, _position: int, encoded: Encoded) -> None:
         """Take a commit."""
         self.pass_through()
-        self.rows.append(rows)
+        self.rows.append(encoded.rows)
         self.is_empty = False
 
     def let_go(self, _position: int) -> None:
@@ -253,6 +253,30 @@ def test_a_batch_that_can_not_be_committed_fails_alone(monkeypatch: pytest.Monke
     assert house.receipt("later").stored == 1
     house.writer.close()
     assert house.writer.failure is None
+
+
+def test_everybody_is_told_when_store_and_journal_fail() -> None:
+    """Of one disk that is full both fail, one a moment after the other."""
+    house = House()
+    failed: list[BaseException] = []
+    house.writer.on_failure = failed.append
+    house.store.gate.clear()
+    house.writer.start()
+    house.writer.submit(batch("stored"), 10, "stored")
+    assert house.receipt("stored").stored == 1
+    assert house.store.entered.acquire(timeout=WAIT_S)
+    assert house.journal.entered.acquire(timeout=WAIT_S)
+    house.journal.gate.clear()
+    house.writer.submit(batch("in hand"), 10, "in hand")
+    assert house.journal.entered.acquire(timeout=WAIT_S)
+    house.writer.submit(batch("waits"), 10, "waits")
+    house.store.error = house.journal.error = StoreFailed("the disk is full")
+    house.store.gate.set()
+    assert isinstance(house.outcome("waits"), NotDurable)
+    house.journal.gate.set()
+    assert isinstance(house.outcome("in hand"), NotDurable)
+    house.writer.close()
+    assert len(failed) == 1
 
 
 def test_an_identity_is_remembered_only_after_it_is_stored() -> None:

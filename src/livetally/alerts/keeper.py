@@ -11,7 +11,7 @@ has passed, over restarts too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import NamedTuple
@@ -70,15 +70,21 @@ class Keeper:
         catalog: Catalog,
         watched: Callable[[], Sequence[Watched]],
         runner: Runner,
+        caught_up: Callable[[], Awaitable[object]],
         couriers: Couriers,
         clock: Clock,
         holder: str,
         history_days: int,
     ) -> None:
-        """Keep ``catalog`` true; ``holder`` names this process among others."""
+        """Keep ``catalog`` true; ``holder`` names this process among others.
+
+        ``caught_up`` returns when answers include what is acknowledged: nothing that is only on its
+        way is taken for missing.
+        """
         self._catalog = catalog
         self._watched = watched
         self._runner = runner
+        self._caught_up = caught_up
         self._couriers = couriers
         self._clock = clock
         self._holder = holder
@@ -169,6 +175,7 @@ class Keeper:
         alert, now_us = one.alert, self._clock.now_us()
         next_us = now_us + alert.every_s * US_PER_S
         try:
+            await self._caught_up()
             answer = await self._runner.answer(_question(alert, now_us), one.declared, one.team)
             value = _measured(alert, answer, empty_value(one.declared.metric(alert.metric)))
         except LivetallyError as error:

@@ -11,6 +11,7 @@ Source: WHATWG HTML, section 9.2 (server-sent events).
 from __future__ import annotations
 
 import re
+from asyncio import sleep
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -191,6 +192,7 @@ async def _subscribe(
             if isinstance(ask, ClientError):
                 raise ask
             await services.writer.reached(ask.min_position)
+            await sleep(0)  # the hub is told on this loop: before this goes on
             team, epoch = stream.who.team, stream.epoch.decode()
             question = live_question(ask, declared, team, epoch, services.runner)
             waiting.append((hub.follow(stream, question, prefix), prefix))

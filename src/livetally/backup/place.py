@@ -23,6 +23,7 @@ from typing import BinaryIO, Protocol
 from livetally.backup.bucket import BucketPlace
 from livetally.backup.checked import blocks_of, write_checked
 from livetally.errors import BadInput, StoreFailed
+from livetally.store.folders import sync_folder
 
 __all__ = ["LocalPlace", "Place", "open_place"]
 
@@ -114,13 +115,13 @@ class LocalPlace:
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(self._backups / f"{name}.json")
-            _sync_folder(self._backups)
+            sync_folder(self._backups)
 
     def drop_manifest(self, name: str) -> None:
         """Take a backup away; its files are there until they are dropped."""
         with _told("A backup can't be taken away"):
             (self._backups / f"{name}.json").unlink(missing_ok=True)
-            _sync_folder(self._backups)
+            sync_folder(self._backups)
 
     def objects(self) -> dict[str, int]:
         """Return the bytes of each file by its checksum."""
@@ -142,7 +143,7 @@ class LocalPlace:
         target = self._object(checksum)
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(self._objects)
+            sync_folder(self._objects)
         partial = target.parent / f"{_PARTIAL}{secrets.token_hex(4)}"
         try:
             write_checked(blocks_of(source), partial, checksum)
@@ -150,7 +151,7 @@ class LocalPlace:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def get(self, checksum: str, path: Path) -> None:
         """Write a kept file to ``path``, synced, after checking it."""
@@ -183,14 +184,6 @@ class LocalPlace:
 
     def _object(self, checksum: str) -> Path:
         return self._objects / checksum[:2] / checksum
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

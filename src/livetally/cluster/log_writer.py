@@ -112,6 +112,11 @@ class LogWriter:
         return self._words.position
 
     @property
+    def acknowledged(self) -> int:
+        """As ``position``: what is acknowledged and not in answers yet has no place here."""
+        return self.position
+
+    @property
     def busy(self) -> bool:
         """Whether a message is under way."""
         return bool(self._under_way or self._waiting)
@@ -127,7 +132,7 @@ class LogWriter:
         """How many events the log does not have yet."""
         return self._waiting_events
 
-    def listen(self, listener: Callable[[Notice], None]) -> None:
+    def listen(self, listener: Callable[[Notice], None], *, first: bool = False) -> None:  # noqa: ARG002 - all are told before an answer can be asked for
         """Call ``listener`` on the loop's thread when answers include more; it must not block."""
         self._words.listen(listener)
 

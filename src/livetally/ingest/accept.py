@@ -89,7 +89,7 @@ class Intake:
         tally.reject(rejected)
         if len(batch) and not (strict and rejected):
             await self._settle(self._submit(batch, size_bytes), tally)
-        return tally.accepted(self._writer.position)
+        return tally.accepted(self._writer.acknowledged)
 
     def hand_in(self, team: int, decoded: Decoded, size_bytes: int, tell: Tell) -> bool:
         """As ``accept`` for a few events, without a task that waits.
@@ -109,7 +109,7 @@ class Intake:
         tally.reject(share.rejected)
         if share.receipt is not None:
             await self._count(share.batch, share.receipt, tally, share.indexes)
-        return tally.accepted(self._writer.position)
+        return tally.accepted(self._writer.acknowledged)
 
     async def accept_lines(self, team: int, body: AsyncIterator[bytes]) -> Accepted:
         """Store NDJSON as it arrives.
@@ -132,7 +132,7 @@ class Intake:
                 error.args = (told,)
             raise
         await self._settle_all(waiting, tally)
-        return tally.accepted(self._writer.position)
+        return tally.accepted(self._writer.acknowledged)
 
     async def _take_lines(
         self, team: int, body: AsyncIterator[bytes], waiting: deque[_Waiting], tally: Tally

@@ -13,6 +13,7 @@ to what it took: unless somebody waits for an answer, or much has come together.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,17 +24,27 @@ from livetally.errors import StoreFailed
 from livetally.ingest.commits import Notice
 from livetally.store.events import Encoded, Engine, insert_encoded
 from livetally.store.journal import Journal
-from livetally.telemetry import POSITION, STORE_INSERT_SECONDS
+from livetally.telemetry import POSITION, STORE_INSERT_SECONDS, UNSTORED_EVENTS
 
 __all__ = ["Applier", "ApplierLimits", "Applying"]
 
 
+# What a commit that waits takes beside its values: the notice of it, above all.
+_COMMIT_BYTES = 2_500
+
+
 class ApplierLimits(NamedTuple):
-    """Bounds of the applier: what one insert takes, what may wait for it, and its pauses."""
+    """Bounds of the applier: what one insert takes, what may wait for it, and its pauses.
+
+    Commits of different columns share an insert while it has at most ``mixed_events_max`` events.
+    Nothing more is put while what waits has waited for ``waiting_s_max``.
+    """
 
     insert_events_max: int = 100_000
+    mixed_events_max: int = 5_000
     waiting_events_max: int = 100_000
     waiting_bytes_max: int = 64 * 1024 * 1024
+    waiting_s_max: float = 0.5
     pause_factor: float = 2.0
     pause_s_max: float = 0.05
     no_pause_events: int = 10_000
@@ -44,6 +55,18 @@ class Applying(NamedTuple):
 
     encoded: Encoded
     notice: Notice
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory it takes, about."""
+        return self.encoded.size_bytes + _COMMIT_BYTES
+
+
+class _Waiting(NamedTuple):
+    """A commit that waits, and since when."""
+
+    one: Applying
+    since_s: float
 
 
 class _Waiter(NamedTuple):
@@ -69,14 +92,15 @@ class Applier:
         self._clock = clock
         self._limits = limits or ApplierLimits()
         self._position = position
+        self._first_told: list[Callable[[Notice], None]] = []
         self._listeners: list[Callable[[Notice], None]] = []
         # Guards everything below; notified when there is something to do, and when it is done.
         self._changed = threading.Condition()
-        self._waiting: deque[Applying] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._waiting_events = self._waiting_bytes = 0
         self._applying = False
         self._wanted = position
-        self._waiters: list[_Waiter] = []
+        self._waiters: dict[int, _Waiter] = {}
         self._pause_until_s = 0.0
         self._closing = False
         self._failure: BaseException | None = None
@@ -90,17 +114,19 @@ class Applier:
         return self._position
 
     @property
-    def insert_s(self) -> float:
-        """For how many seconds the insert has been under way that is; 0 without one."""
-        began_s = self._began_s
-        return 0.0 if began_s is None else self._clock.monotonic_s() - began_s
+    def behind_s(self) -> float:
+        """For how many seconds a commit has been waiting, or its insert been under way."""
+        with self._changed:
+            since_s = self._waiting[0].since_s if self._waiting else None
+        since_s = since_s if self._began_s is None else self._began_s
+        return 0.0 if since_s is None else self._clock.monotonic_s() - since_s
 
-    def listen(self, listener: Callable[[Notice], None]) -> None:
+    def listen(self, listener: Callable[[Notice], None], *, first: bool = False) -> None:
         """Call ``listener`` from the applier's thread for every commit that the store has got.
 
-        It must not block.
+        It must not block. ``first``: before ``position`` says so, for what makes answers right.
         """
-        self._listeners.append(listener)
+        (self._first_told if first else self._listeners).append(listener)
 
     def start(self) -> None:
         """Start applying."""
@@ -112,23 +138,14 @@ class Applier:
         Raises:
             StoreFailed: the store has failed.
         """
-        limits = self._limits
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._failure is not None
-                    or not self._waiting
-                    or (
-                        self._waiting_events < limits.waiting_events_max
-                        and self._waiting_bytes < limits.waiting_bytes_max
-                    )
-                )
-            )
+            self._changed.wait_for(lambda: self._failure is not None or not self._is_full())
             if self._failure is not None:
                 raise StoreFailed(f"The event store has failed: {self._failure}")
-            self._waiting.append(one)
+            self._waiting.append(_Waiting(one, self._clock.monotonic_s()))
             self._waiting_events += one.notice.events
-            self._waiting_bytes += len(one.encoded.block)
+            self._waiting_bytes += one.size_bytes
+            UNSTORED_EVENTS.set(self._waiting_events)
             # Not for each: to wake a thread that goes on pausing costs as much as an event.
             if len(self._waiting) == 1 or self._is_due():
                 self._changed.notify_all()
@@ -158,13 +175,16 @@ class Applier:
                 return
             if self._failure is not None:
                 raise _behind(self._failure)
-            self._waiters.append(waiter)
+            self._waiters[id(waiter)] = waiter
             self._want(position)
         try:
             async with asyncio.timeout(within_s):
                 await waiter.future
         except TimeoutError:
             raise _behind(None) from None
+        finally:
+            with self._changed:
+                self._waiters.pop(id(waiter), None)
         if self._position < position:
             raise _behind(self._failure)
 
@@ -176,7 +196,7 @@ class Applier:
         """
         with self._changed:
             if self._waiting:
-                self._want(self._waiting[-1].notice.position)
+                self._want(self._waiting[-1].one.notice.position)
             self._changed.wait_for(
                 lambda: not (self._waiting or self._applying) or self._failure is not None
             )
@@ -197,11 +217,20 @@ class Applier:
             self._wanted = position
             self._changed.notify_all()
 
+    def _is_full(self) -> bool:
+        limits = self._limits
+        return bool(self._waiting) and (
+            self._waiting_events >= limits.waiting_events_max
+            or self._waiting_bytes >= limits.waiting_bytes_max
+            or self._clock.monotonic_s() - self._waiting[0].since_s > limits.waiting_s_max
+        )
+
     def _is_due(self) -> bool:
         return bool(self._waiting) and (
             self._wanted > self._position
             or self._closing
             or self._waiting_events >= self._limits.no_pause_events
+            or self._is_full()
             or self._clock.monotonic_s() >= self._pause_until_s
         )
 
@@ -214,10 +243,7 @@ class Applier:
                 return
 
     def _take(self) -> list[Applying]:
-        """Wait for what is due; an empty list means that the applier is closed and nothing waits.
-
-        One insert has the same columns throughout.
-        """
+        """Wait for what is due; an empty list means that it is closed and nothing waits."""
         with self._changed:
             while not self._is_due():
                 if self._closing:
@@ -226,15 +252,19 @@ class Applier:
                 self._changed.wait(max(left_s, 0) if self._waiting else None)
             group: list[Applying] = []
             events = 0
-            names = self._waiting[0].encoded.names
-            while self._waiting and self._waiting[0].encoded.names == names:
-                events += self._waiting[0].notice.events
-                if group and events > self._limits.insert_events_max:
+            names = {self._waiting[0].one.encoded.names}
+            while self._waiting:
+                one = self._waiting[0].one
+                events += one.notice.events
+                names.add(one.encoded.names)
+                limits = self._limits
+                most = limits.insert_events_max if len(names) == 1 else limits.mixed_events_max
+                if group and events > most:
                     break
-                one = self._waiting.popleft()
-                group.append(one)
+                group.append(self._waiting.popleft().one)
                 self._waiting_events -= one.notice.events
-                self._waiting_bytes -= len(one.encoded.block)
+                self._waiting_bytes -= one.size_bytes
+            UNSTORED_EVENTS.set(self._waiting_events)
             self._applying = True
             self._changed.notify_all()  # there is room again
             return group
@@ -246,16 +276,21 @@ class Applier:
         ended_s = self._clock.monotonic_s()
         STORE_INSERT_SECONDS.observe(ended_s - began_s)
         limits = self._limits
-        self._pause_until_s = ended_s + min(
-            limits.pause_s_max, (ended_s - began_s) * limits.pause_factor
-        )
+        pause_s = min(limits.pause_s_max, (ended_s - began_s) * limits.pause_factor)
+        # What an answer is made of first: whoever sees the position may ask at once.
         for one in group:
-            self._position = one.notice.position
+            for listener in self._first_told:
+                listener(one.notice)
+        self._position = group[-1].notice.position
+        for one in group:
             for listener in self._listeners:
                 listener(one.notice)
         POSITION.set(self._position)
         self._journal.let_go(self._position)
         with self._changed:
+            # What did not fit comes at once.
+            left = self._waiting and self._waiting[0].since_s < began_s
+            self._pause_until_s = ended_s + (0 if left else pause_s)
             self._applying = False
             self._tell()
 
@@ -269,17 +304,17 @@ class Applier:
     def _tell(self) -> None:
         """Wake all who wait for what is so by now."""
         self._changed.notify_all()
-        failed = self._failure is not None
-        told = [one for one in self._waiters if failed or one.position <= self._position]
-        if not told:
-            return
-        self._waiters = [one for one in self._waiters if one not in told]
-        for loop in {one.loop for one in told}:
-            futures = [one.future for one in told if one.loop is loop]
-            try:
+        told: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        left: dict[int, _Waiter] = {}
+        for number, one in self._waiters.items():
+            if self._failure is not None or one.position <= self._position:
+                told.setdefault(one.loop, []).append(one.future)
+            else:
+                left[number] = one
+        self._waiters = left
+        for loop, futures in told.items():
+            with contextlib.suppress(RuntimeError):  # it has ended, and those who waited with it
                 loop.call_soon_threadsafe(_resolve, futures)
-            except RuntimeError:  # the loop has ended, and those who waited with it
-                continue
 
 
 def _resolve(futures: list[asyncio.Future[None]]) -> None:

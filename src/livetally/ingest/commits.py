@@ -80,6 +80,11 @@ class Commits(Protocol):
         ...
 
     @property
+    def acknowledged(self) -> int:
+        """A commit that includes what this process has acknowledged, and that may be asked for."""
+        ...
+
+    @property
     def busy(self) -> bool:
         """Whether what is submitted now has to wait for a commit that is under way."""
         ...
@@ -118,8 +123,11 @@ class Commits(Protocol):
         """As ``caught_up``. Blocks; for any thread but the loop's."""
         ...
 
-    def listen(self, listener: Callable[[Notice], None]) -> None:
-        """Call ``listener`` for every commit that answers include now; it must not block."""
+    def listen(self, listener: Callable[[Notice], None], *, first: bool = False) -> None:
+        """Call ``listener`` for every commit that answers include now; it must not block.
+
+        ``first``: before ``position`` says so, for what makes answers right.
+        """
         ...
 
     def start(self) -> None:

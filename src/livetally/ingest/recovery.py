@@ -29,7 +29,7 @@ from livetally.store.events import (
 from livetally.store.identities import IdentityIndex
 from livetally.store.journal import Journal
 
-__all__ = ["Part", "recover", "replay", "steps"]
+__all__ = ["Part", "Replayed", "recover", "replay", "steps"]
 
 _log = structlog.get_logger("livetally.ingest")
 
@@ -49,33 +49,63 @@ class Part(NamedTuple):
     complete_to: int
 
 
-def replay(journal: Journal, engine: Engine, position_min: int = 0) -> int:
-    """Have the store take what only the journal has; return how many events. Blocks.
+class Replayed(NamedTuple):
+    """What came of a replay: events that the store took, and commits that were nowhere."""
+
+    events: int
+    missing: int
+
+
+def replay(journal: Journal, engine: Engine, position_min: int) -> Replayed:
+    """Have the store take what only the journal has. Blocks.
 
     Commits are applied in order, so the store has all up to the last one that it has; and what
     ``position_min`` stands for it had, though it may have been erased since.
 
     Raises:
-        StoreFailed: the journal is damaged, or the store does not take it.
+        StoreFailed: the journal is damaged, or the store does not take it. What the journal has
+            before the damage is in the store.
     """
     has = max(last_position(engine), position_min)
-    group: list[Encoded] = []
-    events = replayed = 0
-    for entry in journal.entries():
-        if entry.position <= has:
-            continue
-        if group and (events >= _EVENTS_AT_ONCE or entry.encoded.names != group[0].names):
-            insert_encoded(engine, group)
-            group, events = [], 0
-        group.append(entry.encoded)
-        events += entry.rows
-        replayed += entry.rows
-    if group:
-        insert_encoded(engine, group)
+    waiting = _Waiting(engine)
+    missing = 0
+    try:
+        for entry in journal.entries():
+            if entry.position <= has:
+                continue
+            missing += entry.position - has - 1
+            has = entry.position
+            waiting.add(entry.encoded)
+    finally:
+        waiting.insert()
     journal.clear()
-    if replayed:
-        _log.info("took events from the journal that the store did not have", events=replayed)
-    return replayed
+    if waiting.events:
+        _log.info("took events from the journal that the store did not have", events=waiting.events)
+    if missing:
+        _log.error("acknowledged commits are neither in the store nor in the journal", lost=missing)
+    return Replayed(waiting.events, missing)
+
+
+class _Waiting:
+    """Commits that go into the store together."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._group: list[Encoded] = []
+        self._rows = 0
+        self.events = 0
+
+    def add(self, encoded: Encoded) -> None:
+        if self._rows >= _EVENTS_AT_ONCE:
+            self.insert()
+        self._group.append(encoded)
+        self._rows += encoded.rows
+
+    def insert(self) -> None:
+        if self._group:
+            insert_encoded(self._engine, self._group)
+            self.events += self._rows
+        self._group, self._rows = [], 0
 
 
 def recover(

@@ -59,8 +59,10 @@ __all__ = ["Writer"]
 _log = structlog.get_logger("livetally.ingest")
 
 _Result = TypeVar("_Result")
-# After so long without events the journal is cleared: what grows too old is to be nowhere else.
+# The journal is cleared after so long without events, and so often while they come: what grows too
+# old is to be nowhere else.
 _IDLE_S = 5.0
+_CLEAR_S = 300.0
 # Listeners are told the events of commits up to this size; to ask the store is cheaper beyond it.
 _TOLD_EVENTS_MAX = 1_000
 
@@ -120,6 +122,7 @@ class Writer:
         self._waiting_bytes = 0
         self._closing = False
         self._committing = False
+        self._clear_at_s = clock.monotonic_s() + _CLEAR_S
         self._began_s: float | None = None
         self.failure: BaseException | None = None
         self.on_failure: Callable[[BaseException], None] = lambda _error: None
@@ -131,6 +134,11 @@ class Writer:
         return self._applier.position
 
     @property
+    def acknowledged(self) -> int:
+        """The last commit: every answer to a question asked from now on includes it."""
+        return self._position
+
+    @property
     def busy(self) -> bool:
         """Whether a commit is under way: what is submitted now has to wait for it."""
         return self._committing or bool(self._waiting)
@@ -140,7 +148,7 @@ class Writer:
         """For how many seconds a commit or an insert has been under way; 0 without one."""
         began_s = self._began_s
         own_s = 0.0 if began_s is None else self._clock.monotonic_s() - began_s
-        return max(own_s, self._applier.insert_s)
+        return max(own_s, self._applier.behind_s)
 
     @property
     def waiting_events(self) -> int:
@@ -172,12 +180,12 @@ class Writer:
         """Return the last commit, when store and index know all of it. Blocks, as ``between``."""
         return self.between(lambda: self._position)
 
-    def listen(self, listener: Callable[[Notice], None]) -> None:
+    def listen(self, listener: Callable[[Notice], None], *, first: bool = False) -> None:
         """Call ``listener`` from the applier's thread for every commit that the store has got.
 
-        It must not block.
+        It must not block. ``first``: before ``position`` says so, for what makes answers right.
         """
-        self._applier.listen(listener)
+        self._applier.listen(listener, first=first)
 
     def start(self) -> None:
         """Start committing."""
@@ -255,8 +263,10 @@ class Writer:
     def _run(self) -> None:
         while (work := self._take()) is not None:
             try:
-                if not work:
+                if not work or self._clock.monotonic_s() >= self._clear_at_s:
                     self._applier.settle()
+                    self._clear_at_s = self._clock.monotonic_s() + _CLEAR_S
+                if not work:
                     self._run_errands()
                     continue
                 self._began_s = self._clock.monotonic_s()
@@ -310,7 +320,7 @@ class Writer:
             self._commit_apart(work, error)
             return
         if applying is not None:
-            self._journal.append(applying.notice.position, parted.new, applying.encoded)
+            self._journal.append(applying.notice.position, applying.encoded)
             self._position = applying.notice.position
         outcomes: list[tuple[Any, Outcome]] = []
         duplicates = differing = 0
@@ -349,18 +359,21 @@ class Writer:
 
     def _fail(self, error: BaseException, work: list[_Work]) -> None:
         with self._arrived:
-            if self.failure is not None:
-                return  # the store and the journal may fail of the same disk
-            self.failure = error
+            # The store and the journal may fail of the same disk.
+            is_first = self.failure is None
+            self.failure = self.failure or error
             abandoned = [*work, *self._waiting]
             self._waiting.clear()
             errands = [*self._errands]
             self._errands.clear()
             self._arrived.notify()
-        self._deliver([(item.token, NotDurable(None)) for item in abandoned])
-        for errand in errands:
-            errand.done.set_exception(NotDurable(None))
-        self.on_failure(error)
+        try:
+            self._deliver([(item.token, NotDurable(None)) for item in abandoned])
+            for errand in errands:
+                errand.done.set_exception(NotDurable(None))
+        finally:
+            if is_first:
+                self.on_failure(error)
 
 
 def _count(stored: int, duplicates: int, differing: int) -> None:

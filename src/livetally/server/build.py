@@ -126,7 +126,7 @@ async def built(
             ingest_rate=IngestRate(clock, settings.key_events_per_second),
             sessions=_sessions(settings),
             sources=_sources(settings, rooms, intake),
-            alerts=_alerts(settings, registry, runner, clock),
+            alerts=_alerts(settings, rooms),
             **kept._asdict(),
             **beyond(ground.cluster),
             log_requests=settings.log_requests,
@@ -145,7 +145,7 @@ def _told(
     """Tell those who answer of every commit, and of what changes in the catalog."""
     stack.callback(ground.catalog.subscribe(hub.keys_changed))
     stack.callback(ground.catalog.listen())
-    ground.writer.listen(lambda notice: runner.note(notice.position, notice.touched))
+    ground.writer.listen(lambda one: runner.note(one.position, one.touched), first=True)
     ground.writer.listen(hub.notice)
     ground.registry.listen(partial(_let_go, loop, hub))
 
@@ -221,7 +221,7 @@ def _sources(settings: Settings, rooms: Rooms, intake: Intake) -> Keeper:
     return Keeper(registry.catalog, declared_by(registry), runs, clock, holder, follow)
 
 
-def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock) -> Alerts:
+def _alerts(settings: Settings, rooms: Rooms) -> Alerts:
     """Return what looks after the alerts, in this process's name."""
     http = partial(
         client,
@@ -234,13 +234,14 @@ def _alerts(settings: Settings, registry: Registry, runner: Runner, clock: Clock
     broker = None
     if settings.nats:
         broker = Broker(settings.nats, f"livetally alerts {name}", settings.nats_ca)
-    couriers = Couriers(http, mail, broker, load_secrets(), clock)
+    couriers = Couriers(http, mail, broker, load_secrets(), rooms.clock)
     return Alerts(
-        registry.catalog,
-        registry.alerts,
-        runner,
+        rooms.catalog,
+        rooms.registry.alerts,
+        rooms.runner,
+        rooms.writer.caught_up,
         couriers,
-        clock,
+        rooms.clock,
         name,
         settings.alert_history_days,
     )

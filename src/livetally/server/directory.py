@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from livetally.errors import DataDirectoryLocked, DataDirectoryUnusable
+from livetally.store.folders import sync_folder
 
 __all__ = ["FORM", "DataDirectory", "written_by_newer"]
 
@@ -120,6 +121,7 @@ class DataDirectory:
             file.flush()
             os.fsync(file.fileno())
         partial.rename(self.written)
+        sync_folder(self.path)
 
     def __exit__(
         self,

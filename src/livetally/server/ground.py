@@ -68,9 +68,11 @@ async def stood_on(
     deliver = deliver_to(asyncio.get_running_loop())
     if not settings.store:
         journal = Journal(directory.journal)
-        replay(journal, engine, position_min(catalog))
+        replayed = replay(journal, engine, position_min(catalog))
         index = IdentityIndex(directory.identities)
         stack.callback(index.close)
+        if replayed.missing:
+            index.forget_all()  # it may know of them: sent again, they are new
         found = cleared(directory, catalog, engine, index)
         writer = Writer(engine, index, clock, limits, deliver, journal, found.position_min)
         return Ground(catalog, engine, registry, index, writer, found, None)

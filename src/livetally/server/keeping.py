@@ -89,7 +89,8 @@ class Keeping:
                 if count or one[:2] in known:
                     known[one[:2]] = one.before_us
             if any(gone.values()):
-                note_position(rooms.catalog, rooms.writer.position)
+                # The journal holds nothing of them either then.
+                note_position(rooms.catalog, rooms.writer.settled())
             self._note(known, self._horizons.thinned)
             for one, count in gone.items():
                 if count:
@@ -97,6 +98,7 @@ class Keeping:
                     RETIRED_EVENTS.inc(count)
                     _log.info("events have grown too old", type=one.kind, events=count)
             if any(gone.values()):
+                note_position(rooms.catalog, rooms.writer.settled())  # what came meanwhile
                 self._erasing.begin_anew()
 
     def _thin(self, due: list[_Due]) -> None:
@@ -116,6 +118,7 @@ class Keeping:
                     thinned[one[:2]] = before.moved(one.before_us, columns)
                 elif count:
                     thinned[one[:2]] = Thinned.first(one.before_us, columns)
+            rooms.writer.settled()  # the journal has what was sent as well
             self._note(self._horizons.known, thinned)
             for one, count in whole.items():
                 if count:

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from livetally.clock import SystemClock
+from livetally.clock import Clock, SystemClock
 from livetally.cluster import Log, Replay, Step
 from livetally.errors import BadInput, DataDirectoryLocked, SettingInvalid
 from livetally.ingest import replay, steps
@@ -115,7 +115,7 @@ async def _move(
         source = EmbeddedEngine(directory.events)
         stack.callback(source.close)
         await asyncio.to_thread(create, source)
-        await asyncio.to_thread(replay, Journal(directory.journal), source)
+        await asyncio.to_thread(_replay_journal, directory, source, clock)
         target = await asyncio.to_thread(ServerEngine, settings.store)
         stack.callback(target.close)
         await asyncio.to_thread(create, target)
@@ -136,6 +136,16 @@ async def _move(
         compared = await _compared(source, target, catalog, teller)
         moved = so_far.note.events - before.events
         return Moved(brought, moved, before.events, await log.last_of(), compared)
+
+
+def _replay_journal(directory: DataDirectory, source: Engine, clock: Clock) -> None:
+    """Have the directory's store take what only its journal has. Blocks."""
+    least = 0
+    if directory.catalog.exists():
+        catalog = open_catalog(directory.catalog, clock)
+        least = position_min(catalog)
+        catalog.close()
+    replay(Journal(directory.journal), source, least)
 
 
 async def _replay(

@@ -19,10 +19,11 @@ from livetally.errors import DataDirectoryUnusable
 from livetally.server.directory import DataDirectory
 from livetally.settings import Settings
 from livetally.store.catalog import fill_catalog
+from livetally.store.folders import sync_folder
 
 __all__ = ["restore_into"]
 
-_OWN = ("events", "identities", "sinks", "catalog.db", "catalog.db-journal", "version")
+_OWN = ("events", "identities", "journal", "sinks", "catalog.db", "catalog.db-journal", "version")
 
 
 def restore_into(
@@ -51,14 +52,19 @@ def restore_into(
         restored = restore(backups, wanted, target, tell)
         directory.note_form(restored.manifest.version)
         directory.incomplete.unlink()
-        _sync(directory.path)
+        sync_folder(directory.path)
         return restored
 
 
 def _require_empty(directory: DataDirectory) -> None:
     if directory.incomplete.exists():
         return
-    if any(directory.events.iterdir()) or directory.catalog.exists():
+    journal = directory.journal
+    if (
+        any(directory.events.iterdir())
+        or directory.catalog.exists()
+        or (journal.exists() and any(journal.iterdir()))
+    ):
         raise DataDirectoryUnusable(
             f"There is data in {directory.path} already: give an empty directory with --data."
         )
@@ -70,7 +76,7 @@ def _mark(directory: DataDirectory) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    _sync(directory.path)
+    sync_folder(directory.path)
 
 
 def _clear(directory: DataDirectory) -> None:
@@ -82,11 +88,3 @@ def _clear(directory: DataDirectory) -> None:
         else:
             path.unlink(missing_ok=True)
     directory.events.mkdir()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,18 +15,27 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+import structlog
+
 from livetally.errors import StoreFailed
 from livetally.store.events import Encoded
+from livetally.store.folders import sync_folder
 
 __all__ = ["Entry", "Journal"]
 
-# Mark, position, rows, bytes of the columns' names, bytes of the block, checksum of all that.
+_log = structlog.get_logger("livetally.store")
+
+# Mark, position, rows, bytes of what the columns are, bytes of their values, checksum of all that.
 _HEAD = struct.Struct("<4sQIIQI")
 _MARK = b"LTJ1"
+_ANY_MARK = b"LTJ"
+# More pieces than a system writes at once.
+_PIECES_MAX = 512
 _FILE_BYTES = 16 * 1024 * 1024
 
 
@@ -34,7 +43,6 @@ class Entry(NamedTuple):
     """A commit as the store is to take it."""
 
     position: int
-    rows: int
     encoded: Encoded
 
 
@@ -58,11 +66,11 @@ class Journal:
         self._file_bytes = file_bytes
         self._descriptor = -1
         self._path = folder
-        self._size = self._last = 0
+        self._size = 0
         self._full: deque[_File] = deque()
         try:
             folder.mkdir(exist_ok=True)
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
         except OSError as error:
             raise _unwritten(error) from None
 
@@ -70,9 +78,11 @@ class Journal:
         """Return what is there, in order; for when nothing is being appended.
 
         Raises:
-            StoreFailed: it can't be read, or something in the middle of it is damaged.
+            StoreFailed: it can't be read, or something in it is damaged that a crash does not
+                explain; what comes before that was returned.
         """
         files = _files_of(self.folder)
+        last = 0
         for path in files:
             try:
                 content = path.read_bytes()
@@ -81,35 +91,43 @@ class Journal:
             at = 0
             while (found := _entry_at(content, at)) is not None:
                 entry, at = found
+                last = entry.position
                 yield entry
-            if at < len(content) and (path != files[-1] or _goes_on(content, at)):
+            if at == len(content):
+                continue
+            if path != files[-1] or not _is_cut_off(content, at, last):
                 raise StoreFailed(
-                    f"The journal is damaged: {path} at byte {at}. Events that were acknowledged"
-                    " are in it. Put the file back from a copy; or move it elsewhere to go on"
-                    " without them."
+                    f"The journal is damaged: {path} at byte {at}, after commit {last}. Events"
+                    " that were acknowledged are in it. Put the file back from a copy; or move it"
+                    " elsewhere to go on without them."
                 )
+            left = len(content) - at
+            _log.warning("a commit was cut off and never acknowledged", after=last, bytes=left)
 
-    def append(self, position: int, rows: int, encoded: Encoded) -> None:
+    def append(self, position: int, encoded: Encoded) -> None:
         """Add a commit. Blocks until it is on disk.
 
         Raises:
             StoreFailed: it is not known whether it is.
         """
+        about = [(name, kind, len(values)) for name, kind, values in encoded.columns]
+        told = msgspec.json.encode(about)
+        values = [values for _, _, values in encoded.columns]
+        size = encoded.size_bytes
+        head = _HEAD.pack(_MARK, position, encoded.rows, len(told), size, 0)
+        total = _sum(head + told, values)
+        head = _HEAD.pack(_MARK, position, encoded.rows, len(told), size, total)
         try:
             if self._descriptor < 0:
                 self._begin(position)
-            names = ",".join(encoded.names).encode()
-            head = _HEAD.pack(_MARK, position, rows, len(names), len(encoded.block), 0)
-            total = _sum(head, names, encoded.block)
-            head = _HEAD.pack(_MARK, position, rows, len(names), len(encoded.block), total)
-            self._write(head + names, encoded.block)
+            self._write([head + told, *values])
+            self._size += len(head) + len(told) + size
         except OSError as error:
             raise _unwritten(error) from None
         try:
             os.fsync(self._descriptor)
         except OSError as error:
             raise StoreFailed(f"Cannot fsync the journal {self._path}: {error.strerror}.") from None
-        self._last = position
         if self._size >= self._file_bytes:
             self._full.append(_File(self._path, position))
             self._end()
@@ -143,7 +161,7 @@ class Journal:
             self._full.clear()
             for path in _files_of(self.folder):
                 path.unlink()
-            _sync_folder(self.folder)  # also for what was let go before
+            sync_folder(self.folder)  # also for what was let go before
         except OSError as error:
             raise _unwritten(error) from None
 
@@ -158,20 +176,20 @@ class Journal:
             self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
         self._size = 0
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _end(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
 
-    def _write(self, head: bytes, block: bytes) -> None:
+    def _write(self, pieces: Sequence[bytes]) -> None:
         # In one call: each gives the interpreter's lock away, and waits until it is back.
-        written = os.writev(self._descriptor, (head, block))
-        if written < len(head) + len(block):
-            left = memoryview(head + block)[written:]
-            while left:
-                left = left[os.write(self._descriptor, left) :]
-        self._size += len(head) + len(block)
+        if len(pieces) > _PIECES_MAX:
+            pieces = [b"".join(pieces)]
+        written = os.writev(self._descriptor, pieces)
+        left = memoryview(b"".join(pieces) if written < sum(map(len, pieces)) else b"")[written:]
+        while left:
+            left = left[os.write(self._descriptor, left) :]
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -179,42 +197,57 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _entry_at(content: bytes, at: int) -> tuple[Entry, int] | None:
-    """Return the entry that begins at a byte, and where it ends; None if there is no whole one."""
+    """Return the entry that begins at a byte, and where it ends; None if there is no whole one.
+
+    Raises:
+        StoreFailed: it is of a form that is not known.
+    """
     if len(content) - at < _HEAD.size:
         return None
-    mark, position, rows, names_bytes, block_bytes, total = _HEAD.unpack_from(content, at)
-    begin = at + _HEAD.size
-    end = begin + names_bytes + block_bytes
-    if mark != _MARK or end > len(content):
+    mark, position, rows, told_bytes, size, total = _HEAD.unpack_from(content, at)
+    if mark != _MARK and mark.startswith(_ANY_MARK):
+        raise StoreFailed("The journal was written by another version of Livetally: start that.")
+    begin = at + _HEAD.size + told_bytes
+    if mark != _MARK or begin + size > len(content):
         return None
-    names, block = content[begin : begin + names_bytes], content[begin + names_bytes : end]
-    head = _HEAD.pack(mark, position, rows, names_bytes, block_bytes, 0)
-    if _sum(head, names, block) != total:
+    told = content[begin - told_bytes : begin]
+    head = _HEAD.pack(mark, position, rows, told_bytes, size, 0)
+    if _sum(head + told, [memoryview(content)[begin : begin + size]]) != total:
         return None
-    return Entry(position, rows, Encoded(tuple(names.decode().split(",")), block)), end
+    columns = []
+    for name, kind, length in msgspec.json.decode(told, type=list[tuple[str, str, int]]):
+        columns.append((name, kind, content[begin : begin + length]))
+        begin += length
+    return Entry(position, Encoded(rows, tuple(columns))), begin
 
 
-def _goes_on(content: bytes, at: int) -> bool:
-    """Tell whether there is a whole entry after one that is not.
+def _is_cut_off(content: bytes, at: int, after: int) -> bool:
+    """Tell whether what is no whole entry can be the last one, which a crash has cut off.
 
-    What a crash cuts off is the last: nothing is appended before all before it is on disk.
+    Nothing is appended before all before it is on disk. So nothing comes beyond its end, no whole
+    entry is behind it, and nothing that claims to be two after the last whole one.
     """
-    while (at := content.find(_MARK, at + 1)) >= 0:
+    claimed = 0
+    if len(content) - at >= _HEAD.size:
+        mark, position, _, told_bytes, size, _ = _HEAD.unpack_from(content, at)
+        if mark == _MARK:
+            claimed = position
+            if at + _HEAD.size + told_bytes + size < len(content):
+                return False
+    while 0 <= (at := content.find(_MARK, at + 1)) <= len(content) - _HEAD.size:
         if _entry_at(content, at) is not None:
-            return True
-    return False
+            return False
+        # Not if its own head is whole: then all this is inside of it.
+        if not claimed and _HEAD.unpack_from(content, at)[1] == after + 2:
+            return False
+    return True
 
 
-def _sum(head: bytes, names: bytes, block: bytes) -> int:
-    return zlib.crc32(block, zlib.crc32(head + names))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sum(head: bytes, values: Sequence[bytes | memoryview]) -> int:
+    total = zlib.crc32(head)
+    for one in values:
+        total = zlib.crc32(one, total)
+    return total
 
 
 def _unwritten(error: OSError) -> StoreFailed:

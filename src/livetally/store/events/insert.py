@@ -57,10 +57,20 @@ class EventRows(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Rows as the engine takes them: their columns' names, and a block that says all the rest."""
+    """Rows as the engine takes them, column by column: name, the engine's type, values."""
 
-    names: tuple[str, ...]
-    block: bytes
+    rows: int
+    columns: tuple[tuple[str, str, bytes], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(name for name, _, _ in self.columns)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the values are."""
+        return sum(len(values) for _, _, values in self.columns)
 
 
 def encode_rows(rows: EventRows, position: int) -> Encoded:
@@ -69,19 +79,27 @@ def encode_rows(rows: EventRows, position: int) -> Encoded:
 
 
 def insert_encoded(engine: Engine, group: Sequence[Encoded]) -> None:
-    """Make the blocks of ``group`` durable, all or none. Blocks until they are on disk.
+    """Make the rows of ``group`` durable, all or none. Blocks until they are on disk.
 
-    For an engine of this process; the same blocks again are others.
+    For an engine of this process; the same rows again are others. A column that some of them lack
+    the engine reads from their raw data, for all of them: the same values, only slower.
 
     Args:
         engine: the store.
-        group: at least one; all of the same columns.
+        group: at least one.
 
     Raises:
         EngineError: it is not certain that the rows are on disk.
     """
-    block = group[0].block if len(group) == 1 else b"".join([one.block for one in group])
-    engine.insert(TABLE, group[0].names, block, _TOGETHER)
+    first, *others = {one.names for one in group}
+    common = set(first).intersection(*others)
+    blocks = [
+        native.block([column for column in one.columns if column[0] in common], one.rows)
+        for one in group
+    ]
+    names = tuple(name for name in first if name in common)
+    block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+    engine.insert(TABLE, names, block, _TOGETHER)
 
 
 def insert_rows(
@@ -107,7 +125,8 @@ def insert_rows(
     """
     count = len(rows.id)
     positions = np.full(count, position, np.uint64) if isinstance(position, int) else position
-    names, block = _encoded(rows, positions)
+    encoded = _encoded(rows, positions)
+    names, block = encoded.names, native.block(encoded.columns, count)
     if not (again and engine.layout.server):
         engine.insert(TABLE, names, block, _ALONE, token)
         return
@@ -148,7 +167,7 @@ def _encoded(rows: EventRows, positions: Sequence[int] | Array) -> Encoded:
     )
     columns = [(name, kind, data) for (name, kind), data in zip(COLUMNS, encoded, strict=True)]
     columns += [_field_column(field, values) for field, values in rows.fields.values()]
-    return Encoded(tuple(name for name, _, _ in columns), native.block(columns, count))
+    return Encoded(count, tuple(columns))
 
 
 def _field_column(field: Field, values: Sequence[Any]) -> tuple[str, str, bytes]:

@@ -22,6 +22,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
+from livetally.store.folders import sync_folder
 from livetally.store.identities.hashing import Hashed, Words
 from livetally.store.identities.runs import Columns, find, joined
 
@@ -180,7 +181,7 @@ class Log:
         self._file.flush()
         if synced:
             os.fsync(self._file.fileno())
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         return total
 
     def close(self) -> None:
@@ -322,15 +323,7 @@ def write_safely(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _is_ours(path: Path, kind: str = "run|log") -> bool:
