@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from livetally.cli import main
 from livetally.cli.load.kinds import Kind
 from livetally.cli.load.loading import Job
 from livetally.cli.loaded import load_all
@@ -120,6 +121,71 @@ def test_a_byte_that_is_no_text_stands_in_it_as_it_was(tmp_path: Path) -> None:
     done = load_file(FakeServer(), job_of(path))
     assert done.rejected is not None
     assert b"1,caf\xe9,2," in done.rejected.read_bytes()
+
+
+@pytest.mark.parametrize("event_type", [None, "tap"])
+@pytest.mark.parametrize("place", [b'{"n":2,"who":"caf\xe9"}', b'{"n":2,"caf\xe9":1}'], ids=repr)
+def test_a_line_that_is_no_text_costs_no_other(
+    tmp_path: Path, event_type: str | None, place: bytes
+) -> None:
+    """It is rejected as any broken line; what it was can be read, byte by byte, and mended."""
+    path = tmp_path / "t.jsonl"
+    lines = [b'{"n":1}', place, b'{"n":3}']
+    if event_type is None:
+        lines = [b'{"type":"tap","data":%b}' % line for line in lines]
+    path.write_bytes(b"\n".join(lines))
+    server = FakeServer()
+    done = load_file(server, job_of(path, "jsonl", type=event_type))
+    assert numbers(server) == [1, 3]
+    assert (done.totals.rows, done.totals.stored, done.totals.rejected) == (3, 2, 1)
+    assert done.rejected is not None
+    told = msgspec.json.decode(done.rejected.read_bytes())
+    assert told["text"] == lines[1].decode("utf-8", "backslashreplace")
+    assert (told["rejected_line"], told["rejected_because"]) == (
+        2,
+        f"line: is no UTF-8, at its byte {lines[1].index(0xE9)}",
+    )
+    done.rejected.write_text(told["text"].replace("\\xe9", "\u00e9"), "utf-8")
+    assert load_file(server, job_of(done.rejected, "jsonl", type=event_type)).totals.stored == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_only_of_csv_another_encoding_is_asked_for(tmp_path: Path, form: str) -> None:
+    """Lines of JSON have no other."""
+    path = tmp_path / f"t.{form}"
+    path.write_bytes(b"n\n1\n" if form == "csv" else b"\xff\xfe{")
+    job = job_of(path, form, encoding="utf-16")
+    if form == "csv":
+        with pytest.raises(LivetallyError, match=r"no text in this encoding.*--encoding"):
+            load_file(FakeServer(), job)
+        return
+    done = load_file(FakeServer(), job)
+    assert done.rejected is not None
+    assert "encoding" not in done.rejected.read_text()
+
+
+def test_map_asks_for_the_encoding_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the import that it tries out."""
+    (tmp_path / "t.csv").write_bytes(b"n\n1\n")
+    definition = tmp_path / "t.toml"
+    definition.write_text('application = "t"\n[event.t]\n[import.t]\nmap.type = "\'t\'"\n')
+    words = ["map", str(tmp_path / "t.csv"), "--with", str(definition), "--encoding", "utf-16"]
+    assert main(words) == 1
+    assert "name the right one with --encoding" in capsys.readouterr().err
+
+
+def test_a_file_may_have_a_name_that_is_no_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name is bytes; they are shown."""
+    path = tmp_path / "t\udcff.csv"
+    path.write_text("n\nx\n1\n")
+    server = FakeServer()
+    job = job_of(path, "csv", {"n": Kind.INTEGER})
+    assert load_jobs(server, [job]) == 1
+    assert numbers(server) == [1]
+    assert r"t\xff.csv: 2 rows" in capsys.readouterr().out
+    assert Path(f"{path}.rejected").exists()
 
 
 def test_the_items_of_an_array_are_rejected_as_lines(tmp_path: Path) -> None:

@@ -157,6 +157,27 @@ def test_events_can_be_piped_in(server: Server) -> None:
         assert client.query("taps", where={"subject": "pipe"}).value == 6
 
 
+def test_a_byte_that_is_no_text_does_not_end_a_pipe(server: Server, tmp_path: Path) -> None:
+    """Its line is rejected, what comes after it is sent, and the summary counts both."""
+    env = {**os.environ, "LIVETALLY_URL": server.url, "LIVETALLY_KEY": server.key}
+    lines = [
+        b'{"type":"tap","subject":"torn","data":{"a":"%b"}}' % text for text in (b"1", b"\xff")
+    ]
+    done = subprocess.run(
+        [*COMMAND, "send", "--json", "-"],
+        input=b"\n".join((*lines, lines[0])),
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, b"encoding" in done.stderr) == (1, False)
+    assert b'"rows":3,"stored":2,"duplicates":0,"rejected":1,' in done.stdout
+    assert rb"\xff" in (tmp_path / "stdin.rejected").read_bytes()
+    with Client(server.url, server.key) as client:
+        assert client.query("taps", where={"subject": "torn"}).value == 2
+
+
 def test_a_reader_that_has_enough_is_no_failure_with_a_trace(server: Server) -> None:
     """``livetally query … | head -1``."""
     env = {**os.environ, "LIVETALLY_URL": server.url, "LIVETALLY_KEY": server.key}

@@ -11,6 +11,7 @@ import pytest
 from livetally.cli import entry, serve
 from livetally.cli.commands import COMMANDS, Command
 from livetally.cli.entry import main
+from livetally.cli.inputs import require_time_format
 from livetally.errors import (
     BadInput,
     DefinitionProblem,
@@ -68,6 +69,34 @@ def test_asking_for_help_or_the_version_succeeds(
         (["import", "--type", "t", "--bogus"], "--bogus"),
         (["check"], "FILE"),
         (["watch", "taps", "--updates", "0"], "--updates"),
+        (["query", ""], "METRIC"),
+        (["watch", ""], "METRIC"),
+        (["watch", "--entity", ""], "--entity"),
+        (["watch", "--entity", "user", "--one", ""], "--one"),
+        (["sources", "start", ""], "NAME"),
+        (["sources", "schedule", "", "--reset"], "NAME"),
+        (["sinks", "rebuild", ""], "NAME"),
+        (["teams", "set", "", "--no-origins"], "NAME"),
+        (["teams", "create", ""], "NAME"),
+        (["keys", "revoke", ""], "KEY_ID"),
+        (["keys", "rotate", ""], "KEY_ID"),
+        (["alerts", "changes", ""], "NAME"),
+        (["erase", "", "--yes"], "SUBJECT"),
+        (["send", "--type", ""], "--type"),
+        (["send", "--type", "t", "--data", r'{"a":"\ud800"}'], r"\ud800 is half of a character"),
+        (["send", "--type", "t", "--data", r'{"\udc00":1}'], r"\udc00 is half of a character"),
+        (["send", "--type", "t", "--patience", "nan"], "--patience"),
+        (["send", "--type", "t", "--patience", "-5"], "--patience"),
+        (["send", "."], "'livetally import' reads those"),
+        (["send", "a.csv"], "'livetally import' reads CSV"),
+        (["send", "a.tsv.gz"], "'livetally import' reads CSV"),
+        (["import", "a.csv", "--type", ""], "--type"),
+        (["import", "a.csv", "--type", "t", "--patience", "-1"], "--patience"),
+        (["import", "a.csv", "--type", "t", "--time-format", "hours"], "'hours'"),
+        (["import", "a.csv", "--type", "t", "--time-format", "100%%"], "'100%%'"),
+        (["import", "a.csv", "--type", "t", "--time-format", "%Q"], "'%Q'"),
+        (["import", "a.csv", "--type", "t", "--time-format", "%H %H"], "'%H %H'"),
+        (["move", "--from", "d", "--patience", "nan"], "--patience"),
     ],
     ids=str,
 )
@@ -82,6 +111,48 @@ def test_a_wrong_call_is_code_2_and_says_what_is_wrong(
         assert said in printed
         assert "--help" in printed
         assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["query", "\udcff"],
+        ["query", "taps", "--where", "a:1", "--where", "subject:\udcff"],
+        ["query", "taps", "--team", "\udcff"],
+        ["watch", "--entity", "user", "--one", "\udcff"],
+        ["send", "--type", "t", "--data", '{"a":"\udcff"}'],
+        ["import", "a.csv", "--type", "t", "--null", "\udcff"],
+        ["verify", "taps", "\udcff"],
+        ["teams", "create", "\udcff"],
+        ["serve", "--set", "log=\udcff"],
+        ["backup", "\udcff"],
+    ],
+    ids=ascii,
+)
+def test_an_argument_that_is_no_text_is_wrong_usage(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of every command; the byte is shown."""
+    assert main(words) == 2
+    assert r"\xff" in (said := capsys.readouterr().err)
+    assert "is no text" in said
+
+
+def test_a_key_that_is_no_text_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the option is named."""
+    assert main(["query", "taps", "--key", "lt_verysecret\udcff"]) == 2
+    said = capsys.readouterr().err
+    assert "--key is no text" in said
+    assert "verysecret" not in said
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["iso", "s", "ms", "us", "%d.%m.%Y %H:%M", "%Y%m%d", "%H:%M:%S.%f%z", "%a %j %Z", "%%%y"],
+)
+def test_a_time_format_that_can_be_read_is_taken(form: str) -> None:
+    """Words, and patterns of strptime."""
+    require_time_format(form)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,15 @@ import inspect
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
+import anyio
+import httpx2
 import pytest
 
-from livetally.client import Answer, Asked
+from livetally.client import Answer, Asked, AsyncClient, Client
 from livetally.client.answer import decode_exact
-from livetally.client.question import question
+from livetally.client.question import entities_question, question
 from livetally.definitions import parse_filter
 from livetally.errors import BadInput, LivetallyError
 
@@ -68,6 +71,44 @@ def test_dimensions_are_one_name_or_several() -> None:
 def test_a_metric_name_is_escaped_in_the_address() -> None:
     """No name reaches another resource."""
     assert question("../keys").path == "/v1/metrics/..%2Fkeys"
+    assert question("..").path == "/v1/metrics/%2E%2E"
+    assert entities_question(".", key="..").path == "/v1/entities/%2E/%2E%2E"
+    assert entities_question("a.b", key="...").path == "/v1/entities/a.b/%2E%2E%2E"
+
+
+@pytest.mark.parametrize("key", [".", "..", "...", "a.", "/", "%2E", "\u00f8"], ids=ascii)
+def test_a_key_arrives_as_it_is(key: str) -> None:
+    """Neither client takes dots out of the address, or escapes it once more."""
+    arrived = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        arrived.append(request.url.raw_path.decode())
+        return httpx2.Response(200, json={})
+
+    async def ask() -> None:
+        async with AsyncClient("http://fake/base", transport=transport) as client:
+            await client.request(call)
+
+    transport = httpx2.MockTransport(answer)
+    call = entities_question("user", key=key)
+    with Client("http://fake/base", transport=transport) as client:
+        client.request(call)
+    anyio.run(ask)
+    before, _, last = arrived[0].rpartition("/")
+    assert (before, unquote(last)) == ("/base/v1/entities/user", key)
+    assert last not in (".", "..")
+    assert arrived[0] == arrived[1]
+
+
+@pytest.mark.parametrize("name", ["", "\ud800"], ids=ascii)
+def test_a_name_that_no_resource_can_have_is_refused(name: str) -> None:
+    """An empty one would ask for the list above it."""
+    with pytest.raises(BadInput, match="metric: must"):
+        question(name)
+    with pytest.raises(BadInput, match="entity: must"):
+        entities_question(name)
+    with pytest.raises(BadInput, match="key: must"):
+        entities_question("user", key=name)
 
 
 @pytest.mark.parametrize(

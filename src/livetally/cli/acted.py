@@ -8,11 +8,11 @@ key; when it can't answer, nothing is known to be acted on, and the simulation g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
 
 import msgspec
 
 from livetally.client import Call, Client
+from livetally.client.segments import segment
 from livetally.clock import Clock
 from livetally.definitions import Step, format_filter
 from livetally.errors import LivetallyError
@@ -51,7 +51,7 @@ class People:
 
     def _ask(self, entity: str, where: tuple[str, ...]) -> list[str]:
         params = (*(("where", text) for text in where), ("limit", _FOUND_MAX))
-        call = Call("GET", f"/v1/entities/{quote(entity, safe='')}", params, {}, None)
+        call = Call("GET", f"/v1/entities/{segment(entity, 'entity')}", params, {}, None)
         try:
             found = self._client.request(call, again_s=0).read(msgspec.json.decode)
         except LivetallyError:

@@ -7,14 +7,15 @@ Guarantee: the exit code says whether one fires, so that a script need not read 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from cyclopts import App
 
 from livetally.cli.codes import DONE, FAILED
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 from livetally.cli.output import print_json, print_table
+from livetally.client.segments import segment
 
 __all__ = ["app", "changes", "list_alerts"]
 
@@ -51,7 +52,7 @@ def list_alerts(*, json: bool = False, connection: Connection = LOCAL) -> int:
 
 @app.command
 def changes(
-    name: str, /, *, limit: int = 20, json: bool = False, connection: Connection = LOCAL
+    name: Name, /, *, limit: int = 20, json: bool = False, connection: Connection = LOCAL
 ) -> int:
     """List when an alert fired and ended, newest first, and who was told.
 
@@ -64,7 +65,7 @@ def changes(
     Raises:
         LivetallyError: the server refused it.
     """
-    path = f"{_PATH}/{quote(name, safe='')}/changes?limit={limit}"
+    path = f"{_PATH}/{segment(name, 'name')}/changes?limit={limit}"
     told = connection.call("GET", path).read(msgspec.json.decode)
     if json:
         print_json(told)

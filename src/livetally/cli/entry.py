@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from livetally.cli.codes import DONE, FAILED, WRONG_USAGE, WrongUsage
 from livetally.cli.commands import COMMANDS
+from livetally.cli.texts import require_texts
 from livetally.errors import LivetallyError
 
 __all__ = ["build_app", "main"]
@@ -28,7 +29,9 @@ def main(words: Sequence[str] | None = None) -> int:
     Blocks until the command has ended.
     """
     try:
-        result = build_app()(sys.argv[1:] if words is None else list(words))
+        command, given, _ = build_app().parse_args(sys.argv[1:] if words is None else list(words))
+        require_texts(given.arguments.values())
+        result = command(*given.args, **given.kwargs)
     except CycloptsError as error:
         return _fail(_mistake(error), _usage_of(error), WRONG_USAGE)
     except WrongUsage as error:

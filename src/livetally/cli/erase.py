@@ -13,6 +13,7 @@ import msgspec
 
 from livetally.cli.codes import DONE
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 
 __all__ = ["erase"]
 
@@ -22,7 +23,7 @@ _ERASE_S_MAX: Final = 3_600.0
 
 
 def erase(
-    subject: str,
+    subject: Name,
     /,
     *,
     yes: bool = False,

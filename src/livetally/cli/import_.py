@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from livetally.cli.connection import LOCAL, Connection
-from livetally.cli.inputs import Input, expanded, require_files, require_text
+from livetally.cli.inputs import (
+    Input,
+    Seconds,
+    expanded,
+    is_named,
+    require_files,
+    require_text,
+    require_time_format,
+)
 from livetally.cli.loaded import load_all, position_of
 
 if TYPE_CHECKING:
@@ -58,14 +66,16 @@ def import_file(
     file: Input,
     /,
     *files: Input,
-    type: Annotated[str | None, Parameter(name="--type")] = None,  # noqa: A002 - the option's name
+    type: Annotated[  # noqa: A002 - the option's name
+        str | None, Parameter(name="--type", validator=is_named)
+    ] = None,
     map: Annotated[str | None, Parameter(name="--map")] = None,  # noqa: A002 - as above
     source: str = "import",
     columns: Columns = Columns(),
     format: Literal["csv", "tsv", "jsonl", "json", "parquet"] | None = None,  # noqa: A002 - as above
     rejected: Path | None = None,
     team_from: str | None = None,
-    patience: float = 60.0,
+    patience: Seconds = 60.0,
     json: bool = False,
     connection: Connection = LOCAL,
 ) -> int:
@@ -181,6 +191,7 @@ def _shape(event_type: str | None, mapping: str | None, source: str, columns: Co
     from livetally.cli.mappings import find, text_of
 
     require_text(columns.encoding, columns.delimiter)
+    require_time_format(columns.time_format)
     if (event_type is None) == (mapping is None):
         raise WrongUsage("Give one of --type and --map.")
     salt, mapped = find(mapping) if mapping else ("", None)

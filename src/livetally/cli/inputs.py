@@ -1,13 +1,15 @@
-"""Files as arguments, where ``-`` stands for standard input.
+"""What arguments are: files, where ``-`` stands for standard input, names, lengths of time.
 
-In the flow: the type of the files that ``send`` and ``import`` take.
-Guarantee: a mistyped option is not taken for a file.
+In the flow: the types of what the commands take, and what is asked of it before anything is done.
+Guarantee: a mistyped option is not taken for a file; what can't be meant is wrong usage.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeAlias
 
@@ -15,10 +17,47 @@ from cyclopts import Parameter
 
 from livetally.cli.codes import WrongUsage
 
-__all__ = ["Found", "Input", "expanded", "require_files", "require_text", "whole_place"]
+__all__ = [
+    "Found",
+    "Input",
+    "MaybeName",
+    "Name",
+    "Seconds",
+    "expanded",
+    "is_named",
+    "require_files",
+    "require_text",
+    "require_time_format",
+    "whole_place",
+]
 
 Input: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A file, or standard input."""
+
+
+def is_named(_type: object, text: str | None) -> None:
+    """Refuse a name without a character: it would mean all that there are, or none.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    if text == "":
+        raise ValueError("It must not be empty.")
+
+
+def _is_length(_type: object, s: float) -> None:
+    if not s >= 0:  # also what is no number
+        raise ValueError("It must be zero or more seconds.")
+
+
+Name: TypeAlias = Annotated[str, Parameter(validator=is_named)]
+"""The name or the key of something."""
+
+MaybeName: TypeAlias = Annotated[str | None, Parameter(validator=is_named)]
+"""A name that may be left away, but not be empty."""
+
+Seconds: TypeAlias = Annotated[float, Parameter(validator=_is_length)]
+"""A length of time; ``inf`` is without an end."""
 
 
 class Found(NamedTuple):
@@ -29,6 +68,7 @@ class Found(NamedTuple):
 
 
 _STDIN = Path("-")
+_SOME_TIME = datetime(2026, 3, 29, 12, 34, 56, 789, UTC)
 
 
 def whole_place(text: str) -> str:
@@ -95,3 +135,24 @@ def require_text(encoding: str, delimiter: str) -> None:
         raise WrongUsage(f"--encoding: no encoding of texts is called '{encoding}'.") from None
     if len(delimiter) != 1 or delimiter in '\r\n"':
         raise WrongUsage("--delimiter: give one character, and no quote or line end.")
+
+
+def require_time_format(form: str) -> None:
+    """Refuse what no time can be written in.
+
+    Raises:
+        WrongUsage: it is none of the words, and no pattern of strptime.
+    """
+    if form in ("iso", "s", "ms", "us"):
+        return
+    known = "%" in form.replace("%%", "")
+    try:
+        # What can't read the time that it has written itself can't read any.
+        datetime.strptime(_SOME_TIME.strftime(form), form)  # noqa: DTZ007 - nothing is done with it
+    except (ValueError, re.error):
+        known = False
+    if not known:
+        raise WrongUsage(
+            f"--time-format: '{form}' is none; write iso, s, ms or us, or a pattern such as"
+            " %d.%m.%Y %H:%M."
+        )

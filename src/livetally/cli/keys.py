@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from cyclopts import App
 
 from livetally.cli.codes import DONE
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 from livetally.cli.output import note, print_json, print_table
 from livetally.client import Reply
+from livetally.client.segments import segment
 from livetally.clock import US_PER_S, SystemClock
 from livetally.errors import BadInput
 
@@ -103,7 +104,7 @@ def list_keys(
 
 
 @app.command
-def revoke(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def revoke(key_id: Name, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
     """End a key at once and for good.
 
     Args:
@@ -114,7 +115,7 @@ def revoke(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL
     Raises:
         LivetallyError: there is no such key, or the server refused it.
     """
-    reply = connection.call("DELETE", f"{_PATH}/{quote(key_id, safe='')}")
+    reply = connection.call("DELETE", f"{_PATH}/{segment(key_id, 'key')}")
     if json:
         print_json(reply.read(msgspec.json.decode))
     else:
@@ -124,7 +125,7 @@ def revoke(key_id: str, /, *, json: bool = False, connection: Connection = LOCAL
 
 @app.command
 def rotate(
-    key_id: str,
+    key_id: Name,
     /,
     *,
     grace: str | None = None,
@@ -145,7 +146,7 @@ def rotate(
     """
     reply = connection.call(
         "POST",
-        f"{_PATH}/{quote(key_id, safe='')}/rotate",
+        f"{_PATH}/{segment(key_id, 'key')}/rotate",
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode({"grace_s": _span_s(grace) if grace else 0}),
     )

@@ -67,14 +67,14 @@ def position_of(client: Client) -> int | None:
 
 
 def _print(job: Job, done: Loaded, *, json: bool) -> None:
-    from livetally.cli.load.opening import STDIN
+    from livetally.cli.load.opening import STDIN, printable
     from livetally.cli.output import note, print_json
 
     totals = done.totals
     if json:
         print_json(
             {
-                "file": str(job.path),
+                "file": printable(job.path),
                 "rows": totals.rows,
                 "stored": totals.stored,
                 "duplicates": totals.duplicates,
@@ -82,14 +82,14 @@ def _print(job: Job, done: Loaded, *, json: bool) -> None:
                 "position": totals.position,
                 "resumed_rows": done.resumed_rows,
                 "seconds": round(done.seconds, 3),
-                "rejected_file": None if done.rejected is None else str(done.rejected),
+                "rejected_file": None if done.rejected is None else printable(done.rejected),
             }
         )
     else:
         fresh = totals.rows - done.resumed_rows
         rate = f", {fresh / done.seconds:,.0f} rows/s" if done.seconds and fresh else ""
         resumed = f", the first {done.resumed_rows:,} before" if done.resumed_rows else ""
-        name = "standard input" if job.path == STDIN else job.path
+        name = "standard input" if job.path == STDIN else printable(job.path)
         print(
             f"{name}: {totals.rows:,} rows{resumed}: {totals.stored:,} stored,"
             f" {totals.duplicates:,} stored before, {totals.rejected:,} rejected"
@@ -97,6 +97,6 @@ def _print(job: Job, done: Loaded, *, json: bool) -> None:
         )
     if done.rejected is not None:
         note(
-            f"The rejected rows are in {done.rejected}, each with its line and the reason:"
-            " mend them and load that file."
+            f"The rejected rows are in {printable(done.rejected)}, each with its line and the"
+            " reason: mend them and load that file."
         )

@@ -143,7 +143,7 @@ def _rows_of(
     """
     from livetally.cli.load.loading import format_of
     from livetally.cli.load.objects import array_lines
-    from livetally.cli.load.opening import STDIN, opened
+    from livetally.cli.load.opening import STDIN, opened, refusal
     from livetally.cli.load.parquet import parquet_lines
     from livetally.cli.load.records import json_lines
     from livetally.errors import LivetallyError
@@ -163,7 +163,10 @@ def _rows_of(
             for line in read(source.stream):
                 yield _of_line(line)
         else:
-            yield from _of_rows(source.stream, encoding, "\t" if kind == "tsv" else delimiter)
+            try:
+                yield from _of_rows(source.stream, encoding, "\t" if kind == "tsv" else delimiter)
+            except UnicodeError as error:
+                raise refusal(file, error, has_encoding=True) from None
 
 
 def _of_line(line: Line) -> _Payload:

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from livetally.cli.argument_secrets import refuse_secret
 from livetally.cli.codes import DONE, FAILED
+from livetally.cli.inputs import Seconds
 from livetally.cli.overrides import overrides
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def move(
     source: Annotated[Path, Parameter(name="--from")],
     to: str | None = None,
     events_only: bool = False,
-    patience: float = 60.0,
+    patience: Seconds = 60.0,
     further: Annotated[list[str] | None, Parameter(name="--set")] = None,
     json: bool = False,
 ) -> int:

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from livetally.cli.asking import WHOLE, Range, asked
 from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 
 if TYPE_CHECKING:
     from livetally.client import Answer
@@ -24,7 +25,7 @@ _PLOT_LINES_MAX = 20
 
 
 def query(
-    metric: str,
+    metric: Name,
     /,
     *,
     within: Range = WHOLE,

@@ -10,23 +10,25 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
 from livetally.cli.codes import DONE, FAILED, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
-from livetally.cli.inputs import Input, require_files
+from livetally.cli.inputs import Input, MaybeName, Seconds, require_files
 
 if TYPE_CHECKING:
     from livetally.cli.load.shape import Shape
 
 __all__ = ["send"]
 
+_IMPORT_READS: Final = "'livetally import' reads CSV, TSV and Parquet files."
+
 
 def send(
     *files: Input,
-    type: str | None = None,  # noqa: A002 - the name of the option
+    type: MaybeName = None,  # noqa: A002 - the name of the option
     subject: str | None = None,
     data: str | None = None,
     time: str | None = None,
@@ -35,7 +37,7 @@ def send(
     source: str = "",
     format: Literal["jsonl", "json"] | None = None,  # noqa: A002 - as above
     rejected: Path | None = None,
-    patience: float = 60.0,
+    patience: Seconds = 60.0,
     json: bool = False,
     connection: Connection = LOCAL,
 ) -> int:
@@ -98,14 +100,18 @@ def _send_files(
 ) -> int:
     from secrets import token_hex
 
-    from livetally.cli.load.loading import Job, format_of
+    from livetally.cli.load.loading import Job
     from livetally.cli.load.opening import STDIN
     from livetally.cli.loaded import load_all, position_of
     from livetally.client import Call
 
     # What is piped in is not known to be the same as the last time.
     each_time = replace(shape, salt=token_hex(8))
-    formats = [form or "jsonl" if path == STDIN else format_of(path, form) for path in paths]
+    is_mapped = shape.mapping is not None
+    formats = [
+        form or "jsonl" if path == STDIN else form or _format_of(path, is_mapped=is_mapped)
+        for path in paths
+    ]
     jobs = [
         Job(
             path=path,
@@ -125,6 +131,30 @@ def _send_files(
         return load_all([job._replace(position=position) for job in jobs], client, json=json)
 
 
+def _format_of(path: Path, *, is_mapped: bool) -> str:
+    """Return the format of a file of events, from its name.
+
+    Raises:
+        WrongUsage: it is a file for ``import``.
+        LivetallyError: the name does not say it.
+    """
+    from livetally.cli.load.loading import FORMATS
+    from livetally.cli.load.opening import plain_suffix
+    from livetally.errors import LivetallyError
+
+    if path.is_dir():
+        raise WrongUsage(f"{path} is a directory: 'livetally import' reads those.")
+    form = FORMATS.get(plain_suffix(path))
+    if form is None:
+        raise LivetallyError(
+            f"{path}: say what it holds with --format: jsonl or json (the name may end in .jsonl,"
+            f" .ndjson or .json, and then in .gz or .zst). {_IMPORT_READS}"
+        )
+    if form in ("csv", "tsv") and not is_mapped:
+        raise WrongUsage(f"{path} has rows, which are no events yet. {_IMPORT_READS}")
+    return form
+
+
 def _send_one(event: dict[str, Any], patience: float, connection: Connection, *, json: bool) -> int:
     import msgspec
 
@@ -135,7 +165,8 @@ def _send_one(event: dict[str, Any], patience: float, connection: Connection, *,
         try:
             event["data"] = decode_exact(event["data"])
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-            raise WrongUsage(f"--data must be a JSON object: {error}.") from None
+            reason = _half_of(event["data"]) or str(error)
+            raise WrongUsage(f"--data must be a JSON object: {reason}.") from None
     with connection.open() as client:
         receipt = client.send_now([event], timeout_s=patience)
     if json:
@@ -148,3 +179,16 @@ def _send_one(event: dict[str, Any], patience: float, connection: Connection, *,
     if receipt.conflicts:
         note("livetally: rejected: id: it was stored before with other content")
     return FAILED if receipt.rejected or receipt.conflicts else DONE
+
+
+def _half_of(text: str) -> str:
+    """Say which escape is half a character, which msgspec takes for the end; "" if none is."""
+    import re
+    from json import dumps, loads
+
+    try:
+        written = dumps(loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
+    half = re.search("[\ud800-\udfff]", written)
+    return f"\\u{ord(half[0]):04x} is half of a character" if half else ""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from cyclopts import App
 
 from livetally.cli.codes import DONE
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 from livetally.cli.output import note, print_json, print_table
+from livetally.client.segments import segment
 from livetally.errors import LivetallyError
 
 __all__ = ["app", "list_sinks", "rebuild"]
@@ -49,7 +50,7 @@ def list_sinks(*, json: bool = False, connection: Connection = LOCAL) -> int:
 
 @app.command
 def rebuild(
-    name: str, /, *, no_wait: bool = False, json: bool = False, connection: Connection = LOCAL
+    name: Name, /, *, no_wait: bool = False, json: bool = False, connection: Connection = LOCAL
 ) -> int:
     """Fill a sink's table anew, and wait until it is.
 
@@ -65,7 +66,7 @@ def rebuild(
     Raises:
         LivetallyError: the server refused it, or the table could not be filled.
     """
-    reply = connection.call("POST", f"{_PATH}/{quote(name, safe='')}/rebuild")
+    reply = connection.call("POST", f"{_PATH}/{segment(name, 'name')}/rebuild")
     told = reply.read(msgspec.json.decode)
     if not no_wait:
         told = _wait(name, connection)

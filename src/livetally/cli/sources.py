@@ -7,14 +7,15 @@ Guarantee: a command has been written down when it returns, and outlives the ser
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from cyclopts import App
 
 from livetally.cli.codes import DONE, FAILED, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 from livetally.cli.output import print_json, print_table
+from livetally.client.segments import segment
 
 __all__ = ["app", "list_sources", "run", "schedule", "start", "stop"]
 
@@ -50,7 +51,7 @@ def list_sources(*, json: bool = False, connection: Connection = LOCAL) -> int:
 
 
 @app.command
-def start(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def start(name: Name, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
     """Start a source: it is fetched at once, and then by its schedule.
 
     Args:
@@ -65,7 +66,7 @@ def start(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -
 
 
 @app.command
-def stop(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def stop(name: Name, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
     """Stop a source, also in the middle of a run; what came is kept.
 
     Args:
@@ -80,7 +81,7 @@ def stop(name: str, /, *, json: bool = False, connection: Connection = LOCAL) ->
 
 
 @app.command
-def run(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def run(name: Name, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
     """Run a source once, now, whether it is started or not.
 
     Args:
@@ -96,7 +97,7 @@ def run(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -> 
 
 @app.command
 def schedule(
-    name: str,
+    name: Name,
     /,
     *,
     every: str = "",
@@ -128,7 +129,7 @@ def schedule(
         raise WrongUsage("Give --every or --cron, or --reset for the definition's schedule.")
     reply = connection.call(
         "PATCH",
-        f"{_PATH}/{quote(name, safe='')}",
+        f"{_PATH}/{segment(name, 'name')}",
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode({"schedule": None if reset else given}),
     )
@@ -136,7 +137,7 @@ def schedule(
 
 
 def _command(name: str, action: str, connection: Connection, *, json: bool) -> int:
-    reply = connection.call("POST", f"{_PATH}/{quote(name, safe='')}/{action}")
+    reply = connection.call("POST", f"{_PATH}/{segment(name, 'name')}/{action}")
     return _told(reply.read(msgspec.json.decode), json=json)
 
 

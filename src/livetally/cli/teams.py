@@ -7,14 +7,15 @@ Guarantee: only an operator's key makes and sets teams; the server decides that,
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import msgspec
 from cyclopts import App, Parameter
 
 from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import Name
 from livetally.cli.output import print_json, print_table
+from livetally.client.segments import segment
 
 __all__ = ["app", "create", "list_teams", "set_team"]
 
@@ -24,7 +25,7 @@ _PATH = "/v1/teams"
 
 
 @app.command
-def create(name: str, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
+def create(name: Name, /, *, json: bool = False, connection: Connection = LOCAL) -> int:
     """Make a team.
 
     Args:
@@ -77,7 +78,7 @@ def list_teams(*, json: bool = False, connection: Connection = LOCAL) -> int:
 
 @app.command(name="set")
 def set_team(
-    name: str,
+    name: Name,
     /,
     *,
     queries_per_hour: Annotated[str | None, Parameter(name="--queries-per-hour")] = None,
@@ -112,7 +113,7 @@ def set_team(
         raise WrongUsage("Say what to set: --queries-per-hour, --origin or --no-origins.")
     reply = connection.call(
         "PATCH",
-        f"{_PATH}/{quote(name, safe='')}",
+        f"{_PATH}/{segment(name, 'name')}",
         headers={"Content-Type": "application/json"},
         body=msgspec.json.encode(change),
     )

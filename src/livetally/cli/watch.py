@@ -16,6 +16,7 @@ from cyclopts import Parameter, validators
 from livetally.cli.asking import WHOLE, Range, asked
 from livetally.cli.codes import DONE, WrongUsage
 from livetally.cli.connection import LOCAL, Connection
+from livetally.cli.inputs import MaybeName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,13 +36,13 @@ _REFRESHES_PER_S = 8
 class Page:
     """What to watch instead of a metric, and which part of it."""
 
-    entity: str | None = None
+    entity: MaybeName = None
     """Watch the entities of this name."""
 
     events: bool = False
     """Watch the newest events."""
 
-    one: str | None = None
+    one: MaybeName = None
     """Of entities, only the one with this key."""
 
     sort: str | None = None
@@ -64,7 +65,7 @@ _OF_EVENTS = ("type", "subject")
 
 
 def watch(
-    metric: str | None = None,
+    metric: MaybeName = None,
     /,
     *,
     within: Range = WHOLE,

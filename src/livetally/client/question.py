@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, TypedDict
-from urllib.parse import quote
 
 import msgspec
 
 from livetally.client.exchange import Call
+from livetally.client.segments import segment
 from livetally.errors import BadInput
 
 __all__ = [
@@ -117,11 +117,11 @@ def entities_question(
     """Return the call that asks for entities; the arguments are those of ``AskedEntities``.
 
     Raises:
-        BadInput: a value in ``where`` that can't be compared with.
+        BadInput: an empty name or key, or a value in ``where`` that can't be compared with.
     """
-    one = "" if key is None else f"/{quote(key, safe='')}"
+    one = "" if key is None else f"/{segment(key, 'key')}"
     params = _given({"sort": sort, "limit": limit}, where)
-    return Call("GET", f"/v1/entities/{quote(entity, safe='')}{one}", params)
+    return Call("GET", f"/v1/entities/{segment(entity, 'entity')}{one}", params)
 
 
 def events_question(
@@ -169,7 +169,8 @@ def question(
     """Return the call that asks for ``metric``; the arguments are those of ``Asked``.
 
     Raises:
-        BadInput: a datetime without a zone, or a value in ``where`` that can't be compared with.
+        BadInput: an empty name, a datetime without a zone, or a value in ``where`` that can't be
+            compared with.
     """
     texts = {
         "interval": interval,
@@ -184,7 +185,7 @@ def question(
         "compare": compare,
         "min_position": min_position,
     }
-    return Call("GET", f"/v1/metrics/{quote(metric, safe='')}", _given(texts, where))
+    return Call("GET", f"/v1/metrics/{segment(metric, 'metric')}", _given(texts, where))
 
 
 def _given(texts: Mapping[str, Any], where: Where) -> tuple[tuple[str, str], ...]:

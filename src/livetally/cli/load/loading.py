@@ -27,6 +27,7 @@ from livetally.cli.load.opening import (
     Opened,
     opened,
     plain_suffix,
+    printable,
     refusal,
 )
 from livetally.cli.load.parquet import parquet_lines
@@ -116,8 +117,9 @@ class _Source(NamedTuple):
 class _Cut:
     """The end of a file that can't be read further: it is told when all before it is handed on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_encoding: bool) -> None:
         self._path = path
+        self._has_encoding = has_encoding
         self.error: LivetallyError | None = None
 
     def before(self, records: Iterator[_Record]) -> Iterator[_Record]:
@@ -125,7 +127,7 @@ class _Cut:
         try:
             yield from records
         except UNREADABLE as error:
-            self.error = refusal(self._path, error)
+            self.error = refusal(self._path, error, has_encoding=self._has_encoding)
         except LivetallyError as error:
             self.error = error
 
@@ -205,9 +207,8 @@ def _tell_unnamed(job: Job, sheet: Sheet | None) -> None:
 def _reading(job: Job, rejected: Path) -> str:
     """Return a text that is another one when other events could come of the rows."""
     declared = sorted(job.declared.items())
-    return "\x1f".join(
-        (job.format, job.shape.fingerprint, _seed(job), repr(declared), str(rejected))
-    )
+    options = (job.format, job.shape.fingerprint, _seed(job), repr(declared), str(rejected))
+    return printable("\x1f".join(options))
 
 
 class _Run:
@@ -282,7 +283,7 @@ def _source(job: Job, file: Opened) -> _Source:
     Raises:
         UnfitFile: its heading can't be read, or is not that which the options name.
     """
-    cut = _Cut(job.path)
+    cut = _Cut(job.path, has_encoding=job.format in _ROWS)
     try:
         items, sheet = _read(job, file, cut)
     except LivetallyError as error:

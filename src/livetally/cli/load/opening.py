@@ -28,12 +28,14 @@ __all__ = [
     "Opened",
     "opened",
     "plain_suffix",
+    "printable",
     "refusal",
 ]
 
 STDIN = Path("-")
 PACKED = (".gz", ".zst")
-UNREADABLE = (OSError, zlib.error, zstd.ZstdError, EOFError, UnicodeError)
+_BROKEN = (OSError, zlib.error, zstd.ZstdError, EOFError)
+UNREADABLE = (*_BROKEN, UnicodeError)
 """What reading a file raises when it can't be read, unpacked or decoded to its end."""
 
 
@@ -72,19 +74,29 @@ def opened(path: Path) -> Iterator[Opened]:
             return
         with path.open("rb") as raw, _unpacked(path, raw) as stream:
             yield Opened(raw, stream, path.stat().st_size)
-    except UNREADABLE as error:
+    except _BROKEN as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise refusal(path, error) from None
+        raise refusal(path, error, has_encoding=False) from None
 
 
-def refusal(path: Path, error: Exception) -> LivetallyError:
-    """Return the error that names the file and says why it can't be read."""
+def printable(name: Path | str) -> str:
+    """Return the name of a file as text: it may have bytes that are none, which nothing writes."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def refusal(path: Path, error: Exception, *, has_encoding: bool) -> LivetallyError:
+    """Return the error that names the file and says why it can't be read.
+
+    ``has_encoding``: whether its encoding can be named, as that of CSV; JSON is always UTF-8.
+    """
     match error:
         case OSError():
             return LivetallyError(f"{path} can't be read: {error.strerror or error}.")
         case UnicodeError():
             reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+            if not has_encoding:
+                return LivetallyError(f"{path} has what is no UTF-8: {reason}.")
             return LivetallyError(
                 f"{path} is no text in this encoding ({reason}): name the right one with"
                 " --encoding."

@@ -163,10 +163,15 @@ def _reason(refused: Refused) -> str:
 
 
 def _json_line(refused: Refused) -> str:
-    """Add the reason to an object; what is none becomes the text of one."""
+    r"""Add the reason to an object; what is none becomes the text of one.
+
+    Bytes that are no UTF-8 stand in that text as ``\xff``, which no JSON has.
+    """
     assert isinstance(refused.original, bytes)
     reason = {LINE: refused.line, BECAUSE: _reason(refused)}
     try:
+        # A value that is left as it stands is not looked into: it may be no UTF-8.
+        refused.original.decode()
         members = msgspec.json.decode(refused.original, type=dict[str, msgspec.Raw])
         line = msgspec.json.encode({**members, **reason})
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
