@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -201,6 +202,38 @@ def test_a_question_about_the_largest_groups_is_sent_whole(server: Server) -> No
         text = read_until(connection, b'"shop":"a","value":1')
         assert b"event: snapshot" in text
         assert b"event: update" not in text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "metrics/sales?by=shop&fill=zero",
+        "explore?event=sale&aggregate=count&by=shop&fill=zero",
+        "explore?event=sale&aggregate=count&by=shop&fill=zero&interval=day",
+    ],
+)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
+def test_a_filled_question_goes_on_where_it_was(
+    server: Server, question: str, *, beside: bool
+) -> None:
+    """Two groups, nothing new while away: an id alone, then what changes; no other is silenced."""
+    for shop in "ab":
+        asked(server, "POST", "/v1/events", {"type": "sale", "data": {"shop": shop}})
+    path = f"/v1/{question}"
+    if beside:
+        path = f"/v1/live?{urlencode({'q': [question, 'metrics/sales']}, doseq=True)}"
+    with opened(server, path) as connection:
+        text = read_until(connection, b'"q":1' if beside else b"event: snapshot").decode()
+    last_id = text.split("id: ")[-1].split("\n")[0].partition("-")[0]
+    with opened(server, path, more=f"Last-Event-ID: {last_id}\r\n") as connection:
+        text = read_until(connection, f"id: {last_id}\n".encode()).decode()
+        asked(server, "POST", "/v1/events", {"type": "sale", "data": {"shop": "a"}})
+        text += read_until(connection, b'"shop":"a","value":2').decode()
+        if beside and '"value":3' not in text:
+            text += read_until(connection, b'"value":3').decode()
+        assert "event: snapshot" not in text
+    until(lambda: streams_of(server) == 0, "the stream to be counted no more", 20)
+    assert "livetally_defects_total{" not in asked(server, "GET", "/metrics")
 
 
 def test_an_old_proxy_gets_a_stream_without_chunks(server: Server) -> None:

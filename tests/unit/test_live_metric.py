@@ -265,6 +265,21 @@ async def test_a_picture_of_any_age_and_what_it_lacks_make_a_fresh_answer(
     assert picture == seen(fresh.rows)
 
 
+async def test_of_a_total_whoever_comes_back_lacks_the_groups_that_changed() -> None:
+    """It has no buckets between which others could be empty: one that had any group had all."""
+    question = asking(Counting(), fill="zero", by="subject")
+    rows: Rows = {
+        (None, (group,), False): AnswerRow(None, (group,), 1, version)
+        for version, group in enumerate("abc", start=1)
+    }
+    assert question.lacking(rows, 3) == []
+    assert question.lacking(rows, 2) == [(None, ("c",), False)]
+    assert question.lacking(rows, 0) is None
+    alone = asking(Counting(), fill="zero")
+    assert alone.lacking({(None, (), False): AnswerRow(None, (), 0, 0)}, 3) is None
+    assert alone.lacking({(None, (), False): AnswerRow(None, (), 7, 3)}, 3) == []
+
+
 @pytest.mark.parametrize("seed", range(25))
 async def test_rows_kept_by_windows_stay_a_fresh_answer(seed: int) -> None:
     """Commit after commit, with time passing: the rows kept equal those of a new question."""

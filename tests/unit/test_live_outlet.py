@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from starlette.types import Message
+from structlog.testing import capture_logs
 
 from livetally.api.outlet import send_out
 from livetally.live import Outlet
-from tests.unit.live_room import settle
+from livetally.telemetry import REGISTRY
+from tests.unit.live_room import Client, settle
 
 
 class Tapped:
@@ -129,3 +132,32 @@ async def test_a_connection_that_is_lost_before_it_was_lent_opens_nothing() -> N
     scope = {"type": "http", "extensions": {"livetally.take_over": take_over}}
     await send_out(scope, wire.receive, wire.send, tap, tap.opened)
     assert (tap.outlet, tap.left, wire.sent) == (None, 1, [])
+
+
+def unforeseen(_outlet: Outlet) -> None:
+    """Fail as a defect does."""
+    raise ZeroDivisionError("unforeseen")
+
+
+def defects() -> float:
+    """Return how many streams could not be opened."""
+    return REGISTRY.get_sample_value("livetally_defects_total", {"loop": "live opening"}) or 0
+
+
+@pytest.mark.parametrize("lent", [True, False])
+async def test_a_stream_that_can_not_be_opened_ends(*, lent: bool) -> None:
+    """Its status is sent already: the client must see an end, and it is counted no more."""
+    tap, wire, connection = Tapped(), Wire(), Client()
+    before = defects()
+    scope: dict[str, Any] = {"type": "http"}
+    if lent:
+        scope["extensions"] = {"livetally.take_over": lambda _headers, _tap: connection}
+    with capture_logs() as logs:
+        await asyncio.wait_for(send_out(scope, wire.receive, wire.send, tap, unforeseen), 20)
+    assert (tap.left, connection.aborted) == (1, lent)
+    # Without the last message of a body, so that nobody takes it for the whole.
+    assert [message["type"] for message in wire.sent] == ["http.response.start"] * (not lent)
+    assert [(one["loop"], one["log_level"], one["exc_info"]) for one in logs] == [
+        ("live opening", "error", True)
+    ]
+    assert defects() == before + 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from livetally.live import Resume
+from structlog.testing import capture_logs
+
+from livetally.live import Resume, RowKey, Rows
+from livetally.telemetry import REGISTRY
 from tests.unit.live_room import Client, Tally, notice, open_client, room, settle
 
 
@@ -111,6 +114,41 @@ async def test_whoever_was_cut_off_between_first_snapshots_goes_on_from_there() 
         lacking = [(frame.data["q"], frame.event, frame.data["rows"]) for frame in again.frames()]
         assert lacking == [(0, "update", {"b": 2}), (2, "snapshot", {"a": 1})]
         assert again.last_id() == "e1.5"
+
+
+class Unsure(Tally):
+    """A question that can't tell what a client lacks."""
+
+    def lacking(self, rows: Rows, position: int) -> list[RowKey] | None:  # noqa: ARG002
+        """Fail as a defect does."""
+        raise ZeroDivisionError("unforeseen")
+
+
+async def test_a_question_that_can_not_tell_what_is_lacking_is_sent_whole_beside_the_others() -> (
+    None
+):
+    """A defect of one is in the log and the measurements, and silences no other."""
+    async with room() as (hub, _):
+        tallies = [Tally("first"), Unsure("second"), Tally("third")]
+        for tally in tallies:
+            tally.put("a", 1, 3)
+            tally.put("b", 1, 5)
+        before = REGISTRY.get_sample_value("livetally_defects_total", {"loop": "live resume"}) or 0
+        with capture_logs() as logs:
+            _, client = await open_client(hub, *tallies, resume=4)
+        assert [(frame.event, frame.data["rows"]) for frame in client.frames()] == [
+            ("update", {"b": 1}),
+            ("snapshot", {"a": 1, "b": 1}),
+            ("update", {"b": 1}),
+        ]
+        assert client.last_id() == "e1.5"
+        assert [(one["loop"], one["log_level"]) for one in logs] == [("live resume", "error")]
+        after = REGISTRY.get_sample_value("livetally_defects_total", {"loop": "live resume"})
+        assert after == before + 1
+        tallies[1].put("c", 1, 6)
+        hub.notice(notice(6))
+        await settle()
+        assert client.frames()[-1].data["rows"] == {"c": 1}
 
 
 async def test_with_a_failed_question_the_others_are_all_sent_anew() -> None:

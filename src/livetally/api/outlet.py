@@ -1,8 +1,9 @@
 """The way out of a live stream: the connection itself when the server lends it, else plain ASGI.
 
 In the flow: called by ``live`` with a subscribed stream, opens it on a connection.
-Guarantee: a stream leaves when its client has gone, however it was opened; over plain ASGI, too,
-nothing piles up for a client that does not read.
+Guarantee: a stream leaves when its client has gone, however it was opened; one that can't be opened
+ends, so that its client comes back, and is not counted any more; over plain ASGI, too, nothing
+piles up for a client that does not read.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import anyio
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from livetally.api.guard import completed
 from livetally.live import Outlet
+from livetally.telemetry import DEFECTS
 
 __all__ = ["STREAM_HEADERS", "Tap", "send_out"]
+
+_log = structlog.get_logger("livetally.live")
 
 STREAM_HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -55,21 +60,35 @@ async def send_out(
     take_over: TakeOver | None = scope.get("extensions", {}).get(_TAKE_OVER)
     if take_over is not None:
         outlet = take_over(completed(scope, STREAM_HEADERS), tap)
-        if outlet is None:
+        if outlet is None or not _begins(opened, outlet):
             tap.gone()
-        else:
-            opened(outlet)
         return
     try:
         await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
         pump = _Pump(tap)
-        opened(pump)
+        if not _begins(opened, pump):
+            return  # without the last message: the server ends the connection
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
             await pump.run(send)
             tasks.cancel_scope.cancel()
     finally:
         tap.gone()
+
+
+def _begins(opened: Callable[[Outlet], None], outlet: Outlet) -> bool:
+    """Open the stream; tell whether it is. The status is sent: all that is left is to end it.
+
+    Nobody else would: whoever called has nothing more to do with a connection that was taken over.
+    """
+    try:
+        opened(outlet)
+    except Exception:  # noqa: BLE001 - whatever it is, the client must come back
+        DEFECTS.labels("live opening").inc()
+        _log.exception("a defect: please report it; ending the stream", loop="live opening")
+        outlet.abort()
+        return False
+    return True
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:

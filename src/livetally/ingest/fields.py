@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -32,6 +32,7 @@ Wrong = tuple[int, str, str]
 _AT = re.compile(r" - at `\$(?P<path>.*)`$")
 _MISSING = re.compile(r"missing required field (\S+)")
 _INT64 = 2**63
+_NO_DECIMAL = "invalid decimal string"  # what the decoder says of other texts
 
 
 class FieldReader:
@@ -41,12 +42,18 @@ class FieldReader:
         """Compile the declared fields of ``event``."""
         self.fields = tuple(event.fields.values())
         self.columns = frozenset(field.column for field in self.fields)
-        shape = _struct(event.fields)
+        shape = _struct(event.fields, _python_type)
         self._one = msgspec.json.Decoder(shape)
         self._many = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type] # built at run time
         self._getters = [_getter(field) for field in self.fields]
         self._finishers = [finisher(field) for field in self.fields]
         self._repeats = RepeatFinder([field.name for field in self.fields])
+        decimals = {
+            name: field for name, field in event.fields.items() if field.type is FieldType.DECIMAL
+        }
+        written = _struct(decimals, _as_written)
+        self._written = msgspec.json.Decoder(written) if decimals else None
+        self._written_getters = [(name, _getter(field)) for name, field in decimals.items()]
 
     def read(self, data: Sequence[bytes]) -> tuple[dict[str, list[Any]], list[Wrong]]:
         """Return values by column name, and what is wrong with each bad event.
@@ -61,6 +68,7 @@ class FieldReader:
             decoded: list[Any] = self._many.decode(b"[" + joined + b"]")
         except (msgspec.DecodeError, RecursionError):
             decoded = self._each(data, wrong)
+        wrong += self._strange_decimals(data, joined, decoded)
         columns: dict[str, list[Any]] = {}
         present: dict[str, int] = {}
         for field, get, finish in zip(self.fields, self._getters, self._finishers, strict=True):
@@ -73,6 +81,26 @@ class FieldReader:
     def repeats(self, data: bytes) -> bool:
         """Tell whether one event's data may name a declared member twice."""
         return bool(self._repeats.find([data], data, {}))
+
+    def _strange_decimals(
+        self, data: Sequence[bytes], joined: bytes, decoded: Sequence[Any]
+    ) -> list[Wrong]:
+        """Find texts that only the decoder takes for decimals.
+
+        It knows the digits of every script, and every kind of space; the store does not.
+        """
+        if self._written is None or _is_plain(joined):
+            return []
+        wrong: list[Wrong] = []
+        for place, body in enumerate(data):
+            if decoded[place] is None or _is_plain(body):
+                continue
+            item = self._written.decode(body)
+            for name, get in self._written_getters:
+                written = get(item)
+                if written is not None and _is_strange(bytes(written)):
+                    wrong.append((place, f"data.{name}", _NO_DECIMAL))
+        return wrong
 
     def _each(self, data: Sequence[bytes], wrong: list[Wrong]) -> list[Any]:
         decoded: list[Any] = []
@@ -111,7 +139,7 @@ def _getter(field: Field) -> Any:
     return nested if len(names) > 1 else flat
 
 
-def _struct(fields: Mapping[str, Field]) -> type[msgspec.Struct]:
+def _struct(fields: Mapping[str, Field], type_of: Callable[[Field], Any]) -> type[msgspec.Struct]:
     """Build the type to decode into; a nested path ``a.b`` becomes a struct ``a`` with ``b``."""
     nested: dict[str, dict[str, Field]] = {}
     members: list[tuple[str, Any, Any]] = []
@@ -122,9 +150,9 @@ def _struct(fields: Mapping[str, Field]) -> type[msgspec.Struct]:
         if rest:
             nested.setdefault(head, {})[rest] = field
         else:
-            members.append(_member_type(f"m_{head}", field))
+            members.append(_member_type(f"m_{head}", field, type_of(field)))
     for head, inner in nested.items():
-        kind = _struct(inner)
+        kind = _struct(inner, type_of)
         required = any(field.required for field in inner.values())
         default: Any = msgspec.NODEFAULT if required else None
         members.append((f"m_{head}", kind if required else kind | None, default))
@@ -132,11 +160,10 @@ def _struct(fields: Mapping[str, Field]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Data", members, rename=rename, gc=False)
 
 
-def _member_type(name: str, field: Field) -> tuple[str, Any, Any]:
-    kind = _python_type(field)
+def _member_type(name: str, field: Field, kind: Any) -> tuple[str, Any, Any]:
     if field.required:
         return (name, kind, msgspec.NODEFAULT)
-    return (name, kind | None, None)
+    return (name, kind if kind is msgspec.Raw else kind | None, None)
 
 
 def _python_type(field: Field) -> Any:
@@ -159,6 +186,22 @@ def _python_type(field: Field) -> Any:
             return Decimal
         case _:
             return Annotated[str, msgspec.Meta(max_length=field.max_length)]
+
+
+def _as_written(_field: Field) -> Any:
+    return msgspec.Raw
+
+
+def _is_plain(body: bytes) -> bool:
+    """Tell that no text in some JSON has a character beyond ASCII, or one that is not printed."""
+    return body.isascii() and b"\\" not in body
+
+
+def _is_strange(written: bytes) -> bool:
+    if not written.startswith(b'"'):
+        return False
+    text = msgspec.json.decode(written, type=str)
+    return not (text.isascii() and text.isprintable())
 
 
 def _why(error: Exception) -> tuple[str, str]:

@@ -233,11 +233,13 @@ class MetricQuestion(Question):
 
         Empty buckets have no version. But rows never leave an answer that is not cut, so whoever
         had seen ``position`` had every bucket between the first and the last that did not change
-        since, of every group that has such a bucket.
+        since, of every group that has such a bucket. A total is one bucket.
         """
         if self.sent_whole or not self.query.fill_zero:
             return super().lacking(rows, position)
-        old = [(row.bucket_us, row.keys) for row in rows.values() if 0 < row.version <= position]
+        old = [
+            (row.bucket_us or 0, row.keys) for row in rows.values() if 0 < row.version <= position
+        ]
         if not old:
             return None
         first, last = min(bucket for bucket, _ in old), max(bucket for bucket, _ in old)
@@ -246,7 +248,7 @@ class MetricQuestion(Question):
             key
             for key, row in rows.items()
             if row.version > position
-            or (not row.version and not (first <= row.bucket_us <= last and row.keys in groups))
+            or not (row.version or (first <= (row.bucket_us or 0) <= last and row.keys in groups))
         ]
 
     def begun(self, rows: Rows, now_us: int) -> Rows:

@@ -15,13 +15,18 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from livetally.live.chance import jitter
 from livetally.live.frames import beat, numbered, partial, retry
 from livetally.live.telling import Telling
 from livetally.live.topic import Place
+from livetally.telemetry import DEFECTS
 from livetally.tenancy import Identity
 
 __all__ = ["Host", "Outlet", "Resume", "Stream"]
+
+_log = structlog.get_logger("livetally.live")
 
 _RETRY_MS = (1000, 3000)
 
@@ -131,7 +136,7 @@ class Stream:
                 if number < len(places) and not self.unnumbered:
                     snapshot = partial(snapshot, self.epoch, self._told(), number)
                 frames.append(snapshot)
-            elif lacking := place.topic.since(place.prefix, resume.position):
+            elif lacking := _since(place, resume.position):
                 frames.append(lacking)
         return frames
 
@@ -226,3 +231,13 @@ class Stream:
             ),
             default=0,
         )
+
+
+def _since(place: Place, position: int) -> bytes:
+    """Return what a client lacks; the whole where that can't be told: others go on as they are."""
+    try:
+        return place.topic.since(place.prefix, position)
+    except Exception:  # noqa: BLE001 - whatever it is, it must not silence other questions
+        DEFECTS.labels("live resume").inc()
+        _log.exception("a defect: please report it; sending the whole", loop="live resume")
+        return place.topic.snapshot(place.prefix)

@@ -220,11 +220,15 @@ def _instant(text: str) -> int | None:
 
 def _decimal(field: Field, value: Any) -> Decimal | None:
     scale = field.scale or 0
+    if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+        return None  # Python takes the digits of every script, and every kind of space
     try:
         number = Decimal(value) if not isinstance(value, bool) else Decimal("nan")
     except (InvalidOperation, TypeError, ValueError):
         return None
-    if not number.is_finite() or number.adjusted() >= _DECIMAL_DIGITS - scale:
+    if not number.is_finite():
+        return None
+    if number and not -scale <= number.adjusted() < _DECIMAL_DIGITS - scale:
         return None
     cut = EXACT.scaleb(number, scale)
     return number if cut == cut.to_integral_value() else None

@@ -57,6 +57,8 @@ _TIME = (
     r"^(19|2[0-2])\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]"
     r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
 )
+# What ingest takes for a decimal, without underscores and the spaces around it.
+_DECIMAL_TEXT = r"^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$"
 # The same as ingest.
 _OLDEST_US = -2_177_452_800_000_000  # 1901-01-01T00:00:00Z
 _NEWEST_US = 10_382_256_000_000_000  # 2299-01-01T00:00:00Z
@@ -151,8 +153,14 @@ def _decimal_expression(field: Field, path: str) -> str:
     # The last resort is for a key that is written with escapes.
     written = f"arrayPushBack(extractAll(data, {pattern}), {raw})"
     found = f"arrayFirst(t -> toFloat64OrNull(t) = toFloat64OrNull({raw}), {written})"
-    quoted = f"replaceRegexpAll(JSONExtractString(data, {path}), '[_ ]', '')"
-    text = f"if(JSONType(data, {path}) = 'String', {quoted}, {found})"
+    # The engine makes 0 of "-", and 1 of "+ 1".
+    bare = f"replaceAll(trimBoth(JSONExtractString(data, {path})), '_', '')"
+    quoted = f"if(match({bare}, {literal(_DECIMAL_TEXT)}), {bare}, '')"
+    # And nothing of a zero with a large exponent.
+    text = (
+        f"replaceRegexpOne(if(JSONType(data, {path}) = 'String', {quoted}, {found}),"
+        " '^[-+]?[0.]+([eE][-+]?[0-9]{1,18})?$', '0')"
+    )
     # What is beyond the 36th place the engine leaves out.
     exact = (
         f"toDecimal256OrNull(t, 36) = toDecimal256(toDecimal128OrNull(t, {scale}), 36)"
