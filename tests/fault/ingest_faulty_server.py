@@ -258,6 +258,11 @@ def _clock_back(nth: int, _delay_ms: float) -> None:
     _around_insert(set_back, lambda: None)
 
 
+def _slow_insert(_nth: int, delay_ms: float) -> None:
+    """Give the store every commit late."""
+    _around_insert(lambda _: time.sleep(delay_ms / 1000), lambda: None)  # sleeps: a slow disk
+
+
 POINTS: dict[str, _Point] = {
     "before the journal": _before(_around_append),
     "in the journal": _in_append,
@@ -277,6 +282,7 @@ _LIES: dict[str, _Point] = {
     "skip dedupe": _skip_dedupe,
     "skip fsync": _skip_fsync,
     "clock back": _clock_back,
+    "slow insert": _slow_insert,
 }
 
 
