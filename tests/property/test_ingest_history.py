@@ -111,8 +111,10 @@ def as_history_reads(engine: Engine, fields: list[Field], data: list[bytes]) -> 
     )
     parameters = {f"d{place}": one.decode() for place, one in enumerate(data)}
     (row,) = engine.read(f"SELECT {read}", parameters)
+    # The engine writes a binary number in as few digits as tell it, without a point: as an int.
+    kinds = {FieldType.DECIMAL: Decimal, FieldType.NUMBER: float}
     return [
-        Decimal(value) if value is not None and field.type is FieldType.DECIMAL else value
+        kinds[field.type](value) if value is not None and field.type in kinds else value
         for field, value in zip(fields, row, strict=True)
     ]
 
