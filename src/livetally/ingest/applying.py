@@ -76,7 +76,7 @@ class _Waiter(NamedTuple):
 
 
 class Applier:
-    """Applies commits on a thread of its own. ``put`` and ``settle`` are the writer's to call."""
+    """Applies commits on a thread of its own. ``put``, ``apply_now`` and ``settle`` are the writer's."""
 
     def __init__(
         self,
@@ -150,6 +150,17 @@ class Applier:
             if len(self._waiting) == 1 or self._is_due():
                 self._changed.notify_all()
 
+    def apply_now(self, one: Applying) -> None:
+        """Have the store take a commit that is not in the journal, after all that was put. Blocks.
+
+        The caller's thread does it: it is the one that puts, so nothing comes in between.
+
+        Raises:
+            StoreFailed: it is not certain that the store has it.
+        """
+        self._wait_for_all()
+        self._apply([one])
+
     def wait(self, position: int, within_s: float | None = None) -> None:
         """Return when the store has ``position``. Blocks.
 
@@ -194,14 +205,7 @@ class Applier:
         Raises:
             StoreFailed: the store or the journal has failed.
         """
-        with self._changed:
-            if self._waiting:
-                self._want(self._waiting[-1].one.notice.position)
-            self._changed.wait_for(
-                lambda: not (self._waiting or self._applying) or self._failure is not None
-            )
-            if self._failure is not None:
-                raise _behind(self._failure)
+        self._wait_for_all()
         self._journal.clear()
 
     def close(self) -> None:
@@ -211,6 +215,16 @@ class Applier:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _wait_for_all(self) -> None:
+        with self._changed:
+            if self._waiting:
+                self._want(self._waiting[-1].one.notice.position)
+            self._changed.wait_for(
+                lambda: not (self._waiting or self._applying) or self._failure is not None
+            )
+            if self._failure is not None:
+                raise _behind(self._failure)
 
     def _want(self, position: int) -> None:
         if position > self._wanted:

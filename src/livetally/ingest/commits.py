@@ -22,11 +22,15 @@ _Result = TypeVar("_Result")
 
 
 class WriterLimits(NamedTuple):
-    """Bounds of the writer: events in one commit, and events and bytes that may wait for one."""
+    """Bounds of the writer: events in one commit, and events and bytes that may wait for one.
+
+    A commit of ``straight_events_min`` goes into the store without the journal.
+    """
 
     commit_events_max: int = 50_000
     waiting_events_max: int = 200_000
     waiting_bytes_max: int = 256 * 1024 * 1024
+    straight_events_min: int = 5_000
 
 
 class Receipt(NamedTuple):

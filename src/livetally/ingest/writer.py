@@ -9,7 +9,7 @@ after an acknowledgement is answered with what was acknowledged.
 The life of the thread, in order, for each round: take everything that waits; part new from known;
 append to the journal (fsync); answer; remember the identities; hand over to the applier. It adapts
 by itself: alone, an event is committed at once; under load, what arrives during one commit is the
-next.
+next. A large commit goes straight into the store: for that, the journal would be a second copy.
 
 When the journal or the store fails it is unknown what is on disk. So the writer stops for good: it
 answers nothing as stored any more, and the process is to exit. The next start reads back what is
@@ -162,7 +162,8 @@ class Writer:
             BadInput: no commit has had it: on one machine it is not from this store.
             StoreFailed: the store does not have it yet, after a long wait.
         """
-        if position > self._position:
+        # Listeners are told of a large commit a moment before it is acknowledged.
+        if position > max(self._position, self._applier.position):
             raise BadInput("min_position", f"is beyond the last commit, {self._position}")
         await self.caught_up()
 
@@ -319,8 +320,12 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever it was: nothing of it is anywhere yet
             self._commit_apart(work, error)
             return
+        is_large = parted.new >= self._limits.straight_events_min
         if applying is not None:
-            self._journal.append(applying.notice.position, applying.encoded)
+            if is_large:
+                self._applier.apply_now(applying)
+            else:
+                self._journal.append(applying.notice.position, applying.encoded)
             self._position = applying.notice.position
         outcomes: list[tuple[Any, Outcome]] = []
         duplicates = differing = 0
@@ -333,7 +338,8 @@ class Writer:
         self._deliver(outcomes)
         if applying is not None:
             self._index.record(parted.hashed, parted.sums, self._position)
-            self._applier.put(applying)
+            if not is_large:
+                self._applier.put(applying)
         _count(parted.new, duplicates, differing)
 
     def _made(self, batches: list[Batch], parted: Sorted) -> Applying:
