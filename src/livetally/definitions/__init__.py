@@ -9,6 +9,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, alert.py,
     simulation.py, application.py          what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
+    application_name.py                    what an application may be called
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
       scope.py, read_*.py                                           what it checks
@@ -21,6 +22,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
 
 from livetally.definitions.alert import Alert, Channel, ChannelKind, Measure
 from livetally.definitions.application import Application, UnknownTypes
+from livetally.definitions.application_name import check_application_name, is_application_name
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
 from livetally.definitions.embedding import with_lookup_files
@@ -147,9 +149,11 @@ __all__ = [
     "Term",
     "UnknownTypes",
     "Value",
+    "check_application_name",
     "check_team",
     "data_path",
     "format_filter",
+    "is_application_name",
     "materialised",
     "nearest",
     "parse_filter",
