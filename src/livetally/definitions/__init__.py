@@ -17,6 +17,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     question_templates.py                  conditions and names that a request fills in
     embedding.py                           look-up files -> a text that needs none
     team.py, materialise.py                several applications -> conflicts; what to store
+      joining.py                                                    with what one event type becomes
     route_table.py                         several applications -> whose path a request is for
 """
 
@@ -46,6 +47,7 @@ from livetally.definitions.inlet import (
     Reply,
     RoutePath,
 )
+from livetally.definitions.joining import Clash, joined_event, narrowed
 from livetally.definitions.literals import Value, read_literal
 from livetally.definitions.materialise import (
     Materialised,
@@ -58,6 +60,7 @@ from livetally.definitions.nearest import nearest
 from livetally.definitions.paths import (
     ATTRIBUTES,
     data_path,
+    parents,
     parse_reference,
     reference_to,
     segments,
@@ -104,6 +107,7 @@ __all__ = [
     "Changes",
     "Channel",
     "ChannelKind",
+    "Clash",
     "Command",
     "CommandAction",
     "Dashboard",
@@ -154,8 +158,11 @@ __all__ = [
     "data_path",
     "format_filter",
     "is_application_name",
+    "joined_event",
     "materialised",
+    "narrowed",
     "nearest",
+    "parents",
     "parse_filter",
     "parse_filters",
     "parse_reference",
