@@ -220,6 +220,9 @@ def test_check_compares_files_with_each_other(run: Run, tmp_path: Path) -> None:
     done = run("check", str(first), str(second))
     assert done.code == 1
     assert f"{second}:" in done.out
+    first.write_text('application = "a"\n[event.sale]\ndata.place = "string"\n')
+    second.write_text('application = "b"\n[event.sale]\ndata.place.city = "string"\n')
+    assert f"{second}:3: event.sale.data.place.city:" in run("check", str(first), str(second)).out
 
 
 def test_apply_shows_the_plan_and_applies_it(run: Run, tmp_path: Path) -> None:

@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 
 from livetally.definitions import Field, FieldType, data_path, parse_reference, segments
 from livetally.definitions.paths import is_field_name
+from livetally.store.events.columns import COLUMN_NAME
 
 # Underscores, dots, and the letters that stand for them in a column's name.
 paths = st.from_regex(r"\A[aud_][aud_0]{0,5}(\.[aud_][aud_0]{0,5}){0,4}\Z").filter(is_field_name)
+# The longest names are those in which most runs are spelt out.
+_PARTS = st.text(st.sampled_from("a__"), min_size=1, max_size=64)
+_SPELT = st.sampled_from(["a__" * 21 + "a", "_" + "a__" * 21, "__" + "a__" * 20 + "a_", "a" * 64])
+long_paths = st.lists(_PARTS | _SPELT, min_size=4, max_size=8).map(".".join).filter(is_field_name)
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -42,6 +47,14 @@ def test_column_names_exactly_one_field(path: str, type_: FieldType, scale: int)
     field = Field(path, type_, scale=scale if type_ is FieldType.DECIMAL else None)
     assert decoded(field.column) == (path, field.type_tag)
     assert re.fullmatch(r"[A-Za-z0-9_]+", field.column)
+
+
+@given(long_paths, st.sampled_from([("decimal", 18), ("boolean", None)]))
+def test_every_field_that_may_be_declared_can_be_read(path: str, type_: tuple[str, int]) -> None:
+    """However long its path is, the store takes its column's name for one."""
+    field = Field(path, FieldType(type_[0]), scale=type_[1])
+    assert COLUMN_NAME.match(field.column)
+    assert decoded(field.column) == (path, field.type_tag)
 
 
 @given(st.lists(keys, min_size=1, max_size=5))

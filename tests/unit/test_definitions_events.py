@@ -48,6 +48,14 @@ def test_every_limit_is_kept() -> None:
     assert found["c"].one_of == (1, 2)
 
 
+def test_listed_uuids_are_written_as_they_are_stored() -> None:
+    """In capitals, or without dashes, they would be another value than any event has."""
+    one = "550e8400-e29b-41d4-a716-446655440000"
+    listed = f'["{one.upper()}", "{one.replace("-", "")}", "none"]'
+    found = fields(f'data.u = {{ type = "uuid", one_of = {listed} }}')["u"]
+    assert found.one_of == (one, one, "none")
+
+
 @pytest.mark.parametrize(
     "data",
     [

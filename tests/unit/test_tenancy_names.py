@@ -14,7 +14,6 @@ from livetally.errors import BadInput
 from livetally.tenancy import (
     MovingWindow,
     TeamSettings,
-    check_application_name,
     check_key_name,
     check_team_name,
     check_team_settings,
@@ -43,7 +42,6 @@ HOSTILE = [
     ("check", "field", "taken"),
     [
         (check_team_name, "name", ["a", "0", "blue-2", "a" * 63]),
-        (check_application_name, "application", ["a", "flights_2013", "a-b", "a" * 63]),
         (check_meta_name, "name", ["source/prizes", "a:b.c-d_e", "a" * 190]),
     ],
 )

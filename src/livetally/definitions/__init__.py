@@ -9,6 +9,7 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     fields.py, metric.py, entity.py, dashboard.py, inlet.py, sink.py, source.py, alert.py,
     simulation.py, application.py          what can be declared
     paths.py, filters.py, literals.py      how a part of an event, a condition, a value is written
+    application_name.py                    what an application may be called
     reading.py                             a text -> an application or its problems
       plain.py, table.py, problems.py, locate.py, nearest.py        with what it reads
       scope.py, read_*.py                                           what it checks
@@ -16,11 +17,13 @@ text, what is raised is one ``InvalidDefinition`` that lists every mistake.
     question_templates.py                  conditions and names that a request fills in
     embedding.py                           look-up files -> a text that needs none
     team.py, materialise.py                several applications -> conflicts; what to store
+      joining.py                                                    with what one event type becomes
     route_table.py                         several applications -> whose path a request is for
 """
 
 from livetally.definitions.alert import Alert, Channel, ChannelKind, Measure
 from livetally.definitions.application import Application, UnknownTypes
+from livetally.definitions.application_name import check_application_name, is_application_name
 from livetally.definitions.canonical import to_json
 from livetally.definitions.dashboard import Dashboard, Panel, PanelKind
 from livetally.definitions.embedding import with_lookup_files
@@ -44,6 +47,7 @@ from livetally.definitions.inlet import (
     Reply,
     RoutePath,
 )
+from livetally.definitions.joining import Clash, joined_event, narrowed
 from livetally.definitions.literals import Value, read_literal
 from livetally.definitions.materialise import (
     Materialised,
@@ -56,6 +60,7 @@ from livetally.definitions.nearest import nearest
 from livetally.definitions.paths import (
     ATTRIBUTES,
     data_path,
+    parents,
     parse_reference,
     reference_to,
     segments,
@@ -102,6 +107,7 @@ __all__ = [
     "Changes",
     "Channel",
     "ChannelKind",
+    "Clash",
     "Command",
     "CommandAction",
     "Dashboard",
@@ -147,11 +153,16 @@ __all__ = [
     "Term",
     "UnknownTypes",
     "Value",
+    "check_application_name",
     "check_team",
     "data_path",
     "format_filter",
+    "is_application_name",
+    "joined_event",
     "materialised",
+    "narrowed",
     "nearest",
+    "parents",
     "parse_filter",
     "parse_filters",
     "parse_reference",

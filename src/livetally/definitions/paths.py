@@ -15,6 +15,7 @@ fields share a column exactly when their path and type are the same.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ __all__ = [
     "column_name",
     "data_path",
     "is_field_name",
+    "parents",
     "parse_reference",
     "reference_at",
     "reference_to",
@@ -49,6 +51,14 @@ _JOINTS: Final = re.compile(r"[_.]+")
 def is_field_name(text: str) -> bool:
     """Whether a field may be declared under this path: 1 to 8 plain names joined by dots."""
     return _FIELD_NAME.fullmatch(text) is not None
+
+
+def parents(path: str) -> Iterator[str]:
+    """Yield the paths of the objects that a declared field stands in, the innermost first."""
+    parent = path.rpartition(".")[0]
+    while parent:
+        yield parent
+        parent = parent.rpartition(".")[0]
 
 
 def segments(path: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ Guarantee: every field that comes out has a valid name and only the limits that 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -22,7 +23,7 @@ from livetally.definitions.fields import (
     FieldType,
 )
 from livetally.definitions.literals import read_literal
-from livetally.definitions.paths import is_field_name
+from livetally.definitions.paths import is_field_name, parents
 from livetally.definitions.table import Table
 from livetally.errors import BadInput
 
@@ -196,7 +197,15 @@ def _one_of(table: Table, field: Field) -> tuple[str | int, ...]:
             table.problem("is listed twice", "one_of", index)
         else:
             seen.add(item)
-    return tuple(value)
+    return tuple(map(_canonical_uuid, value) if field.type is FieldType.UUID else value)
+
+
+def _canonical_uuid(text: Any) -> Any:
+    """Write a UUID as it is stored; what is none stays, and no event can have it."""
+    try:
+        return str(uuid.UUID(text))
+    except (AttributeError, TypeError, ValueError):
+        return text
 
 
 def _check_fields(table: Table, fields: dict[str, Field]) -> None:
@@ -204,10 +213,8 @@ def _check_fields(table: Table, fields: dict[str, Field]) -> None:
     if len(fields) > _FIELDS_MAX:
         table.problem(f"takes at most {_FIELDS_MAX} fields, not {len(fields)}", "data")
     for path in fields:
-        parent = path.rpartition(".")[0]
-        while parent:
+        for parent in parents(path):
             if parent in fields:
                 table.problem(
                     f"'{parent}' can't be a {fields[parent].type} and hold '{path}'", "data"
                 )
-            parent = parent.rpartition(".")[0]

@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from livetally.definitions.application import Application, UnknownTypes
+from livetally.definitions.application_name import APPLICATION_NAME_RULE, is_application_name
 from livetally.definitions.locate import Path, locate
 from livetally.definitions.metric import Statistics
 from livetally.definitions.plain import jsonable, plain
@@ -36,12 +37,14 @@ from livetally.definitions.read_sinks import read_sinks
 from livetally.definitions.read_sources import read_sources
 from livetally.definitions.route_paths import check_paths
 from livetally.definitions.scope import Scope
-from livetally.definitions.table import NAME, NAME_RULE, Table
+from livetally.definitions.table import Table
 from livetally.errors import DefinitionProblem, InvalidDefinition
 
 __all__ = ["EXTRA", "SIZE_BYTES_MAX", "read_json", "read_text", "read_toml"]
 
 SIZE_BYTES_MAX: Final = 1024 * 1024
+
+_NAMELESS: Final = "is missing: the name of the application"
 
 # Tables that belong to other rooms; kept as plain values.
 EXTRA: Final = ("source", "sink", "alert", "simulation", "retention")
@@ -162,8 +165,8 @@ def _application(raw: dict[str, Any], text: str, problems: Problems) -> Applicat
     """Read the whole definition; what is returned counts only when there are no problems."""
     root = Table(plain(raw, (), problems), (), problems)
     name = root.text("application")
-    if not NAME.fullmatch(name):
-        given = "is missing: the name of the application" if not name else f"a name has {NAME_RULE}"
+    if not is_application_name(name):
+        given = f"must be {APPLICATION_NAME_RULE}" if name else _NAMELESS
         root.problem(given, "application")
     unknown = root.choice("unknown_types", UnknownTypes, required=False) or UnknownTypes.STORE
     events, doubtful = read_events(root)

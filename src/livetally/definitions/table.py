@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 from livetally.definitions.locate import Path
 from livetally.definitions.problems import Problems
 
-__all__ = ["NAME", "NAME_RULE", "Table"]
+__all__ = ["Table"]
 
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-NAME_RULE: Final = "letters, digits, '_' and '-', up to 64, the first a letter or '_'"
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_NAME_RULE: Final = "letters, digits, '_' and '-', up to 64, the first a letter or '_'"
 _TEXT_CHARS_MAX: Final = 10_000
 _ENTRIES_MAX: Final = 1_000
 
@@ -144,10 +144,10 @@ class Table:
     def named(self, key: str) -> Iterator[tuple[str, Table]]:
         """Yield the entries below ``key``; a name that can't stand in a URL is a problem."""
         for name, entry in self.tables(key):
-            if NAME.fullmatch(name):
+            if _NAME.fullmatch(name):
                 yield name, entry
             else:
-                entry.problem(f"a name has only {NAME_RULE}")
+                entry.problem(f"a name has only {_NAME_RULE}")
 
     def elements(self, key: str, limit: int) -> Iterator[Table]:
         """Yield the tables of a list."""

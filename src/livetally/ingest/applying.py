@@ -76,7 +76,10 @@ class _Waiter(NamedTuple):
 
 
 class Applier:
-    """Applies commits on a thread of its own. ``put``, ``apply_now`` and ``settle`` are the writer's."""
+    """Applies commits on a thread of its own.
+
+    ``put``, ``apply_now`` and ``settle`` are for one thread, the writer's.
+    """
 
     def __init__(
         self,

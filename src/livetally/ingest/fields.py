@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from livetally.definitions import EventType, Field, FieldType
+from livetally.definitions import EventType, Field, FieldType, parents
 from livetally.ingest.repeats import RepeatFinder
 from livetally.ingest.values import finisher
 
@@ -40,17 +40,22 @@ class FieldReader:
 
     def __init__(self, event: EventType) -> None:
         """Compile the declared fields of ``event``."""
-        self.fields = tuple(event.fields.values())
+        # Definitions don't declare a field below another one. If one does: what an object holds
+        # can't be read where a value is expected, and a decoder that can't be made stops ingest.
+        apart = {
+            path: field
+            for path, field in event.fields.items()
+            if not any(parent in event.fields for parent in parents(path))
+        }
+        self.fields = tuple(apart.values())
         self.columns = frozenset(field.column for field in self.fields)
-        shape = _struct(event.fields, _python_type)
+        shape = _struct(apart, _python_type)
         self._one = msgspec.json.Decoder(shape)
         self._many = msgspec.json.Decoder(list[shape])  # type: ignore[valid-type] # built at run time
         self._getters = [_getter(field) for field in self.fields]
         self._finishers = [finisher(field) for field in self.fields]
         self._repeats = RepeatFinder([field.name for field in self.fields])
-        decimals = {
-            name: field for name, field in event.fields.items() if field.type is FieldType.DECIMAL
-        }
+        decimals = {name: field for name, field in apart.items() if field.type is FieldType.DECIMAL}
         written = _struct(decimals, _as_written)
         self._written = msgspec.json.Decoder(written) if decimals else None
         self._written_getters = [(name, _getter(field)) for name, field in decimals.items()]

@@ -9,6 +9,7 @@ A column is converted in one go; only when a value of it does not fit is each lo
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
@@ -107,7 +108,8 @@ def _instant(value: datetime) -> int:
     return at_us
 
 
-def _one_of(field: Field, value: str | int) -> str | int:
+def _one_of(field: Field, decoded: str | int | uuid.UUID) -> str | int:
+    value = str(decoded) if isinstance(decoded, uuid.UUID) else decoded
     if value not in field.one_of:
         raise ValueError(f"must be one of {', '.join(map(str, field.one_of))}")
     return value

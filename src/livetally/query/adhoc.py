@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from livetally.definitions import read_json, to_json
+import msgspec
+
+from livetally.definitions import Application, read_json, to_json
 from livetally.errors import BadInput, DefinitionProblem, InvalidDefinition
 from livetally.query.declared import Declared
 from livetally.query.spec import MetricQuery, parse_query
@@ -102,7 +104,7 @@ def with_adhoc(declared: Declared, event: str, aggregate: str, value: str) -> De
     except InvalidDefinition as error:
         problem = error.problems[0]
         raise BadInput(_parameter(problem), problem.reason) from None
-    return Declared((*declared.applications, application))
+    return Declared((*declared.own, application), declared.shared)
 
 
 def _parameter(problem: DefinitionProblem) -> str:
@@ -115,12 +117,10 @@ def _parameter(problem: DefinitionProblem) -> str:
 
 def _event(declared: Declared, name: str) -> dict[str, Any]:
     """Return the declaration of an event type, with the fields of every application."""
-    found = [
-        to_json(application)["event"].get(name, {})
-        for application in declared.applications
-        if name in application.events
-    ]
-    if not found:
+    found = declared.events.get(name)
+    if found is None:
         return {}
-    data = {path: field for one in found for path, field in one.get("data", {}).items()}
-    return {name: found[-1] | ({"data": data} if data else {})}
+    # How long it is kept is for those to say who declare it.
+    bare = msgspec.structs.replace(found, keep_days=None, keep_data_days=None, keep_bytes=None)
+    written: dict[str, Any] = to_json(Application(ADHOC, events={name: bare}))["event"]
+    return written

@@ -10,28 +10,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
-from livetally.definitions import Application, Entity, EventType, Metric, Ratio, nearest
+from livetally.definitions import (
+    Application,
+    Clash,
+    Entity,
+    EventType,
+    Metric,
+    Ratio,
+    joined_event,
+    nearest,
+)
 from livetally.errors import UnknownName
 
 __all__ = ["Declared"]
 
 
 class Declared:
-    """The joined definitions of one team."""
+    """The joined definitions of one team.
 
-    def __init__(self, applications: Iterable[Application] = ()) -> None:
-        """Join ``applications``; of one name the last wins, an event type has the fields of all."""
-        self.applications = tuple(applications)
-        self.events: dict[str, EventType] = {}
+    Attributes:
+        own: the team's applications.
+        shared: those that hold for all teams.
+        applications: both.
+        events: each event type, with the fields of every application that declares it.
+        clashes: what of the applications doesn't hold, because it can't beside the rest. They were
+            checked against each other, but the shared ones also change without the team.
+    """
+
+    def __init__(self, own: Iterable[Application] = (), shared: Iterable[Application] = ()) -> None:
+        """Join applications; of one name the last wins, and a team's own before shared ones."""
+        self.own = tuple(own)
+        self.shared = tuple(shared)
+        self.applications = (*self.shared, *self.own)
+        clashes: list[Clash] = []
+        self.events = _joined(_events(self.shared, clashes), _events(self.own, clashes), clashes)
+        self.clashes = tuple(clashes)
         self.metrics: dict[str, Metric | Ratio] = {}
         self.entities: dict[str, Entity] = {}
         for application in self.applications:
             self.entities.update(application.entities)
-            for name, event in application.events.items():
-                known = self.events.get(name)
-                self.events[name] = event if known is None else _joined(known, event)
             self.metrics.update(application.metrics)
             self.metrics.update(application.ratios)
 
@@ -63,17 +80,24 @@ class Declared:
         return found
 
 
-def _joined(one: EventType, other: EventType) -> EventType:
-    """Return an event type that two applications declare: what either says of it holds."""
-    fields = dict(one.fields)
-    for path, field in other.fields.items():
-        required = field.required or (path in fields and fields[path].required)
-        fields[path] = msgspec.structs.replace(field, required=required)
-    return EventType(
-        other.name,
-        other.description or one.description,
-        fields,
-        one.keep_days if other.keep_days is None else other.keep_days,
-        one.keep_data_days if other.keep_data_days is None else other.keep_data_days,
-        one.keep_bytes if other.keep_bytes is None else other.keep_bytes,
-    )
+def _events(applications: Iterable[Application], clashes: list[Clash]) -> dict[str, EventType]:
+    """Join the event types of applications none of which precedes another; note what clashes."""
+    events: dict[str, EventType] = {}
+    for application in applications:
+        events = _joined(events, application.events, clashes, precedes=False)
+    return events
+
+
+def _joined(
+    ones: dict[str, EventType],
+    others: dict[str, EventType],
+    clashes: list[Clash],
+    *,
+    precedes: bool = True,
+) -> dict[str, EventType]:
+    """Join event types by name, those that ``others`` declares too; note what clashes."""
+    events = ones | others
+    for name in ones.keys() & others.keys():
+        events[name], found = joined_event(ones[name], others[name], precedes=precedes)
+        clashes += found
+    return events

@@ -40,6 +40,7 @@ from livetally.errors import (
 )
 from livetally.ingest import Schema
 from livetally.query import Declared, declared_fields, projections
+from livetally.server.joining import joined
 from livetally.server.keepable import require_keepable
 from livetally.sinks import Declaration
 from livetally.store.catalog import Catalog, DefinitionsMoved
@@ -111,11 +112,7 @@ class Registry:
         applied = self._applied
         found = applied.joined.get(team)
         if found is None:
-            own = applied.own.get(team, ())
-            # A team's own application stands in the place of the shared one of its name.
-            names = {application.name for application in own}
-            shared = (one for one in applied.shared if one.name not in names)
-            found = applied.joined[team] = Declared((*shared, *own))
+            found = applied.joined[team] = joined(team, applied.own.get(team, ()), applied.shared)
         return found
 
     def sources(self) -> list[tuple[int, Source]]:

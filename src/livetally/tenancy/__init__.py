@@ -30,7 +30,6 @@ from livetally.tenancy.keys import (
     parse_key,
 )
 from livetally.tenancy.names import (
-    check_application_name,
     check_key_name,
     check_team_name,
     is_team_name,
@@ -66,7 +65,6 @@ __all__ = [
     "TeamId",
     "TeamSettings",
     "TokenKind",
-    "check_application_name",
     "check_key_name",
     "check_team_name",
     "check_team_settings",

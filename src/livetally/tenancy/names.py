@@ -1,4 +1,4 @@
-"""Which names and texts people may give to teams, keys and applications.
+"""Which names and texts people may give to teams and keys.
 
 In the flow: receives what a request or a command says, hands it on unchanged or refuses it.
 Guarantee: what passes is short, can be shown on one line, and means the same in every database
@@ -12,18 +12,15 @@ import re
 from livetally.errors import BadInput
 
 __all__ = [
-    "check_application_name",
     "check_key_name",
     "check_meta_name",
     "check_team_name",
     "check_text",
-    "is_application_name",
     "is_team_name",
 ]
 
 KEY_NAME_CHARS_MAX = 100
 _TEAM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_APPLICATION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _META = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,189}")
 
 
@@ -41,23 +38,6 @@ def check_team_name(text: str) -> str:
     if not is_team_name(text):
         reason = "must be 1 to 63 of a-z, 0-9 and '-', and not start with '-'"
         raise BadInput("name", reason)
-    return text
-
-
-def is_application_name(text: str) -> bool:
-    """Tell whether an application may be called this."""
-    return _APPLICATION.fullmatch(text) is not None
-
-
-def check_application_name(text: str) -> str:
-    """Return the name of an application unchanged.
-
-    Raises:
-        BadInput: it is not 1 to 63 small letters, digits, hyphens and underscores.
-    """
-    if not is_application_name(text):
-        reason = "must be 1 to 63 of a-z, 0-9, '-' and '_', and start with a letter or digit"
-        raise BadInput("application", reason)
     return text
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, insert, select, update
 
+from livetally.definitions import check_application_name, is_application_name
 from livetally.errors import UnknownName
 from livetally.store.catalog.audit import WHO_CHARS_MAX, storable, write_entry
 from livetally.store.catalog.part import CatalogPart
 from livetally.store.catalog.rows import Definition
 from livetally.store.catalog.tables import LONG_TEXT_CHARS_MAX, SHARED, definitions
-from livetally.tenancy import TeamId, check_application_name
-from livetally.tenancy.names import check_text, is_application_name
+from livetally.tenancy import TeamId
+from livetally.tenancy.names import check_text
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
