@@ -1,165 +1,20 @@
 """The one writer: who is answered what, and when.
 
-In the flow: drives ``ingest.Writer`` over a journal, a store and an index in memory.
-Guarantee: when the journal and the store answer is under the test's control, so each order of
-events can be had.
+In the flow: drives ``ingest.Writer`` in the room of ``writer_room``.
+Guarantee: each order of events is made by the test.
 """
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from livetally.errors import NotCommitted, NotDurable, Overloaded, StoreFailed
-from livetally.event import EventLimits, check_limits, decode_lines
-from livetally.ingest import Batch, Notice, Places, Schema, Writer, WriterLimits, joined_rows
-from livetally.ingest.batch import prepare
-from livetally.ingest.commits import Outcome, Receipt
-from livetally.store.events import Encoded, Engine, EventRows
-from livetally.store.identities import Columns, Hashed, IdentityIndex, Recent, Sums
-from livetally.store.identities.hashing import SEED_BYTES, Hasher
-from livetally.store.journal import Journal
-from livetally.testing import ManualClock
-
-WAIT_S = 20
-
-
-class Gated:
-    """Something that waits for ``gate`` and fails while ``error`` is set."""
-
-    def __init__(self) -> None:
-        """Begin willing and at once."""
-        self.gate = threading.Event()
-        self.gate.set()
-        self.entered = threading.Semaphore(0)
-        self.error: Exception | None = None
-
-    def pass_through(self) -> None:
-        """Wait, and fail if so."""
-        self.entered.release()
-        assert self.gate.wait(WAIT_S)
-        if self.error:
-            raise self.error
-
-
-class FakeJournal(Gated):
-    """Notes how many rows were appended."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        super().__init__()
-        self.rows: list[int] = []
-        self.is_empty = True
-
-    def append(self, _position: int, encoded: Encoded) -> None:
-        """Take a commit."""
-        self.pass_through()
-        self.rows.append(encoded.rows)
-        self.is_empty = False
-
-    def let_go(self, _position: int) -> None:
-        """Keep it all the same."""
-
-    def clear(self) -> None:
-        """Hold nothing."""
-        self.is_empty = True
-
-    def close(self) -> None:
-        """Leave it as it is."""
-
-
-class FakeStore(Gated):
-    """Notes how many rows were inserted."""
-
-    text_length_max = 1_000
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        super().__init__()
-        self.rows: list[int] = []
-
-    def insert(self, _table: str, _columns: Sequence[str], block: bytes, *_: str) -> None:
-        """Take a block; its second number is that of its rows (all tests stay below 128)."""
-        self.pass_through()
-        self.rows.append(block[1])
-
-    def read(self, _sql: str, _parameters: object = None) -> list[list[int]]:
-        """Say that nothing is stored yet."""
-        return [[0]]
-
-
-class FakeIndex(Recent):
-    """Remembers in memory."""
-
-    complete_to = 0
-    hashed = Hasher(random.Random(1).randbytes(SEED_BYTES)).hashed
-
-    def record(
-        self, new: Hashed, sums: Sums, positions: int, _complete_to: int | None = None
-    ) -> None:
-        """Remember."""
-        self.add(Columns.of(new, sums, positions))
-
-
-class House:
-    """A writer with everything around it."""
-
-    def __init__(self, limits: WriterLimits | None = None) -> None:
-        """Build it; the writer is not started."""
-        self.journal = FakeJournal()
-        self.store = FakeStore()
-        self.index = FakeIndex()
-        self.outcomes: dict[Any, Outcome] = {}
-        self.groups: list[list[Any]] = []
-        self.answered = threading.Condition()
-        self.notices: list[Notice] = []
-        self.writer = Writer(
-            cast("Engine", self.store),
-            cast("IdentityIndex", self.index),
-            ManualClock(),
-            limits or WriterLimits(),
-            self.deliver,
-            cast("Journal", self.journal),
-        )
-        self.writer.listen(self.notices.append)
-
-    def deliver(self, outcomes: list[tuple[Any, Outcome]]) -> None:
-        """Note who was answered together."""
-        with self.answered:
-            self.groups.append([token for token, _ in outcomes])
-            self.outcomes.update(outcomes)
-            self.answered.notify_all()
-
-    def outcome(self, token: Any) -> Outcome:
-        """Wait for the answer to ``token``."""
-        with self.answered:
-            assert self.answered.wait_for(lambda: token in self.outcomes, WAIT_S)
-            return self.outcomes[token]
-
-    def receipt(self, token: Any) -> Receipt:
-        """Wait for the answer to ``token``, which must be good."""
-        outcome = self.outcome(token)
-        assert isinstance(outcome, Receipt)
-        return outcome
-
-    def busy(self) -> None:
-        """Send one event and return when the journal is at it and will stay there."""
-        self.journal.gate.clear()
-        self.writer.start()
-        self.writer.submit(batch("busy"), 10, "busy")
-        assert self.journal.entered.acquire(timeout=WAIT_S)
-
-
-def batch(*ids: str, value: int = 1, kind: str = "a") -> Batch:
-    """Return a batch of events with these ids."""
-    lines = [f'{{"type":"{kind}","id":"{i}","data":{{"v":{value}}}}}' for i in ids]
-    decoded = decode_lines("\n".join(lines).encode())
-    within = check_limits(decoded.events, decoded.indexes, EventLimits(), 0)
-    return prepare(1, within, Schema(), 0)[0]
+from livetally.errors import NotDurable, Overloaded, StoreFailed
+from livetally.ingest import WriterLimits
+from livetally.ingest.commits import Receipt
+from tests.unit.writer_room import WAIT_S, House, batch
 
 
 def test_what_arrives_during_a_commit_is_the_next_one() -> None:
@@ -230,91 +85,6 @@ def test_nothing_is_acknowledged_after_a_failed_append() -> None:
     assert house.index.count == 0
     with pytest.raises(NotDurable):
         house.writer.submit(batch("more"), 10, "more")
-
-
-def test_a_batch_that_can_not_be_committed_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A defect that one batch runs into is told to its sender; the others are stored."""
-
-    def fails(batches: Sequence[Batch], places: Places) -> EventRows:
-        if any("poison" in one.types for one in batches):
-            raise TypeError("unhashable type")
-        return joined_rows(batches, places)
-
-    monkeypatch.setattr("livetally.ingest.writer.joined_rows", fails)
-    house = House()
-    house.busy()
-    house.writer.submit(batch("a"), 10, "before")
-    house.writer.submit(batch("b", kind="poison"), 10, "poison")
-    house.writer.submit(batch("c"), 10, "after")
-    house.journal.gate.set()
-    assert (house.receipt("before").position, house.receipt("after").position) == (2, 3)
-    assert isinstance(house.outcome("poison"), NotCommitted)
-    house.writer.submit(batch("b"), 10, "later")
-    assert house.receipt("later").stored == 1
-    house.writer.close()
-    assert house.writer.failure is None
-
-
-def test_a_large_commit_goes_straight_into_the_store() -> None:
-    """After all that was acknowledged before it; it is answered when the store has it."""
-    house = House(WriterLimits(straight_events_min=3))
-    house.store.gate.clear()
-    house.writer.start()
-    house.writer.submit(batch("a", "b"), 10, "small")
-    assert house.receipt("small").position == 1
-    house.writer.submit(batch("c", "d", "e"), 10, "large")
-    assert house.journal.entered.acquire(timeout=WAIT_S)
-    assert not house.journal.entered.acquire(timeout=0.05)
-    assert "large" not in house.outcomes
-    house.store.gate.set()
-    assert house.receipt("large") == Receipt(2, 3, (), ())
-    house.writer.submit(batch("c", "f"), 10, "after")
-    assert house.receipt("after") == Receipt(3, 1, (0,), ())
-    house.writer.close()
-    assert (house.journal.rows, house.store.rows) == ([2, 1], [2, 3, 1])
-    assert [(one.position, one.events) for one in house.notices] == [(1, 2), (2, 3), (3, 1)]
-
-
-def test_a_large_commit_that_fails_is_not_acknowledged() -> None:
-    """Neither it nor what waits behind it; what was acknowledged before stays so."""
-    house = House(WriterLimits(straight_events_min=3))
-    failed: list[BaseException] = []
-    house.writer.on_failure = failed.append
-    house.writer.start()
-    house.writer.submit(batch("a"), 10, "small")
-    assert house.receipt("small").position == 1
-    assert house.store.entered.acquire(timeout=WAIT_S)
-    house.store.error = StoreFailed("the disk is full")
-    house.writer.submit(batch("c", "d", "e"), 10, "large")
-    assert isinstance(house.outcome("large"), NotDurable)
-    house.writer.close()
-    assert failed == [house.store.error]
-    assert house.writer.acknowledged == 1
-    assert house.index.count == 1
-
-
-def test_everybody_is_told_when_store_and_journal_fail() -> None:
-    """Of one disk that is full both fail, one a moment after the other."""
-    house = House()
-    failed: list[BaseException] = []
-    house.writer.on_failure = failed.append
-    house.store.gate.clear()
-    house.writer.start()
-    house.writer.submit(batch("stored"), 10, "stored")
-    assert house.receipt("stored").stored == 1
-    assert house.store.entered.acquire(timeout=WAIT_S)
-    assert house.journal.entered.acquire(timeout=WAIT_S)
-    house.journal.gate.clear()
-    house.writer.submit(batch("in hand"), 10, "in hand")
-    assert house.journal.entered.acquire(timeout=WAIT_S)
-    house.writer.submit(batch("waits"), 10, "waits")
-    house.store.error = house.journal.error = StoreFailed("the disk is full")
-    house.store.gate.set()
-    assert isinstance(house.outcome("waits"), NotDurable)
-    house.journal.gate.set()
-    assert isinstance(house.outcome("in hand"), NotDurable)
-    house.writer.close()
-    assert len(failed) == 1
 
 
 def test_an_identity_is_remembered_only_after_it_is_stored() -> None:
