@@ -105,7 +105,7 @@ class _Writer:
     """Keeps batches until their fate is told."""
 
     busy = False
-    position = 3
+    position = acknowledged = 3
 
     def __init__(self) -> None:
         self.submitted: list[tuple[Batch, asyncio.Future[Outcome]]] = []
