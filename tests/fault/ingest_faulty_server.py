@@ -126,11 +126,12 @@ def _in_append(nth: int, _delay_ms: float) -> None:
 
     passages = _Passages(nth)
 
-    def patched(self: Any, head: bytes, block: bytes) -> None:
+    def patched(self: Any, pieces: Any) -> None:
         if passages.reached():
-            write(self, head, block[: len(block) // 2])
+            whole = b"".join(pieces)
+            write(self, [whole[: len(whole) // 2]])
             _die()
-        write(self, head, block)
+        write(self, pieces)
 
     write = _replace(journal.Journal, "_write", patched)
 
@@ -220,7 +221,7 @@ def _skip_dedupe(_nth: int, _delay_ms: float) -> None:
 
 def _skip_fsync(_nth: int, _delay_ms: float) -> None:
     """Make journal and table as they would be without a word about fsync."""
-    from livetally.store import journal
+    from livetally.store import folders, journal
     from livetally.store.events import schema
 
     class Without:
@@ -229,7 +230,8 @@ def _skip_fsync(_nth: int, _delay_ms: float) -> None:
         def __getattr__(self, name: str) -> Any:
             return (lambda _: None) if name == "fsync" else getattr(os, name)
 
-    vars(journal)["os"] = Without()
+    for module in (journal, folders):
+        vars(module)["os"] = Without()
 
     told = set(schema._KEEPING)
     for name in ("fsync_after_insert", "fsync_part_directory"):
