@@ -49,7 +49,7 @@ def test_a_directory_of_an_earlier_version_is_gone_on_with(archive: Path, tmp_pa
             with talk(server, expected["blue_key"]) as client:
                 assert client.get("/v1/metrics/revenue").json()["rows"][0]["value"] == 7.25
             server.restart()
-    assert (tmp_path / "data" / "version").read_text().split()[0] == "2"
+    assert (tmp_path / "data" / "version").read_text().split()[0] == "3"
 
 
 def test_a_directory_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
