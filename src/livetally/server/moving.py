@@ -47,7 +47,7 @@ from livetally.store.events import (
 from livetally.store.events.history import Portion, count_after, look_at, table_id
 from livetally.store.journal import Journal
 
-__all__ = ["Move", "Moved", "Teller", "move"]
+__all__ = ["Move", "Moved", "Teller", "move", "replay_journal"]
 
 _EVENTS_AT_ONCE = 10_000
 
@@ -115,7 +115,7 @@ async def _move(
         source = EmbeddedEngine(directory.events)
         stack.callback(source.close)
         await asyncio.to_thread(create, source)
-        await asyncio.to_thread(_replay_journal, directory, source, clock)
+        await asyncio.to_thread(replay_journal, directory, source, clock)
         target = await asyncio.to_thread(ServerEngine, settings.store)
         stack.callback(target.close)
         await asyncio.to_thread(create, target)
@@ -138,7 +138,7 @@ async def _move(
         return Moved(brought, moved, before.events, await log.last_of(), compared)
 
 
-def _replay_journal(directory: DataDirectory, source: Engine, clock: Clock) -> None:
+def replay_journal(directory: DataDirectory, source: Engine, clock: Clock) -> None:
     """Have the directory's store take what only its journal has. Blocks."""
     least = 0
     if directory.catalog.exists():
