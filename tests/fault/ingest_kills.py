@@ -23,6 +23,8 @@ from tests.fault.ingest_senders import Ledger, Sender
 __all__ = ["Told", "definition", "kill_and_check"]
 
 _SENDERS = 6
+# A commit takes a millisecond: without it, two hundred kills end with millions of events.
+_PACE_S = 0.03
 _CHECK_EVERY = 50
 _LONG_S = 90
 _DELAYS_MS = {"while a merge runs": 60, "while a definition changes": 40}
@@ -75,7 +77,7 @@ def kill_and_check(server: FaultyServer, seed: int, kills: int, lies: Sequence[F
     """
     chance = random.Random(seed)
     ledger, stopping = Ledger(seed), threading.Event()
-    senders = [Sender(server, ledger, "abcdefgh"[i], stopping) for i in range(_SENDERS)]
+    senders = [Sender(server, ledger, "abcdefgh"[i], stopping, _PACE_S) for i in range(_SENDERS)]
     done: Counter[str] = Counter()
     before_ready = 0
     _define(server, lies)

@@ -132,15 +132,24 @@ class Sender(threading.Thread):
     """Sends batches, each until it is acknowledged; ends when told to, with nothing open."""
 
     def __init__(
-        self, server: Asked, ledger: Ledger, prefix: str, stopping: threading.Event
+        self,
+        server: Asked,
+        ledger: Ledger,
+        prefix: str,
+        stopping: threading.Event,
+        pace_s: float = 0,
     ) -> None:
-        """Send to ``server`` until ``stopping``; ``prefix`` is one letter, the sender's own."""
+        """Send to ``server`` until ``stopping``; ``prefix`` is one letter, the sender's own.
+
+        ``pace_s`` is waited after each batch, so that all can still be compared.
+        """
         super().__init__(name=f"sender {prefix}", daemon=True)
         self._server = server
         self._ledger = ledger
         self._prefix = prefix
         self._stopping = stopping
         self._chance = random.Random(f"{ledger.seed} sender {prefix}")
+        self._pace_s = pace_s
         self.retries = 0
         self.failure: BaseException | None = None
         self.abandoned = threading.Event()
@@ -150,6 +159,7 @@ class Sender(threading.Thread):
         try:
             while not self._stopping.is_set():
                 self._deliver(self._ledger.batch(self._chance, self._prefix))
+                self._stopping.wait(self._pace_s)
         except BaseException as error:  # noqa: BLE001 - the test raises it
             self.failure = error
 
