@@ -9,6 +9,7 @@ import pytest
 
 from livetally.errors import BadInput
 from livetally.query.raw import ask_raw, parse_raw
+from livetally.store.events import Engine, pages
 from livetally.store.events.pages import EventPage, ask_events
 from tests.event_store import KINDS, EventStore, event_store
 from tests.query_model import Told
@@ -41,10 +42,55 @@ def test_a_page_is_read_from_the_end_of_the_order(
     monkeypatch.setattr(store.engine, "_query", remembered)
     page = EventPage(team, ("sale",), (), None, None, None, None, 2)
     assert [event.id for event in ask_events(store.engine, page)] == ["3", "2", "1"]
-    sql, parameters = asked[-1]
-    plan = query(f"EXPLAIN indexes = 1 {sql}", "TSVRaw", parameters).decode()
-    assert "topK" not in plan, plan
-    assert store.engine.layout.cluster or "InReverseOrder" in plan, plan
+    plans = [
+        query(f"EXPLAIN indexes = 1 {sql}", "TSVRaw", parameters).decode()
+        for sql, parameters in asked[-2:]
+    ]
+    for plan in plans:
+        assert "topK" not in plan, plan
+    if not store.engine.layout.cluster:
+        assert "InReverseOrder" in plans[0], plans[0]
+        assert "occurred_at in 3-element set" in plans[1], plans[1]
+
+
+def test_a_page_takes_no_more_memory_when_there_are_many_parts(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which each has columns that are wide: none but those of the page's events are read."""
+    team = next(store.teams)
+    store.engine.execute(f"SYSTEM STOP MERGES {store.engine.layout.local}")
+    try:
+        for first in range(0, 160_000, 10_000):
+            sent = [
+                Told("sale", n, str(n), f"{n} {'x' * 200}", "", {})
+                for n in range(first, first + 10_000)
+            ]
+            store.commit(team, sent)
+        monkeypatch.setitem(store.engine.bounds, "max_memory_usage", 4 * 1024 * 1024)
+        page = EventPage(team, ("sale",), (), None, None, None, None, 1)
+        assert [event.id for event in ask_events(store.engine, page)] == ["159999", "159998"]
+    finally:
+        store.engine.execute(f"SYSTEM START MERGES {store.engine.layout.local}")
+
+
+def test_a_page_is_whole_though_events_go_while_it_is_read(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is too short would be taken for the last one."""
+    team = next(store.teams)
+    store.commit(team, [Told("sale", n, str(n), "", "", {}) for n in range(5)])
+    newest_times = pages._newest_times
+    gone = [[9, 8, 7], [9, 4, 3]]
+
+    def changed(engine: Engine, page: EventPage) -> list[int]:
+        return gone.pop() if gone else newest_times(engine, page)
+
+    monkeypatch.setattr(pages, "_newest_times", changed)
+    page = EventPage(team, ("sale",), (), None, None, None, None, 2)
+    assert [event.id for event in ask_events(store.engine, page)] == ["4", "3", "2"]
+    assert not gone
+    monkeypatch.setattr(pages, "_newest_times", lambda _engine, _page: [9, 8, 7])
+    assert [event.id for event in ask_events(store.engine, page)] == ["4", "3", "2"]
 
 
 def test_an_engine_says_which_settings_it_has(store: EventStore) -> None:

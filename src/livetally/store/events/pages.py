@@ -5,9 +5,10 @@ Guarantee: the order (time, position, id, source) is total, because an id is of 
 pages neither repeat nor skip an event. A page costs as much at the end of a hundred million events
 as at their beginning.
 
-Type by type, because the table is sorted by (team, type, time): each type's newest events are
-read from the end of its range, and the newest of those are the page. Of more types than one
-statement can name that way, the newest are found among all their rows.
+First the times of the page's events, type by type, because the table is sorted by (team, type,
+time): each type's newest are read from the end of its range. Of more types than one statement can
+name that way, the newest are found among all their rows. Then the events of those times. To read
+both at once takes all columns of a stretch of every part there is, in memory, for one event.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _COLUMNS = (
     "type, toUnixTimestamp64Micro(occurred_at) AS at_us, position, id, subject, source,"
     " toUnixTimestamp64Micro(received_at) AS received_us, data, attributes"
 )
+# Rows that go between the two questions make the second answer shorter: it is asked again.
+_ATTEMPTS = 3
 # With it the engine reads all rows to find the newest, where the end of their order would do.
 _TOP_K = "use_top_k_dynamic_filtering"
 # A statement of more parts takes longer to read than the rows of all types.
@@ -88,33 +91,63 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
     """
     if not page.types:
         return []
+    for _ in range(_ATTEMPTS):
+        times = _newest_times(engine, page)
+        found = _events_at(engine, page, times) if times else []
+        if len(found) >= len(times):
+            return found
+    return _events_at(engine, page, None)
+
+
+def _newest_times(engine: Engine, page: EventPage) -> list[int]:
+    """Return the times of the page's events and of one more, in microseconds, newest first."""
     binder = Binder()
     common = _common(page, binder)
-    together = len(page.types) > _PARTS_MAX
-    if together:
-        types = binder.bind(page.types, "Array(String)")
-        each = [_selected(common, f"type IN {types}", page)]
+    if len(page.types) > _PARTS_MAX:
+        each = [_times_of(common, _of_types(page, binder), page)]
     else:
-        each = [
-            _selected(common, f"type = {binder.bind(kind, 'String')}", page) for kind in page.types
-        ]
+        kinds = [f"type = {binder.bind(kind, 'String')}" for kind in page.types]
+        each = [_times_of(common, kind, page) for kind in kinds]
     sql = each[0]
     if len(each) > 1:
         joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
-        sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
+        sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY at_us DESC\nLIMIT {page.limit + 1}"
     settings = {"optimize_use_projections": 0}
     if engine.knows(_TOP_K):
         settings[_TOP_K] = 0
-    if not page.where and not together:
-        # The page is in the last granule; a second thread would only unpack granules in vain.
-        settings["max_threads"] = 1
+    if not page.where and len(page.types) <= _PARTS_MAX:
+        # They are in the last granule. A second thread would only unpack granules in vain, and to
+        # test rows before other columns are read takes more memory: there are hardly others.
+        settings |= {"max_threads": 1, "optimize_move_to_prewhere": 0}
+    return [at_us for (at_us,) in engine.read(sql, binder.parameters, settings)]
+
+
+def _events_at(engine: Engine, page: EventPage, times: Sequence[int] | None) -> list[StoredEvent]:
+    """Return the page's events, of which it is known that they are at ``times``."""
+    binder = Binder()
+    tests = [*_common(page, binder), _of_types(page, binder)]
+    settings = {"optimize_use_projections": 0, "max_threads": 1}
+    if times is not None:
+        settings["optimize_read_in_order"] = 0  # there is a granule or two; their rows are few
+        listed = binder.bind(sorted(set(times)), "Array(Int64)")
+        tests += [
+            f"occurred_at >= {instant_sql(min(times), binder)}",
+            f"occurred_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({listed}), 'UTC'))",
+        ]
+    sql = f"SELECT {_COLUMNS}\n{' AND '.join(tests)}\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
+    if engine.knows(_TOP_K):
+        settings[_TOP_K] = 0
     return [StoredEvent(*row) for row in engine.read(sql, binder.parameters, settings)]
 
 
-def _selected(common: Sequence[str], kind: str, page: EventPage) -> str:
+def _of_types(page: EventPage, binder: Binder) -> str:
+    return f"type IN {binder.bind(page.types, 'Array(String)')}"
+
+
+def _times_of(common: Sequence[str], kind: str, page: EventPage) -> str:
     return (
-        f"SELECT {_COLUMNS}\n{' AND '.join([*common, kind])}"
-        f"\nORDER BY occurred_at DESC, position DESC, id DESC, source DESC\nLIMIT {page.limit + 1}"
+        f"SELECT toUnixTimestamp64Micro(occurred_at) AS at_us\n{' AND '.join([*common, kind])}"
+        f"\nORDER BY occurred_at DESC\nLIMIT {page.limit + 1}"
     )
 
 
