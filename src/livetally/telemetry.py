@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -57,10 +60,23 @@ __all__ = [
     "UNSTORED_EVENTS",
     "WAITING_EVENTS",
     "WAITING_QUERIES",
+    "Durations",
     "memory_bytes",
 ]
 
 REGISTRY = CollectorRegistry()
+
+
+class Durations(Histogram):
+    """A histogram that takes many amounts at once, for little more than one costs alone."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """As ``observe`` for each of ``amounts``."""
+        self._sum.inc(sum(amounts))
+        bounds = self._upper_bounds
+        for place, number in Tally([bisect_left(bounds, amount) for amount in amounts]).items():
+            self._buckets[place].inc(number)
+
 
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -172,7 +188,7 @@ BACKUP_AGE_SECONDS = Gauge(
     registry=REGISTRY,
 )
 BACKUP_AGE_SECONDS.set(-1)
-REQUEST_SECONDS = Histogram(
+REQUEST_SECONDS = Durations(
     "livetally_request_seconds",
     "From a request's headers to the first byte of its answer, by the kind of its path.",
     ["kind"],

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from livetally.errors import UnreadableBody
-from livetally.event import Decoded, Rejection, decode_json, decode_lines
+from livetally.event import Decoded, Rejection, decode_bodies, decode_json, decode_lines
 
 GOOD = b'{"type":"a","data":{"n":1}}'
 
@@ -144,3 +144,47 @@ def test_an_item_with_a_specversion_is_a_cloudevent() -> None:
     event = decode_lines(GOOD + b"\n" + item).events[1]
     assert (event.id, event.source, event.time) == ("1", "s", None)
     assert msgspec.json.decode(event.attributes) == {"trace": "t"}
+
+
+PLAIN = [
+    GOOD,
+    b' {"type":"b"}\n'.strip() + b"\n ",
+    b'{"type":"\xc3\xa9","time":"2026-01-01T23:59:59.9999999Z"}',
+    b'{"type":"c","time":"2026-01-01T23:59:59.5+02:00","data":{"v":1.5}}',
+]
+NOT_PLAIN = [
+    b"{",
+    b"{}",
+    b'{"type":"a"}{"type":"b"}',
+    b'{"type":"a"}7',
+    b'{"type":"\xc3',
+    b'{"type":"a","attributes":"x"}',
+    b'{"type":"a","time":"never"}',
+    b'{"type":"a","other":7}',
+    b'{"specversion":"1.0","id":"1","source":"s","type":"t","a":"b"}',
+]
+
+
+def test_bodies_are_decoded_together_as_one_by_one() -> None:
+    """Each is the event that it is alone; times are cut off, not rounded."""
+    together = decode_bodies(PLAIN)
+    assert together == [decode_json(body).events[0] for body in PLAIN]
+    assert together is not None
+    assert str(together[2].time) == "2026-01-01 23:59:59.999999+00:00"
+    assert decode_bodies([]) == []
+
+
+@pytest.mark.parametrize("body", NOT_PLAIN)
+def test_bodies_are_not_decoded_together_with_one_that_is_not_plain(body: bytes) -> None:
+    """Wherever it stands: what it is, is found out by itself."""
+    for place in range(3):
+        bodies = PLAIN[:2]
+        bodies.insert(place, body)
+        assert decode_bodies(bodies) is None
+
+
+def test_halves_of_an_event_in_two_bodies_are_no_event() -> None:
+    """Nor are they when a third one makes the number right."""
+    halves = [b'{"type":"a","data":', b'{"x":1}}', b'{"type":"b"}{"type":"c"}']
+    assert decode_bodies(halves) is None
+    assert decode_bodies([b'{"type":"\xc3', b'\xa9"}']) is None

@@ -7,6 +7,7 @@ Guarantee: whatever shares a batch, each request hears of its own events only.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import anyio
 import pytest
@@ -16,7 +17,8 @@ from livetally.event import Decoded, EventLimits, Rejection, check_limits, decod
 from livetally.ingest.batch import Batch, Schema, prepare
 from livetally.ingest.commits import Outcome, Receipt
 from livetally.ingest.dedupe import Differing
-from livetally.ingest.gather import Gatherer, Share
+from livetally.ingest.gather import Asker, Gatherer, Share
+from tests.waiting import until_async
 
 TEAM = 7
 
@@ -159,3 +161,143 @@ async def test_a_full_batch_goes_at_once() -> None:
             await asyncio.sleep(0)
         assert [len(batch) for batch, _ in desk.batches] == [500]
         desk.batches[0][1].set_result(Receipt(1, 500, (), ()))
+
+
+class One:
+    """Who sent one event; keeps what is told."""
+
+    def __init__(self, heard: list[object], *, failing: bool = False) -> None:
+        """Keep it in ``heard``, with others; raise if ``failing``."""
+        self.heard = heard
+        self._failing = failing
+
+    def told(self, what: Share | Exception) -> None:
+        """Keep the receipt, or the error."""
+        if self._failing:
+            raise LookupError
+        self.heard.append(what.receipt if isinstance(what, Share) else type(what))
+
+    def told_alike(self, askers: Sequence[Asker], share: Share) -> None:
+        """Keep who was told together."""
+        self.heard.append(("alike", list(askers), share.receipt))
+
+    def declined(self) -> None:
+        """Keep that it was."""
+        if self._failing:
+            raise LookupError
+        self.heard.append("declined")
+
+
+async def told_of(
+    desk: Desk, bodies: list[str], outcome: Outcome
+) -> tuple[list[One], list[object]]:
+    """Hand in one body for each asker; return them and what they heard, in order."""
+    heard: list[object] = []
+    askers = [One(heard) for _ in bodies]
+    for asker, body in zip(askers, bodies, strict=True):
+        desk.gatherer.hand_in_one(TEAM, body.encode(), asker)
+    assert heard == []
+    if desk.refusal is None:
+        await desk.arrived.wait()
+        desk.batches[0][1].set_result(outcome)
+
+    async def enough() -> bool:
+        return bool(heard)
+
+    await until_async(enough, "an answer")
+    return askers, heard
+
+
+async def test_single_events_that_are_all_new_are_told_of_at_once() -> None:
+    """Each is stored, in order; their askers are called once, together."""
+    desk = Desk()
+    askers, heard = await told_of(desk, [event("a"), event("b")], Receipt(9, 2, (), ()))
+    assert heard == [("alike", askers, Receipt(9, 1, (), ()))]
+    assert [event_id.decode() for event_id in desk.batches[0][0].ids] == ["a", "b"]
+
+
+async def test_single_events_of_which_some_are_known_are_told_of_one_by_one() -> None:
+    """As those of other requests are."""
+    outcome = Receipt(9, 1, (0,), (Differing(2, 4),))
+    _, heard = await told_of(Desk(), [event("a"), event("b"), event("c")], outcome)
+    assert heard == [
+        Receipt(9, 0, (0,), ()),
+        Receipt(9, 1, (), ()),
+        Receipt(9, 0, (), (Differing(2, 4),)),
+    ]
+
+
+async def test_a_body_that_cant_be_read_is_declined_and_harms_no_other() -> None:
+    """Whatever it is; two halves of an event are not one."""
+    halves = ['{"type":"a","data":', '{"x":1}}', event("b") + event("c")]
+    for bad, fates in ((["{"], ["declined"]), (halves, ["declined", "declined"]), (["{}7"], [])):
+        desk = Desk()
+        bodies = [event("a"), *bad, event("z")]
+        _, heard = await told_of(desk, bodies, Receipt(9, 2, (), ()))
+        await asyncio.sleep(0)
+        assert [event_id.decode() for event_id in desk.batches[0][0].ids] == ["a", "z"]
+        # The rest of them begin like an event without a type, which is rejected.
+        rejected = [None] * (len(bad) - len(fates))
+        stored = Receipt(9, 1, (), ())
+        assert heard == [*fates, stored, *rejected, stored]
+
+
+async def test_single_events_and_others_share_a_batch() -> None:
+    """Each hears of its own."""
+    desk = Desk()
+    heard: list[object] = []
+    told: list[Share | Exception] = []
+    desk.gatherer.hand_in_one(TEAM, event("a").encode(), One(heard))
+    both = f"[{event('b')},{event('c')}]"
+    desk.gatherer.hand_in(TEAM, decode_json(both.encode()), len(both), told.append)
+    desk.gatherer.hand_in_one(TEAM, event("bad", "no good").encode(), One(heard))
+    await desk.arrived.wait()
+    desk.batches[0][1].set_result(Receipt(9, 2, (1,), ()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert heard == [Receipt(9, 1, (), ()), None]
+    (share,) = told
+    assert isinstance(share, Share)
+    assert share.receipt == Receipt(9, 1, (1,), ())
+
+
+@pytest.mark.parametrize("error", [NotDurable(None), Overloaded(None)], ids=["lost", "full"])
+async def test_single_events_that_failed_are_told_so(error: NotDurable | Overloaded) -> None:
+    """Each by itself."""
+    desk = Desk()
+    if isinstance(error, Overloaded):
+        desk.refusal = error
+    outcome = error if isinstance(error, NotDurable) else Receipt(1, 1, (), ())
+    _, heard = await told_of(desk, [event("a"), event("b")], outcome)
+    assert heard == [type(error)] * 2
+
+
+async def test_an_asker_that_fails_harms_nobody() -> None:
+    """Neither one that is declined, nor one that is told."""
+    desk = Desk()
+    caught: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: caught.append(about))
+    heard: list[object] = []
+    for body, failing in (("{", True), (event("a"), True), ("{", False), (event("b"), False)):
+        desk.gatherer.hand_in_one(TEAM, body.encode(), One(heard, failing=failing))
+    await desk.arrived.wait()
+    desk.batches[0][1].set_result(Receipt(4, 2, (), ()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert heard == ["declined", Receipt(4, 1, (), ())]
+    assert len(caught) == 2
+
+
+async def test_bodies_of_which_none_can_be_read_make_no_batch() -> None:
+    """All are declined."""
+    desk = Desk()
+    heard: list[object] = []
+    for _ in range(2):
+        desk.gatherer.hand_in_one(TEAM, b"{", One(heard))
+
+    async def enough() -> bool:
+        return len(heard) > 1
+
+    await until_async(enough, "both")
+    assert heard == ["declined"] * 2
+    assert desk.batches == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from livetally.api.app import WayIn, build_app
 from livetally.api.outlet import Tap
-from livetally.api.quick import Exchange, Quick
+from livetally.api.quick import LENGTH_DIGITS_MAX, Exchange, Plain, Quick
 from livetally.api.services import Definitions, Services, Sessions
 
 __all__ = [
+    "LENGTH_DIGITS_MAX",
     "Definitions",
     "Exchange",
+    "Plain",
     "Quick",
     "Services",
     "Sessions",

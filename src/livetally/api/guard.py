@@ -10,7 +10,7 @@ Source: W3C Content Security Policy 3; WHATWG Fetch (nosniff); W3C Referrer Poli
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +23,7 @@ from livetally.errors import LivetallyError
 from livetally.telemetry import ANSWERS
 from livetally.tracing import span
 
-__all__ = ["Guard", "answered", "completed"]
+__all__ = ["Guard", "answered", "answered_alike", "completed"]
 
 _log = structlog.get_logger("livetally.api")
 
@@ -104,6 +104,12 @@ def answered(status: int, kind: str, took_s: float) -> None:
     """Count an answer to a request of a kind, ``took_s`` seconds after its headers."""
     _ANSWERS[status // 100].inc()
     timer_of(kind).observe(took_s)
+
+
+def answered_alike(status: int, kind: str, took_s: Sequence[float]) -> None:
+    """As ``answered``, for several of one status and kind."""
+    _ANSWERS[status // 100].inc(len(took_s))
+    timer_of(kind).observe_all(took_s)
 
 
 def completed(scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> _Lines:

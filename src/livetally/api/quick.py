@@ -11,24 +11,26 @@ done with one event. Nothing here waits: who sends is known from memory, or the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from livetally.api.app import Asgi
 from livetally.api.events import answer_of, send_noted
-from livetally.api.guard import Guard, answered, completed
+from livetally.api.guard import Guard, answered, answered_alike, completed
 from livetally.api.requests import HEADER, name_for
 from livetally.api.services import Services
 from livetally.errors import ClientError
 from livetally.event import decode_json
-from livetally.ingest import Accepted, Receipt, Share
+from livetally.ingest import Accepted, Asker, Receipt, Share
 from livetally.tenancy import Credential, Identity
 from livetally.tenancy import Scope as KeyScope
 
-__all__ = ["Exchange", "Quick", "WayOut"]
+__all__ = ["LENGTH_DIGITS_MAX", "Exchange", "Plain", "Quick", "WayOut"]
 
 _KIND = "events"
 _BEARER = b"Bearer "
@@ -47,9 +49,19 @@ _UNUSUAL = frozenset(
     }
 )
 _BYTES_MAX = 64 * 1024
-_DIGITS_MAX = 5
 _OK = 200
-_Named = Mapping[bytes, bytes]
+LENGTH_DIGITS_MAX = 5
+"""How long the length of a plain request's body is, written out."""
+
+
+class Plain(NamedTuple):
+    """What matters of a plain request's headers.
+
+    ``sender`` is the fingerprint of the key, "" for none; ``name`` is what the sender calls it.
+    """
+
+    sender: bytes
+    name: str
 
 
 class WayOut(Protocol):
@@ -68,6 +80,10 @@ class WayOut(Protocol):
         """Have the request answered by an application, in a task."""
         ...
 
+    def decline(self) -> None:
+        """Have the request answered the ordinary way, as if it had never been taken."""
+        ...
+
 
 class Quick:
     """Takes plain requests. Used on the event loop's thread only."""
@@ -81,38 +97,41 @@ class Quick:
         # The last answer but for the request's name: a commit has many that are alike.
         self._last: tuple[tuple[int, int, int, bool], bytes, bytes] | None = None
 
-    def plain(self, headers: Sequence[tuple[bytes, bytes]]) -> _Named | None:
-        """Return the headers by name if they are those of a plain ``POST`` to ``PATH``."""
+    def plain(self, headers: Sequence[tuple[bytes, bytes]]) -> Plain | None:
+        """Return what matters of headers that are those of a plain ``POST`` to ``PATH``."""
         named = dict(headers)
         if len(named) != len(headers) or not _UNUSUAL.isdisjoint(named):
             return None
         length = named.get(b"content-length", b"")
-        if not length.isdigit() or len(length) > _DIGITS_MAX or int(length) > self._bytes_max:
+        if not length.isdigit() or len(length) > LENGTH_DIGITS_MAX or not self.takes(int(length)):
             return None
-        return named if named.get(b"content-type") in _JSON else None
+        if named.get(b"content-type") not in _JSON:
+            return None
+        sent = named.get(b"authorization", b"")
+        sender = b""
+        if sent.startswith(_BEARER):
+            text = sent[len(_BEARER) :].decode("latin-1").strip()
+            sender = self.services.keys.fingerprint(text)
+        return Plain(sender, named.get(HEADER, b"").decode("latin-1"))
 
-    def admit(self, named: _Named, *, https: bool) -> Exchange | None:
-        """Look at who sends a request whose headers are ``plain``.
+    def takes(self, length: int) -> bool:
+        """Tell whether a body of ``length`` bytes is one that a plain request may have."""
+        return length <= self._bytes_max
+
+    def admit(self, plain: Plain, *, https: bool) -> Exchange | None:
+        """Look at who sends a plain request.
 
         Returns:
             What takes its body; None: nothing was done, and the ordinary way is to answer it.
         """
-        who = self._sender(named)
-        return None if who is None else Exchange(self, named, who, https=https)
-
-    def _sender(self, named: _Named) -> Identity | None:
-        """Return who sent it, if that is remembered and they may send it now."""
-        sent = named.get(b"authorization", b"")
-        if not sent.startswith(_BEARER):
-            return None
-        who = self.services.keys.peek(sent[len(_BEARER) :].decode("latin-1").strip())
+        who = self.services.keys.peek_by(plain.sender)
         if who is None or who.via is not Credential.KEY or KeyScope.WRITE not in who.scopes:
             return None
         try:
             self.services.ingest_rate.require(who.key_id)
         except ClientError:
             return None
-        return who
+        return Exchange(self, plain.name, who, https=https)
 
     def answer(self, receipt: Receipt, *, https: bool) -> tuple[bytes, bytes]:
         """Return the header lines, up to the request's name, and the body of a plain answer."""
@@ -129,41 +148,75 @@ class Quick:
 class Exchange:
     """A request that was admitted and waits for its body, then for its answer."""
 
-    __slots__ = ("_began_s", "_https", "_named", "_quick", "_way_out", "_who")
+    __slots__ = ("_quick", "began_s", "https", "name", "way_out", "who")
 
-    def __init__(self, quick: Quick, named: _Named, who: Identity, *, https: bool) -> None:
-        """Remember the request's headers by name, and its sender."""
+    def __init__(self, quick: Quick, name: str, who: Identity, *, https: bool) -> None:
+        """Remember what the sender calls the request, and the sender."""
         self._quick = quick
-        self._https = https
-        self._named = named
-        self._who = who
-        self._began_s = quick.services.clock.monotonic_s()
+        self.https = https
+        self.name = name
+        self.who = who
+        self.began_s = quick.services.clock.monotonic_s()
 
     def take(self, body: bytes, way_out: WayOut) -> bool:
         """Take the whole body; False: nothing was done, and the ordinary way is to answer it.
 
-        The answer goes to ``way_out``, at once only if it is one for ``run``.
+        The answer goes to ``way_out``, at once only if it is one for ``run`` or ``decline``.
         """
+        self.way_out = way_out
+        intake = self._quick.services.intake
+        if body[:1] == b"{":
+            intake.hand_in_one(self.who.team, body, self)
+            return True
         try:
             decoded = decode_json(body)
         except Exception:  # noqa: BLE001 - the ordinary way comes upon it too, and says so
             return False
-        self._way_out = way_out
-        return self._quick.services.intake.hand_in(self._who.team, decoded, len(body), self._tell)
+        return intake.hand_in(self.who.team, decoded, len(body), self.told)
 
-    def _tell(self, what: Share | Exception) -> None:
+    def told(self, what: Share | Exception) -> None:
         """Answer, now that the fate of the request's events is known."""
-        way_out, services = self._way_out, self._quick.services
+        way_out, services = self.way_out, self._quick.services
         receipt = None if isinstance(what, Exception) or what.rejected else what.receipt
         if receipt is None or receipt.differing or way_out.is_held_up:
-            endpoint = Asgi(partial(_endpoint, self._who, what), services)
-            way_out.run(Guard(endpoint, services, self._began_s))
+            endpoint = Asgi(partial(_endpoint, self.who, what), services)
+            way_out.run(Guard(endpoint, services, self.began_s))
             return
-        services.ingest_rate.note(self._who.key_id, receipt.stored + len(receipt.repeated))
-        answered(_OK, _KIND, services.clock.monotonic_s() - self._began_s)
-        lines, body = self._quick.answer(receipt, https=self._https)
-        name = name_for(self._named.get(HEADER, b"").decode("latin-1"))
-        way_out.send_quick(b"%s%s\r\n" % (lines, name.encode()), body)
+        services.ingest_rate.note(self.who.key_id, receipt.stored + len(receipt.repeated))
+        answered(_OK, _KIND, services.clock.monotonic_s() - self.began_s)
+        self.send(*self._quick.answer(receipt, https=self.https))
+
+    def told_alike(self, askers: Sequence[Asker], share: Share) -> None:
+        """Answer all of ``askers``, each of whom has sent one event, which is stored now."""
+        exchanges = cast("Sequence[Exchange]", askers)  # nobody else hands in one event
+        services = self._quick.services
+        held_up = [one for one in exchanges if one.way_out.is_held_up]
+        plain = [one for one in exchanges if one not in held_up] if held_up else exchanges
+        for key_id, events in Counter([one.who.key_id for one in plain]).items():
+            services.ingest_rate.note(key_id, events)
+        now_s = services.clock.monotonic_s()
+        answered_alike(_OK, _KIND, [now_s - one.began_s for one in plain])
+        assert share.receipt is not None
+        answers = {
+            https: self._quick.answer(share.receipt, https=https)
+            for https in {one.https for one in plain}
+        }
+        for one in plain:
+            try:
+                one.send(*answers[one.https])
+            except Exception as error:  # noqa: BLE001 - one's failure is not the others'
+                context = {"message": "could not answer a request", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+        for one in held_up:
+            one.told(share)
+
+    def declined(self) -> None:
+        """Have it answered the ordinary way: its body can't be read."""
+        self.way_out.decline()
+
+    def send(self, lines: bytes, body: bytes) -> None:
+        """Answer with whole header lines, up to the request's name, and a body."""
+        self.way_out.send_quick(b"%s%s\r\n" % (lines, name_for(self.name).encode()), body)
 
 
 async def _endpoint(

@@ -14,9 +14,7 @@ import re
 import secrets
 from collections.abc import Mapping
 
-from prometheus_client import Histogram
-
-from livetally.telemetry import REQUEST_SECONDS
+from livetally.telemetry import REQUEST_SECONDS, Durations
 
 __all__ = ["HEADER", "kind_of", "name_for", "name_of", "timer_of"]
 
@@ -26,7 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:/=+-]{1,64}")
 _PROCESS = secrets.token_hex(4)
 _numbers = itertools.count(1)
 # Looked up once: there is one more for each request.
-_TIMERS: dict[str, Histogram] = {
+_TIMERS: dict[str, Durations] = {
     kind: REQUEST_SECONDS.labels(kind)
     for kind in ("events", "metrics", "entities", "live", "explore", "other")
 }
@@ -48,6 +46,6 @@ def kind_of(path: str) -> str:
     return second if second in _TIMERS else "other"
 
 
-def timer_of(kind: str) -> Histogram:
+def timer_of(kind: str) -> Durations:
     """Return what measures requests of a kind."""
     return _TIMERS[kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from livetally.event.cloudevents import decode_binary, decode_structured
-from livetally.event.decode import Decoded, decode_json, decode_lines
+from livetally.event.decode import Decoded, decode_bodies, decode_json, decode_lines
 from livetally.event.identity import content_sums, identity_keys, new_id, new_ids
 from livetally.event.limits import EventLimits, Within, check_limits, instant_us
 from livetally.event.model import EMPTY_DATA, Incoming, Position, Rejection
@@ -20,6 +20,7 @@ __all__ = [
     "check_limits",
     "content_sums",
     "decode_binary",
+    "decode_bodies",
     "decode_json",
     "decode_lines",
     "decode_structured",

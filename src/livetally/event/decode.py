@@ -18,11 +18,11 @@ import msgspec
 
 from livetally.errors import UnreadableBody
 from livetally.event.cloudevents import incoming_from_attributes
-from livetally.event.fractions import cut_array, cut_item, cut_lines
+from livetally.event.fractions import cut_array, cut_item, cut_items, cut_lines
 from livetally.event.model import Incoming, Rejection
 from livetally.event.refusal import NOT_JSON, own_member, refusal, why_unreadable
 
-__all__ = ["Decoded", "decode_json", "decode_lines"]
+__all__ = ["Decoded", "decode_bodies", "decode_json", "decode_lines"]
 
 _one = msgspec.json.Decoder(Incoming)
 _many = msgspec.json.Decoder(list[Incoming])
@@ -63,6 +63,23 @@ def decode_json(body: bytes) -> Decoded:
     if event.field == "":
         raise UnreadableBody(f"The body is not JSON: {event.error}.")
     return Decoded([], [], [event])
+
+
+def decode_bodies(bodies: Sequence[bytes]) -> list[Incoming] | None:
+    """Decode bodies that are one plain event each; None: decode them one by one, some is not.
+
+    What comes out is what ``decode_json`` finds in each.
+    """
+    joined = b"\n".join(bodies)  # no letter of UTF-8 reaches over the end of a line
+    try:
+        joined.decode()
+        events = list(map(_one.decode, bodies))
+    except (*NOT_JSON, msgspec.ValidationError):
+        return None
+    if not _fit_to_send(events):
+        return None
+    cut_items(events, bodies, joined)
+    return events
 
 
 def decode_lines(chunk: bytes, first_index: int = 0) -> Decoded:

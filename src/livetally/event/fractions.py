@@ -18,7 +18,7 @@ import msgspec
 
 from livetally.event.model import Incoming
 
-__all__ = ["cut_array", "cut_item", "cut_lines"]
+__all__ = ["cut_array", "cut_item", "cut_items", "cut_lines"]
 
 # Begins with a plain point, because that is looked for fastest.
 _SEVENTH = re.compile(rb"\.(?<=[0-9]:[0-9]{2}\.)[0-9]{7}")
@@ -51,6 +51,12 @@ def cut_item(event: Incoming, item: bytes) -> None:
     """Cut the time of ``event`` off, which is that of the object ``item``."""
     if _may_be_finer(item):
         _cut([event], [_one.decode(item)])
+
+
+def cut_items(events: Sequence[Incoming], items: Sequence[bytes], joined: bytes) -> None:
+    """Cut the times of ``events`` off, each that of one of ``items``, which are ``joined``."""
+    if _may_be_finer(joined):
+        _cut(events, map(_one.decode, items))
 
 
 def _may_be_finer(text: bytes) -> bool:

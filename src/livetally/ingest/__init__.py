@@ -14,7 +14,7 @@ from livetally.ingest.commits import (
     WriterLimits,
 )
 from livetally.ingest.dedupe import Differing, Sorted, sort_out
-from livetally.ingest.gather import Share, Tell
+from livetally.ingest.gather import Asker, Share, Tell
 from livetally.ingest.recovery import Part, recover, replay, steps
 from livetally.ingest.rows import Places, joined_rows, touched_slots
 from livetally.ingest.tally import Accepted
@@ -23,6 +23,7 @@ from livetally.ingest.writer import Writer
 __all__ = [
     "CAUGHT_UP_S_MAX",
     "Accepted",
+    "Asker",
     "Batch",
     "Commits",
     "Deliver",

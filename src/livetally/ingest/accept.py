@@ -23,7 +23,7 @@ from livetally.ingest.batch import Batch, Schema
 from livetally.ingest.chunks import Preparing
 from livetally.ingest.commits import Commits, Outcome, Receipt
 from livetally.ingest.compare import conflicting
-from livetally.ingest.gather import GATHERED_EVENTS_MAX, Gatherer, Share, Tell
+from livetally.ingest.gather import GATHERED_EVENTS_MAX, Asker, Gatherer, Share, Tell
 from livetally.ingest.lines import whole_lines
 from livetally.ingest.tally import Accepted, Tally
 
@@ -102,6 +102,10 @@ class Intake:
             return False
         self._gatherer.hand_in(team, decoded, size_bytes, tell)
         return True
+
+    def hand_in_one(self, team: int, body: bytes, asker: Asker) -> None:
+        """As ``hand_in`` for a body that is an object: it is decoded together with others."""
+        self._gatherer.hand_in_one(team, body, asker)
 
     async def counted(self, share: Share) -> Accepted:
         """Return what became of one request's items, of whose events this is the share."""

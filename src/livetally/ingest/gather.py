@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 from livetally.errors import LivetallyError
-from livetally.event import Decoded, Rejection
+from livetally.event import Decoded, Incoming, Rejection, decode_bodies, decode_json
 from livetally.ingest.batch import Batch
 from livetally.ingest.commits import Outcome, Receipt
 from livetally.ingest.dedupe import Differing
 
-__all__ = ["GATHERED_EVENTS_MAX", "Gatherer", "Share", "Tell"]
+__all__ = ["GATHERED_EVENTS_MAX", "Asker", "Gatherer", "Share", "Tell"]
 
 GATHERED_EVENTS_MAX = 100
 """A request with more events is a batch of its own."""
@@ -55,10 +55,39 @@ on the event loop's thread, never before the call that it was given to has retur
 writer is behind. It must not block."""
 
 
+class Asker(Protocol):
+    """Who sent one event and waits without a task. One of its methods is called, once, as ``Tell``.
+
+    None of them must block.
+    """
+
+    def told(self, what: Share | Exception) -> None:
+        """Hear what became of the request, as ``Tell``."""
+        ...
+
+    def told_alike(self, askers: Sequence[Asker], share: Share) -> None:
+        """Hear, for all of ``askers``, that what became of each is the same: its event is new."""
+        ...
+
+    def declined(self) -> None:
+        """Hear that nothing was done, because the body can't be read."""
+        ...
+
+
 class _Asked(NamedTuple):
     decoded: Decoded
     size_bytes: int
     tell: Tell
+
+
+class _Plain(NamedTuple):
+    """As ``_Asked``, of a body that is not decoded yet."""
+
+    body: bytes
+    asker: Asker
+
+    def asked(self, decoded: Decoded) -> _Asked:
+        return _Asked(decoded, len(self.body), self.asker.told)
 
 
 class Gatherer:
@@ -70,7 +99,7 @@ class Gatherer:
         self._submit = submit
         self._is_busy = is_busy
         self._loop = asyncio.get_running_loop()
-        self._gathered: dict[int, list[_Asked]] = {}
+        self._gathered: dict[int, list[_Asked | _Plain]] = {}
 
     async def take(self, team: int, decoded: Decoded, size_bytes: int) -> Share:
         """Store a request's events together with those of others; return what became of them.
@@ -85,7 +114,13 @@ class Gatherer:
 
     def hand_in(self, team: int, decoded: Decoded, size_bytes: int, tell: Tell) -> None:
         """As ``take``, without a task that waits: ``tell`` gets the share, or the error."""
-        asked = _Asked(decoded, size_bytes, tell)
+        self._add(team, _Asked(decoded, size_bytes, tell))
+
+    def hand_in_one(self, team: int, body: bytes, asker: Asker) -> None:
+        """As ``hand_in``, for a body that is one event: it is decoded together with others."""
+        self._add(team, _Plain(body, asker))
+
+    def _add(self, team: int, asked: _Asked | _Plain) -> None:
         others = self._gathered.get(team)
         if others is None:
             self._gathered[team] = [asked]
@@ -102,48 +137,57 @@ class Gatherer:
         gathered = self._gathered.pop(team, None)
         if gathered is None:
             return  # it was full before its time
-        try:
-            self._hand_over(team, gathered)
-        except Exception as error:  # noqa: BLE001 - whatever it was, everybody who waits must know
-            self._fail(gathered, error)
-
-    def _hand_over(self, team: int, gathered: list[_Asked]) -> None:
-        batch, rejected = self._prepare(team, _joined(gathered))
-        if not len(batch):
-            self._resolve(gathered, batch, rejected, None)
+        asked, declined = _read(gathered)
+        for asker in declined:
+            self._guarded(asker.declined)
+        if not (asked.alike or asked.each):
             return
-        future = self._submit(batch, sum(asked.size_bytes for asked in gathered))
+        try:
+            self._hand_over(team, asked)
+        except Exception as error:  # noqa: BLE001 - whatever it was, everybody who waits must know
+            self._fail(asked, error)
+
+    def _hand_over(self, team: int, asked: _Together) -> None:
+        batch, rejected = self._prepare(team, asked.joined)
+        if not len(batch):
+            self._resolve(asked, batch, rejected, None)
+            return
+        future = self._submit(batch, asked.size_bytes)
 
         def tell(done: asyncio.Future[Outcome]) -> None:
             outcome = done.result()
             if isinstance(outcome, Receipt):
-                self._resolve(gathered, batch, rejected, outcome)
+                self._resolve(asked, batch, rejected, outcome)
             else:
-                self._fail(gathered, outcome)
+                self._fail(asked, outcome)
 
         future.add_done_callback(tell)
 
     def _resolve(
         self,
-        gathered: list[_Asked],
+        asked: _Together,
         batch: Batch,
         rejected: list[Rejection],
         receipt: Receipt | None,
     ) -> None:
         """Tell every request what became of its events."""
-        shares = _Shares(gathered, batch, rejected, receipt)
-        for number, asked in enumerate(gathered):
-            self._tell(asked, shares.of(number))
+        if receipt and asked.alike and not (rejected or receipt.repeated or receipt.differing):
+            share = Share(batch, receipt._replace(stored=1), [], {})
+            self._guarded(partial(asked.alike[0].told_alike, asked.alike, share))
+            return
+        shares = _Shares(asked.each, batch, rejected, receipt)
+        for number, one in enumerate(asked.each):
+            self._guarded(partial(one.tell, shares.of(number)))
 
-    def _fail(self, gathered: list[_Asked], error: Exception) -> None:
-        for asked in gathered:
+    def _fail(self, asked: _Together, error: Exception) -> None:
+        for one in asked.each:
             # An error of its own for each: a traceback is added to it where it is raised.
             told = type(error)(*error.args) if isinstance(error, LivetallyError) else error
-            self._tell(asked, told)
+            self._guarded(partial(one.tell, told))
 
-    def _tell(self, asked: _Asked, what: Share | Exception) -> None:
+    def _guarded(self, tell: Callable[[], None]) -> None:
         try:
-            asked.tell(what)
+            tell()
         except Exception as error:  # noqa: BLE001 - one's failure is not the others'
             context = {"message": "could not tell of a request's events", "exception": error}
             self._loop.call_exception_handler(context)
@@ -158,10 +202,56 @@ def _resolve_one(future: asyncio.Future[Share], what: Share | Exception) -> None
         future.set_result(what)
 
 
-def _joined(gathered: list[_Asked]) -> Decoded:
-    """Join the events of all requests, numbered through."""
-    events = [event for asked in gathered for event in asked.decoded.events]
-    return Decoded(events, list(range(len(events))), [])
+class _Together:
+    """Requests whose events share a batch."""
+
+    def __init__(self, asked: Sequence[_Asked]) -> None:
+        """Join the events of all requests, numbered through."""
+        events = [event for one in asked for event in one.decoded.events]
+        self.joined = Decoded(events, list(range(len(events))), [])
+        self.size_bytes = sum(one.size_bytes for one in asked)
+        self.alike: Sequence[Asker] = ()
+        """Who sent them, if each request is one event, and none is heard of in another way."""
+        self._plain: Sequence[_Plain] = ()
+        self._each = asked
+
+    @classmethod
+    def of_plain(cls, plain: Sequence[_Plain], events: list[Incoming]) -> Self:
+        """Return requests of one event each, without what only some fates need."""
+        together = cls(())
+        together.joined = Decoded(events, list(range(len(events))), [])
+        together.size_bytes = sum(len(one.body) for one in plain)
+        together.alike = [one.asker for one in plain]
+        together._plain = plain
+        return together
+
+    @property
+    def each(self) -> Sequence[_Asked]:
+        """The requests one by one."""
+        if not self._each:
+            both = zip(self._plain, self.joined.events, strict=True)
+            self._each = [one.asked(Decoded([event], [0], [])) for one, event in both]
+        return self._each
+
+
+def _read(gathered: Sequence[_Asked | _Plain]) -> tuple[_Together, list[Asker]]:
+    """Decode what is not decoded yet; return the requests, and whose body can't be read."""
+    plain = [one for one in gathered if isinstance(one, _Plain)]
+    if len(plain) == len(gathered):
+        events = decode_bodies([one.body for one in plain])
+        if events is not None:
+            return _Together.of_plain(plain, events), []
+    asked: list[_Asked] = []
+    declined: list[Asker] = []
+    for one in gathered:
+        if isinstance(one, _Asked):
+            asked.append(one)
+            continue
+        try:
+            asked.append(one.asked(decode_json(one.body)))
+        except Exception:  # noqa: BLE001 - the ordinary way comes upon it too, and says so
+            declined.append(one.asker)
+    return _Together(asked), declined
 
 
 class _Shares:
@@ -169,7 +259,7 @@ class _Shares:
 
     def __init__(
         self,
-        gathered: list[_Asked],
+        gathered: Sequence[_Asked],
         batch: Batch,
         rejected: list[Rejection],
         receipt: Receipt | None,

@@ -8,23 +8,52 @@ connection, and the server waits for its answer before it ends.
 
 What uvicorn makes for each request, a scope and a cycle with an event, is for a task. It is made
 only when it is known that there will be one.
+
+A client that sends one event after the other over a connection sends the same head each time, but
+for the length. The parser's word on those bytes is known, so it is not asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from livetally.api import Exchange, Quick
+from livetally.api import LENGTH_DIGITS_MAX, Exchange, Plain, Quick
 from livetally.server.reading import BoundedProtocol
 
 __all__ = ["QuickProtocol"]
 
 _OK = STATUS_LINE[200]
+_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]+)\r\n", re.IGNORECASE)
+# A longer head than this is not kept. Nor is one looked for where so many were of no use.
+_HEAD_BYTES_MAX = 2_048
+_IN_VAIN_MAX = 8
+# A timer may be early by what the loop's clock is coarser than its own.
+_EARLY_S = 0.01
+
+
+class _Head(NamedTuple):
+    """The head of a plain request, cut where its length stands."""
+
+    before: bytes
+    after: bytes
+    headers: list[tuple[bytes, bytes]]
+    plain: Plain
+
+    def body_in(self, data: bytes) -> bytes | None:
+        """Return the body if ``data`` is this head, with any length, and the whole body."""
+        start = len(self.before)
+        end = data.find(b"\r", start, start + LENGTH_DIGITS_MAX + 1)
+        if end < 0 or not data.startswith(self.before) or not data.startswith(self.after, end):
+            return None
+        length = data[start:end]
+        body = data[end + len(self.after) :]
+        return body if length.isdigit() and int(length) == len(body) else None
 
 
 class QuickProtocol(BoundedProtocol):
@@ -35,10 +64,55 @@ class QuickProtocol(BoundedProtocol):
         super().__init__(*rest, **more)
         self._quick = quick
         self._awaited: _Turn | None = None
+        self._newest: Plain | None = None
+        self._head: _Head | None = None
+        self._in_vain = 0
+        self._answered_s = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, or have a request answered whose head was read before."""
+        between = self.is_between and self._unanswered() is None
+        if between and self._head is not None:
+            body = self._head.body_in(data)
+            if body is not None and self._quick is not None and self._quick.takes(len(body)):
+                self._in_vain = 0
+                self._again(self._quick, self._head, body)
+                return
+        self._newest = None
+        super().data_received(data)
+        if between and self._in_vain < _IN_VAIN_MAX:
+            self._remember(data)
+
+    def _again(self, quick: Quick, head: _Head, body: bytes) -> None:
+        """Have a request answered that has the same head as one before."""
+        self.cycle = turn = _Turn(self, quick, head.plain, head.headers)
+        turn.body += body
+        turn.more_body = False
+        if turn.admitted():
+            turn.go()
+        else:
+            turn.run(self.app)
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head of a plain request, if ``data`` is that request and nothing else."""
+        plain = self._newest
+        if plain is None:
+            return
+        self._head = None
+        self._in_vain += 1
+        end = data.find(_END) + len(_END)
+        if end > _HEAD_BYTES_MAX or plain.name:
+            return
+        length = _LENGTH.search(data, 0, end)
+        if length is None or not self.is_between or int(length[1]) != len(data) - end:
+            return
+        before, after = data[: length.start(1)], data[length.end(1) : end]
+        self._head = _Head(before, after, self.headers, plain)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; nobody waits for a body that does not come."""
         self._awaited = None
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
         if self._unanswered() is None:
             self.cycle = None  # type: ignore[assignment] # it may refer to this connection
@@ -58,12 +132,12 @@ class QuickProtocol(BoundedProtocol):
 
     def on_request(self) -> None:
         """Have the request answered whose head was read, when it is its turn."""
-        quick, named = self._quick, None
+        quick, plain = self._quick, None
         if quick is not None and self.url == Quick.PATH:
             parser = self.parser
             if parser.get_method() == b"POST" and parser.get_http_version() == "1.1":
-                named = quick.plain(self.headers)
-        if quick is None or named is None:
+                plain = quick.plain(self.headers)
+        if quick is None or plain is None:
             url, headers, expect = self.url, self.headers, self.expect_100_continue
             super().begin_request()
             self.url, self.expect_100_continue = url, expect
@@ -72,12 +146,34 @@ class QuickProtocol(BoundedProtocol):
             return
         # As in uvicorn's own on_headers_complete.
         before: RequestResponseCycle | None = self.cycle
-        self.cycle = turn = _Turn(self, quick, named)
+        self.cycle = turn = _Turn(self, quick, plain, self.headers)
+        turn.keep_alive = self.parser.should_keep_alive()
+        self._newest = plain
         if before is None or before.response_complete:
             self._start_asgi_task(turn, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((turn, self.app))
+
+    def on_quick_complete(self) -> None:
+        """Go on after an answer; the timer of the one before, if it still runs, will do."""
+        if self.pipeline or self.flow.read_paused or self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+        self._answered_s = self.loop.time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection on which nothing comes."""
+        self.timeout_keep_alive_task = None
+        if self._unanswered() is not None:
+            return  # its answer sets the timer
+        left_s = self._answered_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > _EARLY_S:
+            handler = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(left_s, handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     def start_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Have a request answered by ``app``, in a task."""
@@ -116,18 +212,24 @@ class _Turn(RequestResponseCycle):
     # What is in every answer for a second, and the lines that it makes.
     _common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
-    def __init__(self, protocol: QuickProtocol, quick: Quick, named: Mapping[bytes, bytes]) -> None:
-        self.keep_alive = protocol.parser.should_keep_alive()
+    def __init__(
+        self,
+        protocol: QuickProtocol,
+        quick: Quick,
+        plain: Plain,
+        headers: list[tuple[bytes, bytes]],
+    ) -> None:
+        self.keep_alive = True
         self.body = bytearray()
         self._protocol = protocol
         self._quick = quick
-        self._headers = protocol.headers
-        self._named = named
+        self._headers = headers
+        self._plain = plain
         self._exchange: Exchange | None = None
 
     def admitted(self) -> bool:
         """Tell whether the sender is known, and may send."""
-        self._exchange = self._quick.admit(self._named, https=self._protocol.scheme == "https")
+        self._exchange = self._quick.admit(self._plain, https=self._protocol.scheme == "https")
         return self._exchange is not None
 
     def go(self) -> None:
@@ -135,9 +237,13 @@ class _Turn(RequestResponseCycle):
         assert self._exchange is not None
         if self.disconnected:
             return  # refused meanwhile: nothing that comes late is taken
-        if self._exchange.take(bytes(self.body), self):
-            self.body.clear()
-        else:
+        self.body = body = bytes(self.body)  # type: ignore[assignment] # nothing is added to it
+        if not self._exchange.take(body, self):
+            self.decline()
+
+    def decline(self) -> None:
+        """As ``WayOut`` says."""
+        if not self.disconnected:
             self.run(self._protocol.app)
 
     @property
@@ -147,7 +253,7 @@ class _Turn(RequestResponseCycle):
 
     def run(self, app: ASGIApp) -> None:
         """As ``WayOut`` says."""
-        body, more_body, disconnected = self.body, self.more_body, self.disconnected
+        body, more_body, disconnected = bytearray(self.body), self.more_body, self.disconnected
         protocol = self._protocol
         super().__init__(
             scope=self._scope(),  # type: ignore[arg-type] # a dictionary of uvicorn's own form
@@ -185,7 +291,7 @@ class _Turn(RequestResponseCycle):
             if not self.keep_alive:
                 transport.close()
         self._exchange = None  # they refer to each other no longer
-        protocol.on_response_complete()
+        protocol.on_quick_complete()
 
     def _scope(self) -> dict[str, Any]:
         """Return the scope that uvicorn would have made."""
@@ -199,10 +305,19 @@ class _Turn(RequestResponseCycle):
             "client": protocol.client,
             "scheme": protocol.scheme,
             "root_path": protocol.root_path,
-            "headers": self._headers,
+            "headers": self._headers_now(),
             "state": protocol.app_state.copy(),
             "method": "POST",
             "path": protocol.root_path + path,
             "raw_path": protocol.root_path.encode() + Quick.PATH,
             "query_string": b"",
         }
+
+    def _headers_now(self) -> list[tuple[bytes, bytes]]:
+        """Return the request's headers; those of an earlier one have its length."""
+        if self.more_body:
+            return self._headers
+        length = b"%d" % len(self.body)
+        return [
+            (name, length if name == b"content-length" else value) for name, value in self._headers
+        ]

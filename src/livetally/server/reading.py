@@ -126,6 +126,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._begin(_NOTHING)
 
+    @property
+    def is_between(self) -> bool:
+        """Whether a request was read to its end, and nothing of another one has come."""
+        return self._part is _NOTHING
+
     def look(self, s: float) -> None:
         """Take note that ``s`` seconds have passed, and end what takes too long."""
         if self._part is _NOTHING or self.flow.read_paused or self.transport.is_closing():

@@ -59,7 +59,11 @@ class KeyCache:
 
     def peek(self, text: str) -> Identity | None:
         """Return who sent this, if that is known and fresh; None: ask ``verify``. Never blocks."""
-        known = self._known.get(_digest(text))
+        return self.peek_by(self.fingerprint(text))
+
+    def peek_by(self, digest: bytes) -> Identity | None:
+        """As ``peek``, for whoever has the ``fingerprint`` of what was sent."""
+        known = self._known.get(digest)
         if known is None:
             return None
         age_s = self._clock.monotonic_s() - self._catalog.polled_at_s
@@ -86,9 +90,14 @@ class KeyCache:
         generation = self._generation
         found = self._catalog.authenticate(text)
         if found is not None:
-            self._remember(_digest(text), found, generation)
+            self._remember(self.fingerprint(text), found, generation)
             self._uses[found.key_id] = self._clock.now_us()
         return found
+
+    @staticmethod
+    def fingerprint(text: str) -> bytes:
+        """Return what a secret is remembered by: it can't be had back from it."""
+        return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
     def forget(self) -> None:
         """Forget every sender; the catalog calls this at each change."""
@@ -121,10 +130,6 @@ class KeyCache:
             while len(self._known) >= self._entries_max:
                 del self._known[next(iter(self._known))]
             self._known[digest] = found
-
-
-def _digest(text: str) -> bytes:
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _has_ended(known: Identity, now_us: int) -> bool:
