@@ -2,7 +2,8 @@
 
 In the flow: run by hand: ``python benchmarks/bench_ingest_batches.py [--quick] [--connections N]``.
 Guarantee: the baseline inserts the same rows, already encoded, into the same table with the same
-columns and projections, 10,000 at a time with fsync, in one thread, in the same run.
+columns and projections, each block with fsync, one after the other in one thread, in the same run:
+as many rows a block as a request has events. Its merges run beside it, as they do in the server.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest_load import SHOP, lines, send_bodies
 
@@ -21,13 +23,13 @@ from livetally.ingest import Schema
 from livetally.ingest.batch import prepare
 from livetally.ingest.rows import joined_rows
 from livetally.query import declared_fields, projections
-from livetally.store.events import EmbeddedEngine, create, insert_rows, keep
+from livetally.store.events import EmbeddedEngine, create, encode_rows, insert_encoded, keep
 from livetally.testing import Server
 
 QUICK = "--quick" in sys.argv
 SIZES = {10: 2_000, 100: 20_000, 1_000: 100_000, 10_000: 200_000}
 FULL = {10: 20_000, 100: 200_000, 1_000: 1_000_000, 10_000: 2_000_000}
-BLOCK = 10_000
+NOW_US = 1_790_000_000_000_000
 CONNECTIONS = 16
 if "--connections" in sys.argv:
     CONNECTIONS = int(sys.argv[sys.argv.index("--connections") + 1])
@@ -39,50 +41,52 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def raw_rate(sent: list[bytes], directory: Path) -> tuple[float, float]:
-    """Return the engine's events/s alone, and its CPU for one; preparing and encoding left out."""
+class Raw(NamedTuple):
+    """What the engine does alone: events a second, and its CPU for one, microseconds."""
+
+    rate: float
+    cpu_us: float
+
+
+def raw_rate(sent: list[bytes], rows: int) -> Raw:
+    """Have the engine alone load events in blocks of ``rows``; preparing and encoding left out."""
     application = read_toml(SHOP, "shop.toml")
-    engine = EmbeddedEngine(directory)
-    create(engine)
-    keep(engine, declared_fields([application]), projections([application]))
     schema = Schema(application.events.values())
-    spent = inserting = 0.0
-
-    def timed(*arguments: object) -> None:
-        nonlocal spent, inserting
-        begun, own = time.perf_counter(), time.thread_time()
-        insert(*arguments)  # type: ignore[arg-type] # passed on as they came
-        spent += time.perf_counter() - begun
-        inserting += time.thread_time() - own
-
-    insert = engine.insert
-    engine.insert = timed  # type: ignore[assignment,method-assign] # to time nothing else
-    all_threads, this_one = time.process_time(), time.thread_time()
-    for position, at in enumerate(range(0, len(sent), BLOCK), 1):
-        decoded = decode_lines(b"".join(sent[at : at + BLOCK]))
-        now_us = 1_790_000_000_000_000
-        within = check_limits(decoded.events, decoded.indexes, EventLimits(), now_us)
-        batch, _ = prepare(1, within, schema, now_us)
-        insert_rows(engine, joined_rows([batch], [None]), position)
-    engine.close()
-    preparing = time.thread_time() - this_one - inserting
-    engines = time.process_time() - all_threads - preparing
-    return len(sent) / spent, engines / len(sent) * 1e6
+    blocks = []
+    for position, at in enumerate(range(0, len(sent), rows), 1):
+        decoded = decode_lines(b"".join(sent[at : at + rows]))
+        within = check_limits(decoded.events, decoded.indexes, EventLimits(), NOW_US)
+        batch, _ = prepare(1, within, schema, NOW_US)
+        blocks.append(encode_rows(joined_rows([batch], [None]), position))
+    with tempfile.TemporaryDirectory() as place:
+        engine = EmbeddedEngine(Path(place))
+        create(engine)
+        keep(engine, declared_fields([application]), projections([application]))
+        begun, used = time.perf_counter(), time.process_time()
+        for block in blocks:
+            insert_encoded(engine, [block])
+        took, used = time.perf_counter() - begun, time.process_time() - used
+        engine.close()
+    return Raw(len(sent) / took, used / len(sent) * 1e6)
 
 
 def main() -> None:
     """Print a line for each size of request."""
     counts = SIZES if QUICK else FULL
     sent = lines(sum(counts.values()))
+    alone: dict[int, Raw] = {}
+    for per, count in counts.items():
+        raw = alone[per] = raw_rate(sent[:count], per)
+        print(
+            f"baseline: the engine alone, {per} rows a block: {raw.rate:,.0f} events/s,"
+            f" {raw.cpu_us:.1f} us of a processor each",
+            flush=True,
+        )
+    print(f"{CONNECTIONS} connections")
+    largest = max(alone)
     with tempfile.TemporaryDirectory() as place:
-        raw, raw_us = raw_rate(sent[: counts[10_000]], Path(place))
         definition = Path(place) / "shop.toml"
         definition.write_text(SHOP)
-        print(
-            f"baseline: the engine alone, {BLOCK} rows a block: {raw:,.0f} events/s,"
-            f" {raw_us:.1f} us of a processor each"
-        )
-        print(f"{CONNECTIONS} connections")
         with Server(definitions=[definition]) as server:
             start = 0
             for per, count in counts.items():
@@ -93,7 +97,9 @@ def main() -> None:
                 rate = count / send_bodies(server.url, server.key, bodies, CONNECTIONS)
                 each_us = (processor_s(server.pid) - before_s) / count * 1e6
                 print(
-                    f"{per:>6} a request: {rate:>9,.0f} events/s, {rate / raw:.2f} of baseline,"
+                    f"{per:>6} a request: {rate:>9,.0f} events/s,"
+                    f" {rate / alone[per].rate:.2f} of the engine alone with such blocks,"
+                    f" {rate / alone[largest].rate:.2f} with {largest} rows a block,"
                     f" {each_us:.1f} us of a processor each"
                 )
 

@@ -79,18 +79,43 @@ def test_a_page_is_whole_though_events_go_while_it_is_read(
     """A page that is too short would be taken for the last one."""
     team = next(store.teams)
     store.commit(team, [Told("sale", n, str(n), "", "", {}) for n in range(5)])
-    newest_times = pages._newest_times
+    newest = pages._newest
     gone = [[9, 8, 7], [9, 4, 3]]
 
-    def changed(engine: Engine, page: EventPage) -> list[int]:
-        return gone.pop() if gone else newest_times(engine, page)
+    def changed(engine: Engine, page: EventPage) -> list[pages._Place]:
+        places = newest(engine, page)
+        last = places[0].position
+        return [pages._Place(at_us, last) for at_us in gone.pop()] if gone else places
 
-    monkeypatch.setattr(pages, "_newest_times", changed)
+    monkeypatch.setattr(pages, "_newest", changed)
     page = EventPage(team, ("sale",), (), None, None, None, None, 2)
     assert [event.id for event in ask_events(store.engine, page)] == ["4", "3", "2"]
     assert not gone
-    monkeypatch.setattr(pages, "_newest_times", lambda _engine, _page: [9, 8, 7])
+    monkeypatch.setattr(pages, "_newest", lambda _engine, _page: [pages._Place(9, 1)] * 3)
     assert [event.id for event in ask_events(store.engine, page)] == ["4", "3", "2"]
+
+
+def test_a_page_has_all_events_of_a_commit_or_none(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes while it is read counts later: who asks for what is new goes on from it."""
+    team = next(store.teams)
+    store.commit(team, [Told("sale", n * 10, str(n), "", "", {}) for n in range(5)])
+    newest = pages._newest
+
+    def overtaken(engine: Engine, page: EventPage) -> list[pages._Place]:
+        places = newest(engine, page)
+        monkeypatch.setattr(pages, "_newest", newest)
+        new = [Told("sale", at_us, f"new {at_us}", "", "", {}) for at_us in (30, 35, 50)]
+        store.commit(team, new)
+        return places
+
+    monkeypatch.setattr(pages, "_newest", overtaken)
+    page = EventPage(team, ("sale",), (), None, None, None, None, 2)
+    found = ask_events(store.engine, page)
+    assert [event.id for event in found] == ["4", "3", "2"]
+    later = ask_events(store.engine, page._replace(since=max(one.position for one in found)))
+    assert [event.id for event in later] == ["new 50", "new 35", "new 30"]
 
 
 def test_an_engine_says_which_settings_it_has(store: EventStore) -> None:

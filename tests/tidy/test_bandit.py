@@ -33,7 +33,7 @@ READ = {
     ("B104", "src/livetally/server/doctor.py:_taken"): "compared with, not listened on",
     ("B608", f"{EVENTS}/entities.py:_next_keys"): CHECKED,
     ("B608", f"{EVENTS}/entities.py:_ordered"): CHECKED,
-    ("B608", f"{EVENTS}/pages.py:_newest_times"): CHECKED,
+    ("B608", f"{EVENTS}/pages.py:_newest"): CHECKED,
     ("B608", f"{EVENTS}/history.py:_read"): CONSTANTS,
     ("B608", f"{EVENTS}/history.py:count_after"): CONSTANTS,
     ("B608", f"{EVENTS}/history.py:held_kinds"): CONSTANTS,

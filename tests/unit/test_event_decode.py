@@ -183,6 +183,16 @@ def test_bodies_are_not_decoded_together_with_one_that_is_not_plain(body: bytes)
         assert decode_bodies(bodies) is None
 
 
+@pytest.mark.parametrize("finer", [b"\\u0030", b""])
+def test_nesting_that_only_one_of_two_decoders_stands_is_not_plain(finer: bytes) -> None:
+    """The second one is called deeper in the stack: wherever the bound is, nothing is raised."""
+    fates = set()
+    for depth in range(700, 1_010):
+        nested = b'{"type":"a","data":{"a":%s1%s,"b":"%s"}}' % (b"[" * depth, b"]" * depth, finer)
+        fates.add(decode_bodies([GOOD, nested, GOOD]) is None)
+    assert fates == {True, False}
+
+
 def test_halves_of_an_event_in_two_bodies_are_no_event() -> None:
     """Nor are they when a third one makes the number right."""
     halves = [b'{"type":"a","data":', b'{"x":1}}', b'{"type":"b"}{"type":"c"}']

@@ -16,7 +16,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from livetally.errors import QuotaExceeded
-from livetally.ingest import Receipt
+from livetally.ingest import Receipt, gather
 from livetally.server.lending import LendingProtocol
 from tests.unit.quick_room import Room, Wire, answers_in, post
 from tests.waiting import until_async
@@ -301,6 +301,62 @@ async def test_a_server_that_ends_ends_with_the_answer() -> None:
     last = (await answered(room, wire, 3))[-1]
     assert b"\r\nconnection: close\r\n\r\n" in last
     assert wire.closing
+
+
+async def test_nothing_of_a_request_is_kept_when_it_is_answered() -> None:
+    """Neither its body nor what refers back to it, whether it was answered in a task or not."""
+    room = Room()
+    ends = [room.connect() for _ in range(4)]
+    bodies = [b'{"type":"a","data":{"a":"%s"}}' % (b"x" * 60_000), b'{"type":"b"}', b"{", b"[{}]"]
+    for (protocol, _), body in zip(ends, bodies, strict=True):
+        protocol.data_received(plain(body))
+    turns = [protocol.cycle for protocol, _ in ends]
+    for _, wire in ends:
+        await answered(room, wire, 1)
+    for turn in turns:
+        assert turn.body == b""
+        assert getattr(turn, "_exchange", "gone") is None
+
+
+async def test_a_gather_that_cannot_be_read_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect in reading must not leave a connection without an answer."""
+
+    def defect(_gathered: object) -> None:
+        raise LookupError
+
+    room = Room()
+    ends = [room.connect() for _ in range(2)]
+    monkeypatch.setattr(gather, "_read", defect)
+    for body, (protocol, _) in zip((b'{"type":"a"}', b'[{"type":"b"}]'), ends, strict=True):
+        protocol.data_received(plain(body))
+    for _, wire in ends:
+        (answer,) = await answered(room, wire, 1)
+        assert answer.startswith(b"HTTP/1.1 500 ")
+
+
+async def test_one_answer_that_fails_keeps_no_other_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that are given together, held up or not."""
+    room = Room()
+    caught: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: caught.append(about))
+    ends = [room.connect() for _ in range(4)]
+    for protocol, _ in ends:
+        protocol.data_received(plain())
+
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    for number, held_up in ((0, False), (2, True)):
+        protocol, wire = ends[number]
+        monkeypatch.setattr(wire, "write", fail)
+        if held_up:
+            protocol.pause_writing()
+            monkeypatch.setattr(protocol.cycle, "run", fail)
+    ends[3][0].pause_writing()
+    await answered(room, ends[1][1], 1)
+    ends[3][0].resume_writing()
+    await answered(room, ends[3][1], 1)
+    assert len(caught) == 2
 
 
 async def test_what_cannot_be_read_is_not_answered_to_who_has_gone() -> None:

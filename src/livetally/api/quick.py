@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -49,6 +49,8 @@ _UNUSUAL = frozenset(
     }
 )
 _BYTES_MAX = 64 * 1024
+# Of a larger body it costs more to decode it than to do that by itself; many would hold others up.
+_TOGETHER_BYTES_MAX = 4 * 1024
 _OK = 200
 LENGTH_DIGITS_MAX = 5
 """How long the length of a plain request's body is, written out."""
@@ -165,7 +167,7 @@ class Exchange:
         """
         self.way_out = way_out
         intake = self._quick.services.intake
-        if body[:1] == b"{":
+        if body[:1] == b"{" and len(body) <= _TOGETHER_BYTES_MAX:
             intake.hand_in_one(self.who.team, body, self)
             return True
         try:
@@ -190,8 +192,10 @@ class Exchange:
         """Answer all of ``askers``, each of whom has sent one event, which is stored now."""
         exchanges = cast("Sequence[Exchange]", askers)  # nobody else hands in one event
         services = self._quick.services
-        held_up = [one for one in exchanges if one.way_out.is_held_up]
-        plain = [one for one in exchanges if one not in held_up] if held_up else exchanges
+        plain: list[Exchange] = []
+        held_up: list[Exchange] = []
+        for one in exchanges:
+            (held_up if one.way_out.is_held_up else plain).append(one)
         for key_id, events in Counter([one.who.key_id for one in plain]).items():
             services.ingest_rate.note(key_id, events)
         now_s = services.clock.monotonic_s()
@@ -202,13 +206,9 @@ class Exchange:
             for https in {one.https for one in plain}
         }
         for one in plain:
-            try:
-                one.send(*answers[one.https])
-            except Exception as error:  # noqa: BLE001 - one's failure is not the others'
-                context = {"message": "could not answer a request", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+            _guarded(one.send, *answers[one.https])
         for one in held_up:
-            one.told(share)
+            _guarded(one.told, share)
 
     def declined(self) -> None:
         """Have it answered the ordinary way: its body can't be read."""
@@ -217,6 +217,15 @@ class Exchange:
     def send(self, lines: bytes, body: bytes) -> None:
         """Answer with whole header lines, up to the request's name, and a body."""
         self.way_out.send_quick(b"%s%s\r\n" % (lines, name_for(self.name).encode()), body)
+
+
+def _guarded(tell: Callable[..., None], *what: Any) -> None:
+    """Tell one of several: what fails for one must not keep the others from their answers."""
+    try:
+        tell(*what)
+    except Exception as error:  # noqa: BLE001 - whatever it was
+        context = {"message": "could not answer a request", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
 
 
 async def _endpoint(

@@ -74,11 +74,12 @@ def decode_bodies(bodies: Sequence[bytes]) -> list[Incoming] | None:
     try:
         joined.decode()
         events = list(map(_one.decode, bodies))
+        if not _fit_to_send(events):
+            return None
+        # It decodes again, deeper in the stack: what is nested too deep for that is not plain.
+        cut_items(events, bodies, joined)
     except (*NOT_JSON, msgspec.ValidationError):
         return None
-    if not _fit_to_send(events):
-        return None
-    cut_items(events, bodies, joined)
     return events
 
 

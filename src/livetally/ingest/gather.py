@@ -74,10 +74,16 @@ class Asker(Protocol):
         ...
 
 
+_NOTHING = Decoded([], [], [])
+
+
 class _Asked(NamedTuple):
     decoded: Decoded
     size_bytes: int
     tell: Tell
+
+    def asked(self, _decoded: Decoded) -> _Asked:
+        return self
 
 
 class _Plain(NamedTuple):
@@ -137,7 +143,11 @@ class Gatherer:
         gathered = self._gathered.pop(team, None)
         if gathered is None:
             return  # it was full before its time
-        asked, declined = _read(gathered)
+        try:
+            asked, declined = _read(gathered)
+        except Exception as error:  # noqa: BLE001 - whatever it was, everybody who waits must know
+            self._fail(_Together([one.asked(_NOTHING) for one in gathered]), error)
+            return
         for asker in declined:
             self._guarded(asker.declined)
         if not (asked.alike or asked.each):

@@ -91,7 +91,7 @@ class QuickProtocol(BoundedProtocol):
         if turn.admitted():
             turn.go()
         else:
-            turn.run(self.app)
+            turn.start(self.app)
 
     def _remember(self, data: bytes) -> None:
         """Keep the head of a plain request, if ``data`` is that request and nothing else."""
@@ -184,7 +184,7 @@ class QuickProtocol(BoundedProtocol):
         if not isinstance(cycle, _Turn):
             self.start_task(cycle, app)
         elif not cycle.admitted():
-            cycle.run(app)
+            cycle.start(app)
         elif cycle.more_body:
             self._awaited = cycle
         else:
@@ -244,7 +244,7 @@ class _Turn(RequestResponseCycle):
     def decline(self) -> None:
         """As ``WayOut`` says."""
         if not self.disconnected:
-            self.run(self._protocol.app)
+            self.start(self._protocol.app)
 
     @property
     def is_held_up(self) -> bool:
@@ -252,8 +252,14 @@ class _Turn(RequestResponseCycle):
         return self._protocol.flow.write_paused
 
     def run(self, app: ASGIApp) -> None:
-        """As ``WayOut`` says."""
+        """As ``WayOut`` says: its body has been read."""
+        self.body = bytearray()
+        self.start(app)
+
+    def start(self, app: ASGIApp) -> None:
+        """Have an application read and answer it, in a task."""
         body, more_body, disconnected = bytearray(self.body), self.more_body, self.disconnected
+        self._exchange = None  # they refer to each other no longer
         protocol = self._protocol
         super().__init__(
             scope=self._scope(),  # type: ignore[arg-type] # a dictionary of uvicorn's own form
@@ -275,6 +281,8 @@ class _Turn(RequestResponseCycle):
 
     def send_quick(self, lines: bytes, body: bytes) -> None:
         """As ``WayOut`` says."""
+        self._exchange = None  # they refer to each other no longer
+        self.body = b""  # type: ignore[assignment] # nothing is added to it
         if self.disconnected:
             return
         self.response_complete = True
@@ -290,7 +298,6 @@ class _Turn(RequestResponseCycle):
             transport.write(b"".join((common, lines, end, body)))
             if not self.keep_alive:
                 transport.close()
-        self._exchange = None  # they refer to each other no longer
         protocol.on_quick_complete()
 
     def _scope(self) -> dict[str, Any]:

@@ -5,9 +5,9 @@ Guarantee: the order (time, position, id, source) is total, because an id is of 
 pages neither repeat nor skip an event. A page costs as much at the end of a hundred million events
 as at their beginning.
 
-First the times of the page's events, type by type, because the table is sorted by (team, type,
+First where the page's events are, type by type, because the table is sorted by (team, type,
 time): each type's newest are read from the end of its range. Of more types than one statement can
-name that way, the newest are found among all their rows. Then the events of those times. To read
+name that way, the newest are found among all their rows. Then the events themselves. To read
 both at once takes all columns of a stretch of every part there is, in memory, for one event.
 """
 
@@ -74,6 +74,13 @@ class StoredEvent(NamedTuple):
     attributes: str
 
 
+class _Place(NamedTuple):
+    """A time in microseconds and a position, at which there is an event."""
+
+    at_us: int
+    position: int
+
+
 def types_of(engine: Engine, team: int) -> list[str]:
     """Return the event types of a team. Blocks; reads the primary key's index only."""
     binder = Binder()
@@ -92,15 +99,15 @@ def ask_events(engine: Engine, page: EventPage) -> list[StoredEvent]:
     if not page.types:
         return []
     for _ in range(_ATTEMPTS):
-        times = _newest_times(engine, page)
-        found = _events_at(engine, page, times) if times else []
-        if len(found) >= len(times):
+        newest = _newest(engine, page)
+        found = _events_at(engine, page, newest) if newest else []
+        if len(found) >= len(newest):
             return found
     return _events_at(engine, page, None)
 
 
-def _newest_times(engine: Engine, page: EventPage) -> list[int]:
-    """Return the times of the page's events and of one more, in microseconds, newest first."""
+def _newest(engine: Engine, page: EventPage) -> list[_Place]:
+    """Return where the page's events are, and one more, newest first."""
     binder = Binder()
     common = _common(page, binder)
     if len(page.types) > _PARTS_MAX:
@@ -111,7 +118,8 @@ def _newest_times(engine: Engine, page: EventPage) -> list[int]:
     sql = each[0]
     if len(each) > 1:
         joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
-        sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY at_us DESC\nLIMIT {page.limit + 1}"
+        order = "at_us DESC, position DESC"
+        sql = f"SELECT * FROM (\n{joined}\n)\nORDER BY {order}\nLIMIT {page.limit + 1}"
     settings = {"optimize_use_projections": 0}
     if engine.knows(_TOP_K):
         settings[_TOP_K] = 0
@@ -119,21 +127,32 @@ def _newest_times(engine: Engine, page: EventPage) -> list[int]:
         # They are in the last granule. A second thread would only unpack granules in vain, and to
         # test rows before other columns are read takes more memory: there are hardly others.
         settings |= {"max_threads": 1, "optimize_move_to_prewhere": 0}
-    return [at_us for (at_us,) in engine.read(sql, binder.parameters, settings)]
+    return [_Place(*row) for row in engine.read(sql, binder.parameters, settings)]
 
 
-def _events_at(engine: Engine, page: EventPage, times: Sequence[int] | None) -> list[StoredEvent]:
-    """Return the page's events, of which it is known that they are at ``times``."""
+def _events_at(
+    engine: Engine, page: EventPage, places: Sequence[_Place] | None
+) -> list[StoredEvent]:
+    """Return the page's events, of which it may be known that they are at ``places``.
+
+    Then they are of the commits that were there when those were looked for: of a later commit it
+    would be some events and not others, and who asks what is new would not be told of those.
+    """
     binder = Binder()
     tests = [*_common(page, binder), _of_types(page, binder)]
-    settings = {"optimize_use_projections": 0, "max_threads": 1}
-    if times is not None:
+    settings = {"optimize_use_projections": 0}
+    if places is not None:
         settings["optimize_read_in_order"] = 0  # there is a granule or two; their rows are few
-        listed = binder.bind(sorted(set(times)), "Array(Int64)")
+        times = sorted({place.at_us for place in places})
+        listed = binder.bind(times, "Array(Int64)")
+        last = binder.bind(max(place.position for place in places), "UInt64")
         tests += [
-            f"occurred_at >= {instant_sql(min(times), binder)}",
+            f"occurred_at >= {instant_sql(times[0], binder)}",
             f"occurred_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({listed}), 'UTC'))",
+            f"position <= {last}",
         ]
+        if not page.where:
+            settings["max_threads"] = 1
     sql = f"SELECT {_COLUMNS}\n{' AND '.join(tests)}\nORDER BY {_ORDER}\nLIMIT {page.limit + 1}"
     if engine.knows(_TOP_K):
         settings[_TOP_K] = 0
@@ -146,8 +165,9 @@ def _of_types(page: EventPage, binder: Binder) -> str:
 
 def _times_of(common: Sequence[str], kind: str, page: EventPage) -> str:
     return (
-        f"SELECT toUnixTimestamp64Micro(occurred_at) AS at_us\n{' AND '.join([*common, kind])}"
-        f"\nORDER BY occurred_at DESC\nLIMIT {page.limit + 1}"
+        "SELECT toUnixTimestamp64Micro(occurred_at) AS at_us, position"
+        f"\n{' AND '.join([*common, kind])}"
+        f"\nORDER BY occurred_at DESC, position DESC\nLIMIT {page.limit + 1}"
     )
 
 
