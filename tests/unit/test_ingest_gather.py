@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import pytest
@@ -301,3 +303,30 @@ async def test_bodies_of_which_none_can_be_read_make_no_batch() -> None:
     await until_async(enough, "both")
     assert heard == ["declined"] * 2
     assert desk.batches == []
+
+
+async def test_where_many_come_together_they_are_gathered_a_little_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And as long as ever again when there are few."""
+    loop = asyncio.get_running_loop()
+    waited_s: list[float] = []
+    call_later = loop.call_later
+
+    def noted(delay_s: float, *rest: Any) -> asyncio.TimerHandle:
+        waited_s.append(delay_s)
+        return call_later(delay_s, *rest)
+
+    desk = Desk()
+    for events in (1, 64, 63, 1):
+        already = len(desk.batches)
+        with monkeypatch.context() as patched:
+            patched.setattr(desk.gatherer, "_loop", SimpleNamespace(call_later=noted))
+            for number in range(events):
+                desk.gatherer.hand_in_one(TEAM, event(str(number)).encode(), One([]))
+
+        async def flushed(already: int = already) -> bool:
+            return len(desk.batches) > already
+
+        await until_async(flushed, "the batch")
+    assert waited_s == [0.002, 0.002, 0.003, 0.002]

@@ -30,6 +30,10 @@ GATHERED_EVENTS_MAX = 100
 """A request with more events is a batch of its own."""
 
 _GATHER_S = 0.002
+# Where so many came together the last time, a little longer makes fewer, larger commits, and each
+# request is answered sooner.
+_MANY = 64
+_GATHER_MANY_S = 0.003
 _FULL_EVENTS = 500
 
 Prepare = Callable[[int, Decoded], tuple[Batch, list[Rejection]]]
@@ -106,6 +110,8 @@ class Gatherer:
         self._is_busy = is_busy
         self._loop = asyncio.get_running_loop()
         self._gathered: dict[int, list[_Asked | _Plain]] = {}
+        # How many requests the newest batch was made of.
+        self._newest = 0
 
     async def take(self, team: int, decoded: Decoded, size_bytes: int) -> Share:
         """Store a request's events together with those of others; return what became of them.
@@ -131,7 +137,8 @@ class Gatherer:
         if others is None:
             self._gathered[team] = [asked]
             if self._is_busy():
-                self._loop.call_later(_GATHER_S, self._flush, team)
+                gather_s = _GATHER_MANY_S if self._newest >= _MANY else _GATHER_S
+                self._loop.call_later(gather_s, self._flush, team)
             else:
                 self._loop.call_soon(self._flush, team)
         else:
@@ -143,6 +150,7 @@ class Gatherer:
         gathered = self._gathered.pop(team, None)
         if gathered is None:
             return  # it was full before its time
+        self._newest = len(gathered)
         try:
             asked, declined = _read(gathered)
         except Exception as error:  # noqa: BLE001 - whatever it was, everybody who waits must know
