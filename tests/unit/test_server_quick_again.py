@@ -69,6 +69,15 @@ async def answered(room: Room, wire: Wire, count: int) -> list[bytes]:
     return answers_in(wire.sent)
 
 
+async def connected(room: Room, count: int) -> tuple[LendingProtocol, Wire]:
+    """Open a connection that has had so many plain requests answered."""
+    protocol, wire = room.connect()
+    for number in range(1, count + 1):
+        protocol.data_received(plain())
+        await answered(room, wire, number)
+    return protocol, wire
+
+
 async def one_by_one(room: Room, requests: Sequence[bytes]) -> tuple[list[bytes], int]:
     """Send each request after the answer to the one before; return answers and pieces parsed."""
     protocol, wire = room.connect()
@@ -156,10 +165,7 @@ async def test_requests_may_be_cut_anywhere(seed: int) -> None:
 
 async def sent_so(room: Room, pieces: Sequence[bytes], count: int) -> list[bytes]:
     """Send pieces after two requests that were answered; return all answers."""
-    protocol, wire = room.connect()
-    for number in (1, 2):
-        protocol.data_received(plain())
-        await answered(room, wire, number)
+    protocol, wire = await connected(room, 2)
     for piece in pieces:
         protocol.data_received(piece)
         await asyncio.sleep(0)
@@ -200,10 +206,7 @@ async def test_a_head_is_kept_with_its_own_sender() -> None:
 async def test_an_application_is_told_the_length_of_what_came() -> None:
     """Not of the request that the head is known from."""
     room = Room()
-    protocol, wire = room.connect()
-    for number in (1, 2):
-        protocol.data_received(plain())
-        await answered(room, wire, number)
+    protocol, _ = await connected(room, 2)
     told: list[bytes] = []
 
     async def asked(scope: Scope, receive: Receive, _send: Send) -> None:
@@ -265,10 +268,7 @@ async def test_heads_that_are_never_the_same_are_looked_for_no_more() -> None:
 async def test_a_connection_ends_when_nothing_comes_for_its_time() -> None:
     """One timer does for many answers: it waits on as long as there was one since it began."""
     room = Room()
-    protocol, wire = room.connect()
-    for number in range(1, 4):
-        protocol.data_received(plain())
-        await answered(room, wire, number)
+    protocol, wire = await connected(room, 3)
     timers = [protocol.timeout_keep_alive_task]
     protocol.data_received(plain())
     timers.append(protocol.timeout_keep_alive_task)
@@ -292,10 +292,7 @@ async def test_a_connection_ends_when_nothing_comes_for_its_time() -> None:
 async def test_a_server_that_ends_ends_with_the_answer() -> None:
     """Also when the request's head was known."""
     room = Room()
-    protocol, wire = room.connect()
-    for number in range(1, 3):
-        protocol.data_received(plain())
-        await answered(room, wire, number)
+    protocol, wire = await connected(room, 2)
     protocol.data_received(plain())
     protocol.shutdown()
     last = (await answered(room, wire, 3))[-1]

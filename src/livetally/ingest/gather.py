@@ -1,6 +1,7 @@
 """Small requests of a team that arrive together become one batch.
 
-In the flow: stands between ``accept`` and the writer for requests of a few events.
+In the flow: stands between ``accept`` and the writer for requests of a few events; bodies of one
+event are decoded here, when they have come together.
 Guarantee: each request is told of its own events only, as if it had come alone; none waits for
 company while the writer is idle.
 

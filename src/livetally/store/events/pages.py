@@ -111,10 +111,10 @@ def _newest(engine: Engine, page: EventPage) -> list[_Place]:
     binder = Binder()
     common = _common(page, binder)
     if len(page.types) > _PARTS_MAX:
-        each = [_times_of(common, _of_types(page, binder), page)]
+        each = [_places_of(common, _of_types(page, binder), page)]
     else:
         kinds = [f"type = {binder.bind(kind, 'String')}" for kind in page.types]
-        each = [_times_of(common, kind, page) for kind in kinds]
+        each = [_places_of(common, kind, page) for kind in kinds]
     sql = each[0]
     if len(each) > 1:
         joined = "\nUNION ALL\n".join(f"SELECT * FROM ({one})" for one in each)
@@ -163,7 +163,7 @@ def _of_types(page: EventPage, binder: Binder) -> str:
     return f"type IN {binder.bind(page.types, 'Array(String)')}"
 
 
-def _times_of(common: Sequence[str], kind: str, page: EventPage) -> str:
+def _places_of(common: Sequence[str], kind: str, page: EventPage) -> str:
     return (
         "SELECT toUnixTimestamp64Micro(occurred_at) AS at_us, position"
         f"\n{' AND '.join([*common, kind])}"
